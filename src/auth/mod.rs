@@ -1,0 +1,5 @@
+//! Who calls: virtual keys, signed tokens, client certificates.
+
+mod caller;
+
+pub use caller::Caller;

@@ -1,0 +1,12 @@
+//! What every layer may use: names, secrets, time, JSON that keeps its wire, and the two ways a request can come to nothing.
+//!
+//! Nothing here knows what a chat, a provider or a policy is.
+
+pub mod clock;
+pub mod duration;
+pub mod ids;
+pub mod json;
+pub mod money;
+pub mod secret;
+pub mod stop;
+pub mod text;
