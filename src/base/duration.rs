@@ -17,7 +17,8 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         let (number, tail) = rest.split_at(digits);
         let unit_len = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_len);
-        let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a duration; write a number and a unit, like `20s`"))?;
+        let number: f64 =
+            number.parse().map_err(|_| format!("`{text}` is not a duration; write a number and a unit, like `20s`"))?;
         let seconds = number * seconds_in(unit).ok_or_else(|| unknown_unit(text, unit))?;
         let part = Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too long"))?;
         total = total.checked_add(part).ok_or_else(|| format!("`{text}` is too long"))?;

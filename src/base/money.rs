@@ -14,7 +14,9 @@ impl Nanos {
     /// # Errors
     /// When the text is no plain decimal, has more than nine decimals, or does not fit.
     pub fn from_usd(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an amount in US dollars; write a decimal like `2.50`, with at most nine decimals");
+        let wrong = || {
+            format!("`{text}` is not an amount in US dollars; write a decimal like `2.50`, with at most nine decimals")
+        };
         let (whole, part) = text.split_once('.').unwrap_or((text, ""));
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 9 {

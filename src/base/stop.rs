@@ -227,12 +227,18 @@ impl Fault {
             Self::Silent { .. } => 504,
             Self::Overloaded { reply, .. } if reply.status == 429 => 429,
             Self::Overloaded { .. } | Self::PassedOver { .. } => 503,
-            Self::TooLong { reply, .. } | Self::Filtered { reply, .. } | Self::Rejected { reply, .. } if (400..500).contains(&reply.status) => {
+            Self::TooLong { reply, .. } | Self::Filtered { reply, .. } | Self::Rejected { reply, .. }
+                if (400..500).contains(&reply.status) =>
+            {
                 reply.status
             }
             Self::TooLong { .. } | Self::Filtered { .. } | Self::Rejected { .. } => 400,
             Self::Broken { reply, .. } if matches!(reply.status, 503 | 504) => reply.status,
-            Self::Broken { .. } | Self::Unreachable { .. } | Self::Credential { .. } | Self::Cut { .. } | Self::Garbled { .. } => 502,
+            Self::Broken { .. }
+            | Self::Unreachable { .. }
+            | Self::Credential { .. }
+            | Self::Cut { .. }
+            | Self::Garbled { .. } => 502,
         }
     }
 
@@ -313,6 +319,33 @@ impl FaultClass {
             Self::Garbled => "garbled",
             Self::Rejected => "rejected",
             Self::PassedOver => "passed_over",
+        }
+    }
+}
+
+/// An upstream's error report and what class of fault it is, before it is known whose it was.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub class: FaultClass,
+    pub reply: Reply,
+}
+
+impl Failure {
+    /// The fault of an attempt at `target` that got this report.
+    pub fn at(self, target: TargetName, retry_after: Option<Duration>) -> Fault {
+        let reply = Box::new(self.reply);
+        match self.class {
+            FaultClass::RateLimited => Fault::Overloaded { target, retry_after, reply },
+            FaultClass::Credential => Fault::Credential { target, reply },
+            FaultClass::ContextTooLong => Fault::TooLong { target, reply },
+            FaultClass::ContentFiltered => Fault::Filtered { target, reply },
+            FaultClass::Rejected => Fault::Rejected { target, reply },
+            FaultClass::Connect
+            | FaultClass::Timeout
+            | FaultClass::ServerError
+            | FaultClass::CutBeforeFirstToken
+            | FaultClass::Garbled
+            | FaultClass::PassedOver => Fault::Broken { target, reply },
         }
     }
 }

@@ -1,0 +1,63 @@
+//! What an answer took, counted so that no token is counted twice.
+
+use crate::base::json::Json;
+
+/// Disjoint token counts: their sum is the provider's total.
+///
+/// Providers disagree on what "input" includes; each dialect sorts that out when it reads. `Some(0)` is a
+/// provider's word, `None` its silence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Fresh text input: neither read from nor written to a prompt cache, neither sound nor image.
+    pub text_in: Option<u64>,
+    pub cache_read: Option<u64>,
+    /// Written to a prompt cache with the short (five-minute) lifetime, or with none named.
+    pub cache_write_5m: Option<u64>,
+    pub cache_write_1h: Option<u64>,
+    pub audio_in: Option<u64>,
+    pub image_in: Option<u64>,
+    /// Output that is neither reasoning nor sound.
+    pub out: Option<u64>,
+    pub reasoning_out: Option<u64>,
+    pub audio_out: Option<u64>,
+    /// The provider's own object, written again where the answer leaves in its dialect.
+    pub wire: Option<Json>,
+}
+
+impl Usage {
+    pub fn input(&self) -> u64 {
+        sum(&[self.text_in, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.audio_in, self.image_in])
+    }
+
+    pub fn cache_write(&self) -> u64 {
+        sum(&[self.cache_write_5m, self.cache_write_1h])
+    }
+
+    pub fn output(&self) -> u64 {
+        sum(&[self.out, self.reasoning_out, self.audio_out])
+    }
+
+    pub fn total(&self) -> u64 {
+        self.input().saturating_add(self.output())
+    }
+
+    /// Takes over what `later` says; what it is silent on stays. Streams report usage in instalments, each
+    /// a running total.
+    pub fn update(&mut self, later: &Self) {
+        let take = |mine: &mut Option<u64>, theirs: Option<u64>| *mine = theirs.or(*mine);
+        take(&mut self.text_in, later.text_in);
+        take(&mut self.cache_read, later.cache_read);
+        take(&mut self.cache_write_5m, later.cache_write_5m);
+        take(&mut self.cache_write_1h, later.cache_write_1h);
+        take(&mut self.audio_in, later.audio_in);
+        take(&mut self.image_in, later.image_in);
+        take(&mut self.out, later.out);
+        take(&mut self.reasoning_out, later.reasoning_out);
+        take(&mut self.audio_out, later.audio_out);
+        self.wire = later.wire.clone().or(self.wire.take());
+    }
+}
+
+fn sum(parts: &[Option<u64>]) -> u64 {
+    parts.iter().flatten().fold(0, |sum, part| sum.saturating_add(*part))
+}
