@@ -247,13 +247,33 @@ mod tests {
         assert_eq!(problems.len(), 6, "{problems:?}");
         assert!(problems[0].starts_with("line 1: version 2"));
         assert!(problems[1].starts_with("line 4: a SHA-256 has 64"));
-        assert!(problems[2].starts_with("line 6: `tomorrow` is not a time"));
+        assert!(problems[2].starts_with("line 5: `gpt-[4`"));
+        assert!(problems[3].starts_with("line 6: `tomorrow` is not a time"));
         assert!(problems.iter().all(|problem| !problem.contains("canary")));
     }
 
     #[test]
     fn an_empty_list_of_models_is_not_taken_for_all_models() {
         assert!(problems(&one("    models: []\n"))[0].contains("would allow none"));
+    }
+
+    #[test]
+    fn a_key_that_was_pasted_in_a_wrong_place_is_not_repeated() {
+        let pasted = [
+            "version: tg-canary",
+            "version: 1\nkeys: tg-canary",
+            "version: 1\nkeys: [tg-canary]",
+            "version: 1\nkeys: { a: tg-canary }",
+            "version: 1\nkeys: { a: { hash: [tg-canary] } }",
+            "version: 1\nkeys: { a: { hash: tg-canary } }",
+            "version: 1\nkeys: { a: { hash: x, tags: tg-canary } }",
+            "version: 1\nkeys: { a: { hash: x, revoked: tg-canary } }",
+            "tg-canary",
+            "version: 1\nkeys: { a: \"tg-canary }",
+        ];
+        for text in pasted {
+            assert!(problems(text).iter().all(|problem| !problem.contains("canary")), "{:?}", problems(text));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the *right* secret learns that it has expired or was revoked.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::base::stop::Refusal;
 
@@ -40,11 +41,10 @@ impl From<Rejected> for Refusal {
                 Self::unauthenticated("the token is signed with a key its issuer does not publish")
             }
             // The caller did nothing wrong, and a client that tries again may well succeed.
-            Rejected::IssuerSilent => Self::new(
-                503,
-                "issuer_unreachable",
-                "the token cannot be checked now: its issuer's keys could not be fetched",
-            ),
+            Rejected::IssuerSilent => Self::new(503, "issuer_unreachable", ISSUER_SILENT).after(SOON),
         }
     }
 }
+
+const ISSUER_SILENT: &str = "the token cannot be checked now: its issuer's keys could not be fetched";
+const SOON: Duration = Duration::from_secs(2);
