@@ -2,7 +2,7 @@
 //!
 //! Nothing a token says is believed before its signature holds, and the token does not choose how it is
 //! verified: `none` and the HMAC algorithms are refused by name, and every key is bound to its own algorithms
-//! (see [`KeySet`](super::jwks::KeySet)). RFC 8725 is the list of mistakes this avoids.
+//! (see [`KeySet`]). RFC 8725 is the list of mistakes this avoids.
 //!
 //! Encrypted tokens are not read, and a token's own `jku`, `jwk` and `x5c` are ignored.
 
