@@ -137,3 +137,96 @@ fn socks(proxy: &Intercept, config: Arc<ClientConfig>) -> HttpsConnector<SocksV5
 fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("the CA file `{}` cannot be read: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::Request;
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::provider::transport::Body;
+
+    fn address(url: &str) -> Address {
+        Address::parse(url).unwrap()
+    }
+
+    async fn read_head(tcp: &mut TcpStream) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            assert_ne!(tcp.read_buf(&mut head).await.unwrap(), 0, "the client hung up");
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_through_the_tunnel_of_a_proxy() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("http://me:secret@{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let connect = read_head(&mut tcp).await;
+            tcp.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let request = read_head(&mut tcp).await;
+            tcp.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+            (connect, request)
+        });
+        let pools = Pools::through(Matcher::builder().all(proxy).build());
+        let address = address("http://upstream.invalid/v1").with_port().unwrap();
+        let transport = pools.transport(&address, None, false).unwrap();
+        let request = Request::get(address.at("/models").unwrap()).body(Body::Empty).unwrap();
+        let response = transport.send(request, Duration::from_secs(20)).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hi");
+        let (connect, request) = server.await.unwrap();
+        assert!(connect.starts_with("CONNECT upstream.invalid:80 HTTP/1.1\r\n"), "{connect}");
+        assert!(connect.contains("Proxy-Authorization: Basic "), "{connect}");
+        assert!(request.starts_with("GET /v1/models HTTP/1.1\r\n"), "{request}");
+        assert!(!request.to_lowercase().contains("proxy-authorization"), "{request}");
+    }
+
+    #[test]
+    fn this_machine_and_what_no_proxy_names_are_reached_directly() {
+        let matcher = Matcher::builder().all("http://proxy.example:3128").no("internal.example").build();
+        let pools = Pools::through(matcher);
+        assert!(pools.proxy(&address("https://api.openai.com/v1")).is_some());
+        for direct in ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:1", "https://llm.internal.example"] {
+            assert!(pools.proxy(&address(direct)).is_none(), "{direct}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_of_another_kind_is_refused_when_opening() {
+        let pools = Pools::through(Matcher::builder().all("socks4://proxy.example:1080").build());
+        let wrong = pools.transport(&address("https://api.openai.com"), None, false).err().unwrap();
+        assert!(wrong.contains("socks4"), "{wrong}");
+    }
+
+    #[test]
+    fn what_no_provider_uses_any_more_is_closed() {
+        let pools = Pools::through(Matcher::builder().build());
+        let address = address("https://api.openai.com");
+        drop(pools.transport(&address, None, false).unwrap());
+        let _other = pools.transport(&address, None, true).unwrap();
+        assert_eq!(pools.wires.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_ca_file_with_new_certificates_is_a_new_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        let write = || {
+            let authority = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            std::fs::write(&file, authority.cert.pem()).unwrap();
+        };
+        let pools = Pools::through(Matcher::builder().build());
+        let open = || pools.transport(&address("https://llm.example"), Some(&file), false).unwrap();
+        write();
+        let (first, same) = (open(), open());
+        write();
+        let renewed = open();
+        assert!(Arc::ptr_eq(&first, &same) && !Arc::ptr_eq(&first, &renewed));
+    }
+}
