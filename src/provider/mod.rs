@@ -27,13 +27,14 @@ use http::{Method, Request, Response};
 
 use crate::base::ids::{DialectId, ProviderName};
 use crate::base::secret::Secret;
+use crate::dialect::Quirks;
 use catalogue::{Kind, Need};
 use headers::Trace;
 use keys::KeyRing;
 use simulator::Simulator;
 
 pub use address::Address;
-pub use catalogue::{Quirks, kinds};
+pub use catalogue::kinds;
 pub use keys::KeyUse;
 pub use pools::Pools;
 pub use spec::{Pick, Spec};
