@@ -43,6 +43,7 @@ pub use transport::{Body, BoxError, ReplyBody, Transport, TransportError};
 /// A provider, ready to be called.
 pub struct Provider {
     name: ProviderName,
+    kind_name: String,
     kind: &'static Kind,
     address: Address,
     transport: Arc<dyn Transport>,
@@ -99,6 +100,7 @@ impl Provider {
             trace: if spec.propagate { Trace::Propagate } else { Trace::Keep },
             ring: Arc::new(pools.bench.ring(&spec.name, &spec.keys, spec.pick)),
             name: spec.name,
+            kind_name: spec.kind,
             kind,
             address,
             transport,
@@ -107,6 +109,11 @@ impl Provider {
 
     pub fn name(&self) -> &ProviderName {
         &self.name
+    }
+
+    /// The kind, as the policy names it: `openai`.
+    pub fn kind(&self) -> &str {
+        &self.kind_name
     }
 
     pub fn dialect(&self) -> DialectId {
