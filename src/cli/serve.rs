@@ -15,6 +15,7 @@ use crate::base::clock::Clock;
 use crate::base::duration;
 use crate::gateway::reload::{Broken, Reloader, Start};
 use crate::gateway::{Gateway, World};
+use crate::policy::Connections;
 use crate::provider::Pools;
 use crate::server::{self, Drain, Listener, TlsSettings};
 use crate::telemetry::{AccessLog, log};
@@ -71,7 +72,8 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
             return ExitCode::from(BAD_FILES);
         }
     };
-    if let Err(message) = log::start(start.settings.log_format, &start.settings.log_level) {
+    let format = if start.settings.log_is_json { log::Format::Json } else { log::Format::Pretty };
+    if let Err(message) = log::start(format, start.settings.log_level) {
         eprintln!("error: {message}");
         return ExitCode::from(BAD_FILES);
     }
@@ -97,7 +99,11 @@ async fn listeners(args: &ServeArgs, start: &Start) -> Result<(Listener, Listene
         None => None,
         Some(files) => match TlsSettings::read(files) {
             Ok(tls) => {
-                start.reloader.renews(tls.clone());
+                let renewed = tls.clone();
+                start.reloader.on_renewal(move |settings| match &settings.tls {
+                    Some(files) => renewed.read_again(files),
+                    None => Ok(()),
+                });
                 Some(tls)
             }
             Err(message) => {
@@ -106,13 +112,13 @@ async fn listeners(args: &ServeArgs, start: &Start) -> Result<(Listener, Listene
             }
         },
     };
-    let limits = start.settings.limits;
+    let limits = start.settings.connections;
     let data = bind(args.listen.unwrap_or(start.settings.listen), tls, limits).await?;
     let admin = bind(args.admin.unwrap_or(start.settings.admin), None, limits).await?;
     Ok((data, admin))
 }
 
-async fn bind(address: SocketAddr, tls: Option<TlsSettings>, limits: server::Limits) -> Result<Listener, ExitCode> {
+async fn bind(address: SocketAddr, tls: Option<TlsSettings>, limits: Connections) -> Result<Listener, ExitCode> {
     server::bind(address, tls, limits).await.map_err(|error| {
         eprintln!("error: cannot listen on {address}: {error}");
         ExitCode::from(PORT_TAKEN)

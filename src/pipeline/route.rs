@@ -68,6 +68,8 @@ pub struct Canary {
     pub candidate: Box<Route>,
     /// Hundredths of a percent.
     pub share: u32,
+    /// Let the same session or user see the same side each time.
+    pub sticky: Option<Sticky>,
     pub abort_if: Option<AbortIf>,
     /// Set once the candidate has failed too often. Belongs to the process.
     pub aborted: Arc<AtomicBool>,
@@ -189,6 +191,7 @@ impl Route {
 
 impl Canary {
     fn extend(&self, plan: &mut Plan, facts: &dyn Facts, seed: Option<u64>) {
+        let seed = self.sticky.and_then(|sticky| sticky.seed(facts)).or(seed);
         if !self.is_aborted() && falls_within(self.share, seed, "canary") {
             self.candidate.extend(plan, facts, seed);
         }

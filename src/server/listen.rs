@@ -19,26 +19,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::policy::Connections;
 use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
 use crate::server::tls::TlsSettings;
 
-/// What one connection may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a request's head.
-    pub header: usize,
-    /// For the head of a request to arrive, and for the next request of an idle connection to begin.
-    pub header_timeout: Duration,
-    /// Connections at a time; further ones wait to be accepted.
-    pub connections: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { header: 64 * 1024, header_timeout: Duration::from_secs(60), connections: 10_000 }
-    }
-}
+/// Connections at a time, where the files name no number; further ones wait to be accepted.
+const MOST_CONNECTIONS: usize = 10_000;
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone)]
@@ -52,14 +39,14 @@ pub struct Peer {
 pub struct Listener {
     socket: TcpListener,
     tls: Option<TlsSettings>,
-    limits: Limits,
+    limits: Connections,
 }
 
 /// Binds a port. Another process that listens there makes this an error.
 ///
 /// # Errors
 /// When the address is taken or not ours.
-pub async fn bind(address: SocketAddr, tls: Option<TlsSettings>, limits: Limits) -> io::Result<Listener> {
+pub async fn bind(address: SocketAddr, tls: Option<TlsSettings>, limits: Connections) -> io::Result<Listener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -79,7 +66,7 @@ impl Listener {
         H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Outgoing>> + Send + 'static,
     {
-        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let places = Arc::new(Semaphore::new(self.limits.most.unwrap_or(MOST_CONNECTIONS)));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let (stream, address) = tokio::select! {
@@ -110,7 +97,7 @@ impl Listener {
 
 /// One connection and how it is served.
 struct Connection<H> {
-    limits: Limits,
+    limits: Connections,
     drain: Drain,
     handle: H,
 }
@@ -137,15 +124,15 @@ where
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
-            .max_buf_size(self.limits.header.max(8192))
+            .max_buf_size(self.limits.header_bytes.max(8192))
             .half_close(false)
             .pipeline_flush(false);
         builder
             .http2()
             .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from(self.limits.header).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(self.limits.header_bytes).unwrap_or(u32::MAX))
             .max_concurrent_streams(1000)
-            .keep_alive_interval(self.limits.header_timeout)
+            .keep_alive_interval(self.limits.idle)
             .keep_alive_timeout(Duration::from_secs(20));
         let handle = self.handle;
         let service = service_fn(move |request| {

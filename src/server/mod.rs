@@ -13,8 +13,8 @@ mod outbound;
 mod tls;
 
 pub use drain::Drain;
-pub use listen::{Limits, Listener, Peer, bind};
-pub use tls::{TlsFiles, TlsSettings};
+pub use listen::{Listener, Peer, bind};
+pub use tls::TlsSettings;
 
 use std::sync::Arc;
 

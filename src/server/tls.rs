@@ -1,6 +1,6 @@
 //! TLS for the data port: certificate, key, and the authority for client certificates.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,14 +10,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Where the certificate, its key and the client authority are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    pub cert: PathBuf,
-    pub key: PathBuf,
-    /// Callers must show a certificate of this authority.
-    pub client_ca: Option<PathBuf>,
-}
+use crate::policy::TlsFiles;
 
 /// The TLS settings in charge. Certificates are renewed while the process runs, so they can be read again.
 #[derive(Clone)]
