@@ -108,7 +108,8 @@ impl fmt::Display for Template {
 
 fn reference(inside: &str) -> Result<Part, String> {
     let forms = "references are `${env:NAME}`, `${env:NAME:-default}` and `${file:/path}`";
-    let (scheme, rest) = inside.split_once(':').ok_or_else(|| format!("`${{{inside}}}` is not a reference; {forms}"))?;
+    let (scheme, rest) =
+        inside.split_once(':').ok_or_else(|| format!("`${{{inside}}}` is not a reference; {forms}"))?;
     match scheme {
         "env" => {
             let (name, default) = match rest.split_once(":-") {

@@ -87,6 +87,30 @@ impl Sources {
         start..end.max(start)
     }
 
+    /// Where the bytes `range` of a scalar's `text` stand, given that the scalar stands at `span`. Folded
+    /// lines and indentation are followed; a text with escapes is pointed at as a whole.
+    pub(super) fn inside(&self, span: Span, text: &str, range: std::ops::Range<usize>) -> Span {
+        let raw = self.slice(span);
+        let skipped = match raw.bytes().next() {
+            Some(b'\'' | b'"') => 1,
+            Some(b'|' | b'>') => raw.find('\n').unwrap_or(0),
+            _ => 0,
+        };
+        let mut letters = raw.char_indices().skip_while(|(at, _)| *at < skipped).filter(|(_, c)| !c.is_whitespace());
+        let (mut start, mut end) = (None, None);
+        for (at, wanted) in text.char_indices().filter(|(_, c)| !c.is_whitespace()) {
+            let Some((found_at, _)) = letters.next().filter(|(_, found)| *found == wanted) else { return span };
+            if at >= range.start && at < range.end.max(range.start + 1) {
+                start = start.or(Some(found_at));
+                end = Some(found_at + wanted.len_utf8());
+            }
+        }
+        match (start, end) {
+            (Some(start), Some(end)) => Span::new(span.file, span.start as usize + start, span.start as usize + end),
+            _ => Span { start: span.end.saturating_sub(1).max(span.start), ..span },
+        }
+    }
+
     pub fn place(&self, span: Span) -> Place {
         let range = self.range(span);
         let source = self.get(span.file);
@@ -116,6 +140,24 @@ mod tests {
         let place = sources.place(Span::new(file, 9, 11));
         assert_eq!((place.line, place.column, place.end_column), (2, 4, 5));
         assert_eq!(sources.slice(Span::new(file, 9, 11)), "ö");
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_found_where_it_was_written() {
+        let mut sources = Sources::default();
+        let yaml = "a: \"p && q\"\nb: |\n  p &&\n  q\nc: p\n  && q\nd: \"p &\\u0026 q\"\n";
+        let file = sources.add("a.yaml", yaml);
+        let find = |scalar: &str, text: &str| {
+            let start = yaml.find(scalar).unwrap();
+            let span = Span::new(file, start, start + scalar.len());
+            let at = text.find('q').unwrap();
+            let place = sources.place(sources.inside(span, text, at..at + 1));
+            (place.line, place.column, place.end_column)
+        };
+        assert_eq!(find("\"p && q\"", "p && q"), (1, 10, 11));
+        assert_eq!(find("|\n  p &&\n  q", "p &&\nq\n"), (4, 3, 4));
+        assert_eq!(find("p\n  && q", "p && q"), (6, 6, 7));
+        assert_eq!(find("\"p &\\u0026 q\"", "p && q").1, 4);
     }
 
     #[test]

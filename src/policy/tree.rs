@@ -4,7 +4,7 @@
 //! leaves open is closed here: a duplicate key, a tag, and a plain word that YAML 1.1 reads as a boolean
 //! are problems. Aliases are copied out, within a budget that no file of honest size reaches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{
     Event, Options, Parser, ScalarStyle, Span as Mark, StrInput, StructureStyle, options,
@@ -104,15 +104,6 @@ impl Node {
 
     fn is_long(&self, sources: &Sources) -> bool {
         sources.slice(self.span).contains('\n')
-    }
-
-    /// Where in the file the bytes `range` of a scalar's text stand, if it was written as it reads.
-    pub fn inside(&self, range: std::ops::Range<usize>, sources: &Sources) -> Option<Span> {
-        let text = self.text()?;
-        let raw = sources.slice(self.span);
-        let inner = raw.find(text)?;
-        let shift = self.span.start as usize + inner;
-        Some(Span::new(self.span.file, shift + range.start, shift + range.end))
     }
 }
 
@@ -355,11 +346,6 @@ fn weigh(node: &Node) -> (usize, usize) {
     }
 }
 
-/// Every name a map of the tree holds, for telling the defined from the misspelt.
-pub(super) fn names<'a>(map: Option<&'a Node>) -> HashSet<&'a str> {
-    map.map(|map| map.entries().iter().map(|entry| entry.key.text.as_str()).collect()).unwrap_or_default()
-}
-
 const MAX_BYTES: usize = 4 << 20;
 const MAX_NODES: usize = 200_000;
 const MAX_DEPTH: usize = 64;
@@ -391,7 +377,6 @@ mod tests {
         assert_eq!(sources.slice(list.items()[0].span), "\"x y\"");
         assert_eq!(sources.slice(list.items()[1].span), "{ c: d }");
         assert_eq!(sources.slice(list.span), "\"x y\"\n  - { c: d }");
-        assert_eq!(sources.slice(list.items()[0].inside(2..3, &sources).unwrap()), "y");
     }
 
     #[test]

@@ -55,10 +55,13 @@ fn size(text: &str) -> Result<Size, String> {
         "kB" | "KB" => 1_000,
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
-        "" => return Err(format!("`{text}` has no unit; write `{text}KiB` or another of: B, KiB, MiB, GiB, kB, MB, GB")),
+        "" => {
+            return Err(format!("`{text}` has no unit; write `{text}KiB` or another of: B, KiB, MiB, GiB, kB, MB, GB"));
+        }
         unit => return Err(format!("`{unit}` is not a unit of size; use one of: B, KiB, MiB, GiB, kB, MB, GB")),
     };
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a size; write a whole number and a unit, like `16MiB`"))?;
+    let number: u64 =
+        number.parse().map_err(|_| format!("`{text}` is not a size; write a whole number and a unit, like `16MiB`"))?;
     number.checked_mul(factor).map(Size).ok_or_else(|| format!("`{text}` is too large"))
 }
 

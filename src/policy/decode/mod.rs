@@ -27,10 +27,24 @@ use super::problem::Problem;
 use super::source::{Sources, Span};
 use super::tree::{Node, Plain, Scalar, Value};
 
-/// Decodes one value. `None` if nothing of it could be used; problems say why.
-pub fn decode<'a, T: Deserialize<'a>>(node: &'a Node, sources: &'a Sources, problems: &mut Vec<Problem>) -> Option<T> {
-    let cx = Cx { sources, problems: RefCell::default(), hidden: RefCell::default(), progress: Cell::new(false) };
-    let result = loop {
+/// What came out of a tree.
+pub struct Decoded<T> {
+    /// `None` if nothing of it could be used.
+    pub value: Option<T>,
+    pub problems: Vec<Problem>,
+    /// Where texts stand in which references were looked for.
+    pub templates: HashSet<Span>,
+}
+
+pub fn decode<'a, T: Deserialize<'a>>(node: &'a Node, sources: &'a Sources) -> Decoded<T> {
+    let cx = Cx {
+        sources,
+        problems: RefCell::default(),
+        hidden: RefCell::default(),
+        progress: Cell::new(false),
+        templates: RefCell::default(),
+    };
+    let value = loop {
         cx.progress.set(false);
         let result = cx.run(node, None, std::marker::PhantomData);
         let is_over = result.is_ok() || cx.is_hidden(node) || !cx.progress.get();
@@ -38,8 +52,7 @@ pub fn decode<'a, T: Deserialize<'a>>(node: &'a Node, sources: &'a Sources, prob
             break result.ok();
         }
     };
-    problems.append(&mut cx.problems.into_inner());
-    result
+    Decoded { value, problems: cx.problems.into_inner(), templates: cx.templates.into_inner() }
 }
 
 /// What one decoding has found so far.
@@ -49,6 +62,8 @@ struct Cx<'a> {
     /// Values, by address, that are known to be faulty and are left out from now on.
     hidden: RefCell<HashSet<usize>>,
     progress: Cell<bool>,
+    /// The texts in which references were looked for.
+    templates: RefCell<HashSet<Span>>,
 }
 
 impl<'a> Cx<'a> {
@@ -167,14 +182,20 @@ impl<'a> Deserializer<'a> for Decoder<'a, '_> {
         }
     }
 
-    /// [`QUANTITY`] asks for a scalar's own letters, whatever they would stand for.
+    /// [`QUANTITY`] asks for a scalar's own letters, whatever they would stand for; [`TEMPLATE`] for a text in
+    /// which references are looked for.
     fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
-        if name != QUANTITY {
-            return visitor.visit_newtype_struct(self);
-        }
-        match self.scalar() {
-            Some(scalar) => visitor.visit_borrowed_str(&scalar.text).map_err(|error: Error| error.coded(codes::NO_UNIT)),
-            None => Err(Error::invalid_type(self.unexpected(), &visitor)),
+        match (name, self.scalar()) {
+            (TEMPLATE, _) => {
+                let text = self.text(&visitor)?;
+                self.cx.templates.borrow_mut().insert(self.node.span);
+                visitor.visit_borrowed_str(text).map_err(|error: Error| error.coded(codes::BAD_REFERENCE))
+            }
+            (QUANTITY, Some(scalar)) => {
+                visitor.visit_borrowed_str(&scalar.text).map_err(|error: Error| error.coded(codes::NO_UNIT))
+            }
+            (QUANTITY, None) => Err(Error::invalid_type(self.unexpected(), &visitor)),
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 
@@ -266,6 +287,7 @@ const AT: &str = "$at";
 const QUANTITY: &str = "$quantity";
 const TEXT_OR: &str = "$text_or";
 const ONE_OR_MANY: &str = "$one_or_many";
+pub(super) const TEMPLATE: &str = "$template";
 
 /// Nobody reads further than this.
 const MAX_PROBLEMS: usize = 100;

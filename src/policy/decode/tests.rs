@@ -34,8 +34,9 @@ fn read(text: &str) -> (Option<House>, Vec<String>) {
     let file = sources.add("h.yaml", text);
     let mut problems = Vec::new();
     let documents = tree::parse(&sources, file, &mut problems);
-    let house = decode(&documents[0], &sources, &mut problems);
-    (house, problems.iter().map(|problem| problem.line(&sources)).collect())
+    let decoded = decode(&documents[0], &sources);
+    problems.extend(decoded.problems);
+    (decoded.value, problems.iter().map(|problem| problem.line(&sources)).collect())
 }
 
 #[test]

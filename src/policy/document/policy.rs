@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn a_fault_is_written_as_its_class_is_named() {
-        for class in [FaultClass::Connect, FaultClass::CutBeforeFirstToken, FaultClass::Garbled, FaultClass::RateLimited] {
+        for class in
+            [FaultClass::Connect, FaultClass::CutBeforeFirstToken, FaultClass::Garbled, FaultClass::RateLimited]
+        {
             let named: FaultDoc = serde_json::from_value(class.name().into()).unwrap();
             assert_eq!(named.class(), class);
         }
