@@ -392,11 +392,10 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The parser counts characters, and its ends are inclusive.
+/// The parser's ends are inclusive.
 fn byte_range(text: &str, start: usize, end: usize) -> Range<usize> {
-    let byte = |nth: usize| text.char_indices().nth(nth).map_or(text.len(), |(at, _)| at);
-    let start = byte(start);
-    start..byte(end + 1).max(start)
+    let start = text.floor_char_boundary(start);
+    start..text.ceil_char_boundary(end.saturating_add(1)).max(start)
 }
 
 /// A call stands at its parenthesis and a member at its dot; people look for the names.

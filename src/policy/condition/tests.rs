@@ -126,7 +126,7 @@ fn a_misspelt_name_is_pointed_at() {
     insta::assert_snapshot!(problem("caller == null"), @r#"TG0302 `caller` is not a value by itself | <caller> == null |"#);
     insta::assert_snapshot!(problem("caller.tags.exists(t, u == \"prod\")"), @r#"TG0302 unknown name `u` | caller.tags.exists(t, <u> == "prod") |"#);
     insta::assert_snapshot!(problem("request.header == \"a\""), @r#"TG0302 `request.header` needs the name of a header | request.<header> == "a" |"#);
-    insta::assert_snapshot!(problem("\"ü\" == caller.teem"), @r#"TG0302 `caller` has no member `teem` | "ü" == caller.<t>eem | did you mean `team`?"#);
+    insta::assert_snapshot!(problem("\"ü\" == caller.teem"), @r#"TG0302 `caller` has no member `teem` | "ü" == caller.<teem> | did you mean `team`?"#);
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub struct ProviderDoc {
     pub key: Option<At<Template>>,
     pub keys: Option<At<Vec<At<Template>>>>,
     /// Which of several keys to use for a request.
-    pub pick: Option<At<PickDoc>>,
+    pub pick: Option<At<Pick>>,
     /// Headers to send with each request.
     #[serde(default)]
     pub headers: Table<At<Template>>,
@@ -94,7 +94,7 @@ pub struct ProviderDoc {
 /// Which of several keys to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum PickDoc {
+pub enum Pick {
     /// One after the other.
     #[default]
     RoundRobin,
@@ -155,7 +155,7 @@ pub struct CallersDoc {
     pub jwt: Option<JwtDoc>,
     pub mtls: Option<At<MtlsDoc>>,
     /// Whether those may call who show nothing: `everywhere`, or `true` for callers on this machine only.
-    pub anonymous: Option<At<AnonymousDoc>>,
+    pub anonymous: Option<At<Anonymous>>,
     /// Where the user within the team is found: `header x-user-id`, `body metadata.user_id`.
     pub user: Option<OneOrMany<At<String>>>,
     /// Where the session is found.
@@ -182,14 +182,14 @@ pub struct JwtDoc {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MtlsDoc {
-    pub team: Option<CertificateNameDoc>,
-    pub user: Option<CertificateNameDoc>,
+    pub team: Option<CertificateName>,
+    pub user: Option<CertificateName>,
 }
 
 /// A name in a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum CertificateNameDoc {
+pub enum CertificateName {
     CommonName,
     Organization,
     OrganizationalUnit,
@@ -202,7 +202,7 @@ pub enum CertificateNameDoc {
 /// Who may call without showing who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum AnonymousDoc {
+pub enum Anonymous {
     /// Whoever reaches the port, which must then be a loopback address.
     True,
     /// Nobody.
@@ -232,13 +232,13 @@ pub struct LimitsDoc {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogDoc {
-    pub format: Option<LogFormatDoc>,
-    pub level: Option<LogLevelDoc>,
+    pub format: Option<LogFormat>,
+    pub level: Option<LogLevel>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum LogFormatDoc {
+pub enum LogFormat {
     #[default]
     Json,
     Pretty,
@@ -246,7 +246,7 @@ pub enum LogFormatDoc {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum LogLevelDoc {
+pub enum LogLevel {
     Error,
     Warn,
     #[default]
@@ -264,13 +264,13 @@ pub struct TelemetryDoc {
     #[serde(default)]
     pub headers: Table<At<Template>>,
     #[serde(default)]
-    pub dialects: Vec<TelemetryDialectDoc>,
-    pub content: Option<ContentDoc>,
+    pub dialects: Vec<TelemetryDialect>,
+    pub content: Option<Content>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum TelemetryDialectDoc {
+pub enum TelemetryDialect {
     Genai,
     Langfuse,
     Openinference,
@@ -279,7 +279,7 @@ pub enum TelemetryDialectDoc {
 /// Which texts of requests and answers a trace may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ContentDoc {
+pub enum Content {
     #[default]
     None,
     Redacted,

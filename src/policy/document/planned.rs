@@ -13,3 +13,8 @@ pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
     };
     words.contains(&word)
 }
+
+/// Whether a kind of provider is known to be coming.
+pub(in crate::policy) fn is_planned_kind(word: &str) -> bool {
+    ["bedrock", "gemini", "vertex", "cohere"].contains(&word)
+}

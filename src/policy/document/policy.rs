@@ -22,7 +22,7 @@ pub struct PolicyDoc {
     /// A condition in CEL that must hold as well.
     pub when: Option<At<String>>,
     #[serde(default)]
-    pub mode: ModeDoc,
+    pub mode: Mode,
     /// What is done to requests and answers, in this order; answers pass through in reverse.
     #[serde(default)]
     pub steps: Vec<At<StepConfig>>,
@@ -47,7 +47,7 @@ pub struct SelectorDoc {
 /// Whether the steps act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ModeDoc {
+pub enum Mode {
     #[default]
     Enforce,
     /// Every step decides and reports, none acts.
@@ -57,7 +57,7 @@ pub enum ModeDoc {
 /// A class of fault after which another attempt may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum FaultDoc {
+pub enum FaultName {
     /// No connection could be made.
     Connect,
     /// The target stayed silent too long.
@@ -78,7 +78,7 @@ pub enum FaultDoc {
     Garbled,
 }
 
-impl FaultDoc {
+impl FaultName {
     pub fn class(self) -> FaultClass {
         match self {
             Self::Connect => FaultClass::Connect,
@@ -103,7 +103,7 @@ mod tests {
         for class in
             [FaultClass::Connect, FaultClass::CutBeforeFirstToken, FaultClass::Garbled, FaultClass::RateLimited]
         {
-            let named: FaultDoc = serde_json::from_value(class.name().into()).unwrap();
+            let named: FaultName = serde_json::from_value(class.name().into()).unwrap();
             assert_eq!(named.class(), class);
         }
     }

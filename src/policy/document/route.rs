@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AbortDoc, FaultDoc};
+use super::{AbortDoc, FaultName};
 use crate::policy::decode::{At, Table, TextOr};
 use crate::policy::units::{Period, Share};
 
@@ -36,12 +36,16 @@ pub struct RouteMap {
     /// Send a copy elsewhere, and drop its answer.
     pub shadow: Option<ShadowDoc>,
     /// Keep to the same choice for one user or session.
-    pub sticky: Option<At<StickyDoc>>,
+    pub sticky: Option<At<Sticky>>,
     /// The classes of fault after which another attempt is made.
-    pub retry_on: Option<At<Vec<At<FaultDoc>>>>,
+    pub retry_on: Option<At<Vec<At<FaultName>>>>,
     pub attempts_per_target: Option<At<NonZeroU32>>,
     pub timeouts: Option<At<TimeoutsDoc>>,
 }
+
+/// The fields that choose a target, of which a route has exactly one.
+pub const WAYS: [&str; 9] =
+    ["target", "fallback", "weighted", "fastest", "cheapest", "least_busy", "first", "canary", "deny"];
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +62,7 @@ pub struct CanaryDoc {
     pub stable: RouteDoc,
     pub candidate: RouteDoc,
     pub percent: At<Share>,
-    pub sticky: Option<StickyDoc>,
+    pub sticky: Option<Sticky>,
     pub abort_if: Option<AbortDoc>,
 }
 
@@ -81,7 +85,7 @@ pub struct ShadowDoc {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum StickyDoc {
+pub enum Sticky {
     User,
     Session,
 }
