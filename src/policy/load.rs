@@ -1,0 +1,110 @@
+//! Files into a checked configuration: read, merge, decode, build.
+
+use std::path::{Path, PathBuf};
+
+use super::build::{self, Material};
+use super::codes;
+use super::config::Config;
+use super::decode::decode;
+use super::document::GatewayDoc;
+use super::layer::{Layer, Reader};
+use super::overlay;
+use super::problem::Problem;
+use super::reference::Environment;
+use super::source::{Sources, Span};
+use super::tree::{Entry, Key, Node, Value};
+
+/// What came of loading.
+#[derive(Debug)]
+pub struct Loaded {
+    /// `None` if any problem is an error.
+    pub config: Option<Config>,
+    /// Everything that is wrong, and what is likely not meant.
+    pub problems: Vec<Problem>,
+    pub sources: Sources,
+    /// Every file that was read or should have been, for watching.
+    pub files: Vec<PathBuf>,
+    /// SHA-256 of all bytes read, in hexadecimal: equal revisions are equal configurations.
+    pub revision: String,
+    /// The files put together, for showing; `None` if one could not be read as YAML.
+    pub(super) merged: Option<Node>,
+}
+
+impl Loaded {
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(Problem::is_error)
+    }
+}
+
+/// Loads a gateway file and the overlays on it, in this order.
+pub fn load(files: &[PathBuf], environment: &Environment) -> Loaded {
+    let mut reader = Reader::default();
+    let layers: Vec<Layer> = files.iter().filter_map(|path| reader.layer(path)).collect();
+    let revision = reader.revision();
+    let Reader { sources, mut problems, files: read, .. } = reader;
+    let is_readable = layers.len() == files.len() && !problems.iter().any(is_fatal);
+    let merged = is_readable.then(|| merge(layers, &mut problems)).flatten();
+    let config = merged.as_ref().and_then(|tree| check(tree, &sources, environment, &mut problems));
+    problems.sort_by_key(|problem| problem.labels.first().map(|(span, _)| *span));
+    let config = config.filter(|_| !problems.iter().any(Problem::is_error));
+    Loaded { config, problems, sources, files: read, revision, merged }
+}
+
+/// The file that is read if none is named.
+pub fn default_file() -> PathBuf {
+    Path::new("tidegate.yaml").to_owned()
+}
+
+/// After a fault in the syntax half a file may be missing; what that leads to is not worth telling.
+fn is_fatal(problem: &Problem) -> bool {
+    [codes::SYNTAX, codes::TOO_LARGE, codes::UNREADABLE].contains(&problem.code)
+}
+
+/// One tree of all layers, with the policies in their place again.
+fn merge(layers: Vec<Layer>, problems: &mut Vec<Problem>) -> Option<Node> {
+    let mut layers = layers.into_iter();
+    let base = layers.next()?;
+    if let Some(removed) = base.removed.first() {
+        let problem = Problem::error(codes::OVERLAY_REMOVES, "there is nothing before this file to remove from");
+        problems.push(problem.at(removed.span, ""));
+    }
+    let Layer { mut root, policies, .. } = layers.fold(base, |base, over| overlay::merge(base, over, problems));
+    let span = policies.first().map_or(root.span, |policy| policy.span);
+    if let Value::Map(entries) = &mut root.value
+        && !policies.is_empty()
+    {
+        let key = Key { text: "policies".into(), span };
+        entries.push(Entry { key, value: Node { value: Value::Seq(policies), span } });
+    }
+    Some(root)
+}
+
+fn check(tree: &Node, sources: &Sources, environment: &Environment, problems: &mut Vec<Problem>) -> Option<Config> {
+    let decoded = decode::<GatewayDoc>(tree, sources);
+    let is_whole = decoded.problems.is_empty();
+    problems.extend(decoded.problems);
+    if is_whole {
+        stray_references(tree, &decoded.templates, problems);
+    }
+    let material = Material { sources, tree, environment, is_whole };
+    Some(build::build(decoded.value?, material, problems))
+}
+
+/// A reference where none is looked for would be sent on as it stands.
+fn stray_references(node: &Node, read: &std::collections::HashSet<Span>, problems: &mut Vec<Problem>) {
+    match &node.value {
+        Value::Scalar(scalar) => {
+            let is_reference = scalar.text.contains("${env:") || scalar.text.contains("${file:");
+            if is_reference && !read.contains(&node.span) {
+                let problem = Problem::error(codes::BAD_REFERENCE, "references are not read here");
+                problems.push(problem.at(node.span, "this would be taken as it stands"));
+            }
+        }
+        Value::Seq(items) => items.iter().for_each(|item| stray_references(item, read, problems)),
+        Value::Map(entries) => entries
+            .iter()
+            // What a step is told to say is its own business.
+            .filter(|entry| entry.key.text != "steps")
+            .for_each(|entry| stray_references(&entry.value, read, problems)),
+    }
+}
