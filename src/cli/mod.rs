@@ -26,11 +26,11 @@ enum Command {
     /// Run the whole thing on this machine with a simulated provider; needs no key
     Demo(demo::DemoArgs),
     /// Check policy files without running them
-    Check(check::CheckArgs),
+    Check(check::Args),
     /// Print the JSON Schema of the policy files, for editors
-    Schema(schema::SchemaArgs),
+    Schema(schema::Args),
     /// Explain a problem by its code
-    Explain(explain::ExplainArgs),
+    Explain(explain::Args),
     /// Make, list and revoke the virtual keys of callers
     Key(key::KeyArgs),
 }
@@ -43,9 +43,9 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Schema(args) => schema::run(&args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Check(args) => check::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Key(args) => match key::run(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {

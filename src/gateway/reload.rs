@@ -213,7 +213,7 @@ fn lines_of(loaded: &Loaded, report: &str) -> Vec<String> {
 }
 
 fn fingerprint(loaded: &Loaded) -> (BTreeSet<PathBuf>, String) {
-    let files: BTreeSet<PathBuf> = loaded.watched().into_iter().collect();
+    let files: BTreeSet<PathBuf> = loaded.watched(&Environment::process()).into_iter().collect();
     let hash = contents(&files);
     (files, hash)
 }

@@ -65,4 +65,6 @@ codes! {
     OPEN_TO_ALL = "TG0501";
     LITERAL_SECRET = "TG0502";
     UNRESOLVED = "TG0503";
+    CANNOT_ACT = "TG0601";
+    CANNOT_OPEN = "TG0602";
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::decode::At;
-use super::document::{CertificateName, Content, LogFormat, LogLevel, Mode, Pick, Sticky, TelemetryDialect};
+use super::document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
 use super::reference::Template;
 use super::selector::Selector;
 use crate::base::ids::{PolicyName, ProviderName, TargetName};
@@ -213,6 +213,7 @@ pub struct RouteConfig {
     pub retry_on: Option<Vec<FaultClass>>,
     pub attempts_per_target: Option<NonZeroU32>,
     pub timeouts: Timeouts,
+    pub losses: Losses,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -221,6 +222,8 @@ pub struct Timeouts {
     pub headers: Option<Duration>,
     pub first_token: Option<Duration>,
     pub between_tokens: Option<Duration>,
+    /// An answer that is not streamed.
+    pub whole: Option<Duration>,
     /// All attempts together.
     pub total: Option<Duration>,
 }
@@ -286,6 +289,14 @@ pub struct Shadow {
 }
 
 impl Config {
+    /// Every text that names a file.
+    pub fn named_files(&self) -> impl Iterator<Item = &At<Template>> {
+        let tls = self.tls.iter().flat_map(|tls| [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
+        let authorities = self.providers.values().filter_map(|provider| provider.ca.as_ref());
+        let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.to_string().contains("://"));
+        tls.chain(authorities).chain(&self.callers.keys).chain(jwks)
+    }
+
     /// Every text that may hold references, for verifying that they stand for something.
     pub fn templates(&self) -> Vec<&At<Template>> {
         let mut all: Vec<&At<Template>> = Vec::new();

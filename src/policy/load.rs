@@ -9,7 +9,7 @@ use super::decode::decode;
 use super::document::GatewayDoc;
 use super::layer::{Layer, Reader};
 use super::overlay;
-use super::problem::Problem;
+use super::problem::{Ink, Problem};
 use super::reference::Environment;
 use super::source::{Sources, Span};
 use super::tree::{Entry, Key, Node, Value};
@@ -31,6 +31,23 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Every file whose change may change what runs: those that were read, those that references name, key
+    /// files and certificates.
+    pub fn watched(&self, environment: &Environment) -> Vec<PathBuf> {
+        let mut files = self.files.clone();
+        if let Some(config) = &self.config {
+            files.extend(config.templates().into_iter().flat_map(|template| template.value.files(environment)));
+            files.extend(config.named_files().filter_map(|template| template.value.path(environment).ok()));
+        }
+        files
+    }
+
+    /// Problems as people read them, each with the lines it is about.
+    pub fn report(&self, problems: &[Problem]) -> String {
+        let rendered = problems.iter().map(|problem| problem.render(&self.sources, Ink::Plain) + "\n\n");
+        rendered.collect()
+    }
+
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }

@@ -7,6 +7,7 @@
 
 mod build;
 pub mod codes;
+mod compile;
 mod condition;
 pub mod config;
 mod decode;
@@ -17,16 +18,21 @@ mod overlay;
 mod problem;
 mod reference;
 mod selector;
+mod settings;
+mod snapshot;
 mod source;
 mod tree;
 mod units;
 
+pub use compile::{Parts, compile};
 pub use condition::Condition;
 pub use config::Config;
 pub use decode::At;
-pub use document::{CertificateName, Content, LogFormat, LogLevel, Mode, Pick, Sticky, TelemetryDialect};
+pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
 pub use load::{Loaded, default_file, load};
 pub use problem::{Ink, Level, Problem};
 pub use reference::{Environment, Template, Unresolved};
 pub use selector::Selector;
+pub use settings::{Connections, Settings, TlsFiles};
+pub use snapshot::{Policy, ServerSettings, Snapshot};
 pub use source::{FileId, Place, Source, Sources, Span};

@@ -82,6 +82,15 @@ impl Template {
         Ok(Secret::new(text))
     }
 
+    /// The files that are read when it is resolved.
+    pub fn files(&self, environment: &Environment) -> Vec<PathBuf> {
+        let named = self.parts.iter().filter_map(|part| match part {
+            Part::File(path) => Some(environment.locate(&self.folder.join(path))),
+            Part::Literal(_) | Part::Env { .. } => None,
+        });
+        named.collect()
+    }
+
     /// The path of a file that the configuration names: `keys.yaml`, or `${file:keys.yaml}`, which means the
     /// same where a file is wanted.
     ///

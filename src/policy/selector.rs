@@ -71,6 +71,11 @@ impl Selector {
             && within(&self.models, &other.models, Pattern::covers)
     }
 
+    /// The endpoints it names; none if it leaves them open.
+    pub fn named_endpoints(&self) -> &[Endpoint] {
+        self.endpoints.as_deref().unwrap_or_default()
+    }
+
     /// The models it names, if it names all of them in full.
     pub fn exact_models(&self) -> Option<impl Iterator<Item = &str>> {
         let models = self.models.as_ref()?;

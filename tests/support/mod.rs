@@ -9,7 +9,7 @@ mod upstream;
 
 pub use client::{Answered, Ending, Http};
 pub use house::House;
-pub use upstream::{Act, FakeUpstream, Script, sse, whole};
+pub use upstream::{Act, FakeUpstream, Script, sse, whole, whole_with};
 
 /// A minimal chat request in OpenAI's dialect.
 pub fn chat(model: &str) -> serde_json::Value {

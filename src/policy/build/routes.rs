@@ -5,7 +5,7 @@ use crate::base::ids::TargetName;
 use crate::policy::codes;
 use crate::policy::config::{Abort, Canary, Deny, Route, RouteConfig, Shadow, Timeouts, Way};
 use crate::policy::decode::{At, Table, TextOr};
-use crate::policy::document::{CanaryDoc, CaseDoc, DenyDoc, RouteDoc, RouteMap, ShadowDoc, TimeoutsDoc, WAYS};
+use crate::policy::document::{CanaryDoc, CaseDoc, DenyDoc, Losses, RouteDoc, RouteMap, ShadowDoc, TimeoutsDoc, WAYS};
 use crate::policy::problem::Problem;
 use crate::policy::source::Span;
 
@@ -15,13 +15,15 @@ impl Builder<'_, '_> {
         let route = self.route(document);
         let TextOr::Other(map) = &document.value else {
             let timeouts = Timeouts::default();
-            return Some(RouteConfig { route: route?, retry_on: None, attempts_per_target: None, timeouts });
+            let losses = Losses::default();
+            return Some(RouteConfig { route: route?, retry_on: None, attempts_per_target: None, timeouts, losses });
         };
         Some(RouteConfig {
             route: route?,
             retry_on: map.retry_on.as_ref().map(|faults| faults.iter().map(|fault| fault.class()).collect()),
             attempts_per_target: map.attempts_per_target.as_ref().map(|attempts| attempts.value),
             timeouts: map.timeouts.as_ref().map(|timeouts| timeouts_of(timeouts)).unwrap_or_default(),
+            losses: map.losses.as_ref().map(|losses| losses.value).unwrap_or_default(),
         })
     }
 
@@ -41,6 +43,7 @@ impl Builder<'_, '_> {
                 ("retry_on", map.retry_on.as_ref().map(|field| field.span)),
                 ("attempts_per_target", map.attempts_per_target.as_ref().map(|field| field.span)),
                 ("timeouts", map.timeouts.as_ref().map(|field| field.span)),
+                ("losses", map.losses.as_ref().map(|field| field.span)),
             ];
             for (field, span) in misplaced.into_iter().filter_map(|(field, span)| Some((field, span?))) {
                 let problem = Problem::error(codes::CONTRADICTION, format!("`{field}` holds for a whole route"));
@@ -223,6 +226,7 @@ fn timeouts_of(document: &TimeoutsDoc) -> Timeouts {
         headers: document.headers.map(|period| period.0),
         first_token: document.first_token.map(|period| period.0),
         between_tokens: document.between_tokens.map(|period| period.0),
+        whole: document.whole.map(|period| period.0),
         total: document.total.map(|period| period.0),
     }
 }

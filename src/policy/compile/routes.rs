@@ -6,7 +6,7 @@ use super::Targets;
 use crate::base::ids::TargetName;
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Facts;
-use crate::pipeline::retry::{Rules, Timeouts};
+use crate::pipeline::retry::{OnLoss, Rules, Timeouts};
 use crate::pipeline::route::{AbortIf, Canary, CanaryBook, Case, Choice, Predicate, Route, Shadow, Sticky};
 use crate::pipeline::run;
 use crate::policy::condition::Condition;
@@ -130,7 +130,10 @@ fn rules(route: &RouteConfig) -> Rules {
         retry_on: route.retry_on.clone().unwrap_or(usual.retry_on),
         attempts_per_target: route.attempts_per_target.map_or(usual.attempts_per_target, std::num::NonZeroU32::get),
         timeouts,
-        losses: route.losses.unwrap_or_default(),
+        losses: match route.losses {
+            document::Losses::Allow => OnLoss::Allow,
+            document::Losses::Refuse => OnLoss::Refuse,
+        },
     }
 }
 

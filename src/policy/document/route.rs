@@ -41,6 +41,19 @@ pub struct RouteMap {
     pub retry_on: Option<At<Vec<At<FaultName>>>>,
     pub attempts_per_target: Option<At<NonZeroU32>>,
     pub timeouts: Option<At<TimeoutsDoc>>,
+    /// What to do where a target cannot be told the whole request in its dialect; `allow` if not said.
+    pub losses: Option<At<Losses>>,
+}
+
+/// What to do where a target cannot be told the whole request in its dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Losses {
+    /// Send what can be said, and note the rest.
+    #[default]
+    Allow,
+    /// Pass the target over.
+    Refuse,
 }
 
 /// The fields that choose a target, of which a route has exactly one.
@@ -98,6 +111,8 @@ pub struct TimeoutsDoc {
     pub headers: Option<Period>,
     pub first_token: Option<Period>,
     pub between_tokens: Option<Period>,
+    /// An answer that is not streamed, from sending to its last byte.
+    pub whole: Option<Period>,
     /// All attempts together.
     pub total: Option<Period>,
 }
