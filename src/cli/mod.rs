@@ -1,1 +1,5 @@
 //! (to come)
+
+pub mod check;
+pub mod explain;
+pub mod schema;
