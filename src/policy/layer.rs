@@ -145,7 +145,7 @@ impl Reader {
             let found = expand(folder, text);
             if found.is_empty() {
                 let problem = Problem::error(codes::EMPTY_IMPORT, format!("`{text}` matches no file"));
-                self.problems.push(problem.at(pattern.span, "").help(format!("looked in `{}`", shown(folder))));
+                self.problems.push(problem.at(pattern.span, "").help("paths start from the folder of this file"));
             }
             for path in found.into_iter().filter(|path| done.insert(path.clone())) {
                 self.import(layer, &path, pattern.span);
@@ -224,10 +224,6 @@ pub(super) fn take(entries: &mut Vec<Entry>, key: &str) -> Option<Entry> {
 
 fn text(text: &str) -> tree::Scalar {
     tree::Scalar { text: text.to_owned(), form: tree::Form::Quoted }
-}
-
-fn shown(folder: &Path) -> String {
-    if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() }
 }
 
 /// The files a pattern stands for, sorted by name. Tests of policies lie beside them and are not meant.

@@ -62,7 +62,7 @@ pub fn load(files: &[PathBuf], environment: &Environment) -> Loaded {
     let is_readable = layers.len() == files.len() && !problems.iter().any(is_fatal);
     let merged = is_readable.then(|| merge(layers, &mut problems)).flatten();
     let config = merged.as_ref().and_then(|tree| check(tree, &sources, environment, &mut problems));
-    problems.sort_by_key(|problem| problem.labels.first().map(|(span, _)| *span));
+    problems.sort_by_key(place);
     let config = config.filter(|_| !problems.iter().any(Problem::is_error));
     Loaded { config, problems, sources, files: read, revision, merged }
 }
@@ -75,6 +75,10 @@ pub fn default_file() -> PathBuf {
 /// After a fault in the syntax half a file may be missing; what that leads to is not worth telling.
 fn is_fatal(problem: &Problem) -> bool {
     [codes::SYNTAX, codes::TOO_LARGE, codes::UNREADABLE].contains(&problem.code)
+}
+
+fn place(problem: &Problem) -> Option<Span> {
+    problem.labels.first().map(|(span, _)| *span)
 }
 
 /// One tree of all layers, with the policies in their place again.
@@ -99,7 +103,10 @@ fn merge(layers: Vec<Layer>, problems: &mut Vec<Problem>) -> Option<Node> {
 fn check(tree: &Node, sources: &Sources, environment: &Environment, problems: &mut Vec<Problem>) -> Option<Config> {
     let decoded = decode::<GatewayDoc>(tree, sources);
     let is_whole = decoded.problems.is_empty();
-    problems.extend(decoded.problems);
+    // A word that is refused for what YAML makes of it need not be refused once more for what it is not.
+    let refused: Vec<Span> = problems.iter().filter(|p| p.code == codes::BOOLEAN_WORD).filter_map(place).collect();
+    problems
+        .extend(decoded.problems.into_iter().filter(|problem| !place(problem).is_some_and(|at| refused.contains(&at))));
     if is_whole {
         stray_references(tree, &decoded.templates, problems);
     }

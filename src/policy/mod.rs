@@ -15,8 +15,10 @@ mod document;
 mod layer;
 mod load;
 mod overlay;
+mod print;
 mod problem;
 mod reference;
+pub mod schema;
 mod selector;
 mod settings;
 mod snapshot;
@@ -30,9 +32,13 @@ pub use config::Config;
 pub use decode::At;
 pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
 pub use load::{Loaded, default_file, load};
+pub use print::print;
 pub use problem::{Ink, Level, Problem};
 pub use reference::{Environment, Template, Unresolved};
 pub use selector::Selector;
 pub use settings::{Connections, Settings, TlsFiles};
 pub use snapshot::{Policy, ServerSettings, Snapshot};
 pub use source::{FileId, Place, Source, Sources, Span};
+
+#[cfg(test)]
+mod tests;

@@ -130,6 +130,17 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
 }
 
 #[cfg(test)]
+impl Sources {
+    /// The same with paths from `folder` on, for tests that show them.
+    pub(super) fn without(mut self, folder: &Path) -> Self {
+        for file in &mut self.files {
+            file.path = file.path.strip_prefix(folder).unwrap_or(&file.path).to_owned();
+        }
+        self
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

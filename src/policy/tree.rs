@@ -206,7 +206,8 @@ impl<'a> Reader<'a> {
         let span = self.span(&mark);
         if let Some(tag) = event.tag() {
             let message = format!("the tag `{}` has no meaning here", tag.original());
-            self.problems.push(Problem::error(codes::SYNTAX, message).at(span, ""));
+            let at = mark.tag_span().map_or(span, |tag| self.span(&tag));
+            self.problems.push(Problem::error(codes::SYNTAX, message).at(at, ""));
         }
         let anchor = event.anchor_id().unwrap_or(0);
         let node = match event {

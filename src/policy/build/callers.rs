@@ -29,6 +29,8 @@ impl Builder<'_, '_> {
         };
         let problem = said.iter().fold(problem, |problem, said| problem.at(said.span, ""));
         let problem = listen.iter().fold(problem, |problem, listen| problem.at(listen.span, ""));
+        let start = self.material.tree.point(self.material.sources);
+        let problem = if problem.labels.is_empty() { problem.at(start, "") } else { problem };
         self.note(problem.help("say in `callers` how callers show who they are, or `anonymous: everywhere`"));
         address
     }
@@ -38,17 +40,17 @@ impl Builder<'_, '_> {
         let said = callers.anonymous.as_ref();
         let anonymous = said.is_some_and(|said| said.value != Anonymous::False);
         let is_provable = callers.keys.is_some() || callers.jwt.is_some() || callers.mtls.is_some();
-        if !anonymous && !is_provable && self.material.is_whole {
+        if !anonymous && !is_provable {
             let section = self.material.tree.entries().iter().find(|entry| entry.key.text == "callers");
             let problem = Problem::error(codes::CONTRADICTION, "nobody can call: there is no way to show who one is");
             let problem = section.into_iter().fold(problem, |problem, entry| problem.at(entry.key.span, ""));
-            self.note(problem.help("name `keys`, `jwt` or `mtls`, or say `anonymous: true`"));
+            self.note_lack(problem.help("name `keys`, `jwt` or `mtls`, or say `anonymous: true`"));
         }
         if let Some(mtls) = &callers.mtls
             && tls.is_none_or(|tls| tls.client_ca.is_none())
         {
             let problem = Problem::error(codes::CONTRADICTION, "`mtls` needs `tls` with a `client_ca`");
-            self.note(problem.at(mtls.span, "no certificate is asked for"));
+            self.note_lack(problem.at(mtls.span, "no certificate is asked for"));
         }
         Callers {
             keys: callers.keys.map(|keys| self.placed(keys)),

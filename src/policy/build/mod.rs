@@ -85,6 +85,13 @@ impl Builder<'_, '_> {
         self.problems.push(problem);
     }
 
+    /// Notes a problem with something that is not there; it may be there and not have been decoded.
+    fn note_lack(&mut self, problem: Problem) {
+        if self.material.is_whole {
+            self.problems.push(problem);
+        }
+    }
+
     /// The names a section of the file holds.
     fn names(&self, section: &str) -> Vec<&str> {
         let entries = self.material.tree.get(section).map(Node::entries).unwrap_or_default();
@@ -168,7 +175,8 @@ impl Builder<'_, '_> {
                 found.push(problem.at(target.name.span, ""));
             }
         }
-        for provider in self.providers.values() {
+        let is_sound = !found.iter().chain(self.problems.iter()).any(Problem::is_error);
+        for provider in self.providers.values().filter(|_| is_sound) {
             if !self.targets.values().any(|target| target.provider == *provider.name) {
                 let problem =
                     Problem::warning(codes::UNUSED, format!("nothing uses the provider `{}`", *provider.name));

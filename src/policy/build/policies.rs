@@ -12,10 +12,12 @@ use crate::policy::selector::Selector;
 
 impl Builder<'_, '_> {
     pub(super) fn policies(&mut self, documents: Vec<PolicyDoc>) -> Vec<PolicyConfig> {
-        if documents.is_empty() && self.material.is_whole {
+        if documents.is_empty() {
             let problem = Problem::error(codes::NO_ROUTE, "there is no policy, so every request would be refused");
             let point = self.material.tree.point(self.material.sources);
-            self.note(problem.at(point, "").help("the simplest is `policies: [{ policy: default, route: openai }]`"));
+            self.note_lack(
+                problem.at(point, "").help("the simplest is `policies: [{ policy: default, route: openai }]`"),
+            );
         }
         let mut policies: Vec<PolicyConfig> = Vec::new();
         for document in documents {
@@ -79,7 +81,7 @@ impl Builder<'_, '_> {
                 .map(|model| problem.at(name.span, format!("`{model}` has no targets of its own"))),
         };
         if let Some(problem) = undefined {
-            self.note(problem.help(help));
+            self.note_lack(problem.help(help));
         }
     }
 
@@ -95,7 +97,7 @@ impl Builder<'_, '_> {
                 Problem::error(codes::NEVER_MATCHES, format!("the policy `{}` can never match", *policy.name));
             let problem =
                 problem.at(policy.name.span, "").at(wide.name.span, "this one is tried before, and takes all");
-            self.note(problem.help("put the wider policy last, or narrow it with `for` or `when`"));
+            self.note_lack(problem.help("put the wider policy last, or narrow it with `for` or `when`"));
         }
     }
 }

@@ -68,7 +68,7 @@ impl Builder<'_, '_> {
         if NEED_URL.contains(&word) && document.url.is_none() {
             let message = format!("the provider `{}` needs a `url`", name.value);
             let problem = Problem::error(codes::MISSING_FIELD, message).at(name.span, "");
-            self.note(problem.at(kind.span, "a provider of this kind can be anywhere"));
+            self.note_lack(problem.at(kind.span, "a provider of this kind can be anywhere"));
         }
         if let Some(simulate) = document.simulate.as_ref().filter(|_| word != "simulated") {
             let problem = Problem::error(codes::CONTRADICTION, "`simulate` is for providers of the kind `simulated`");
@@ -83,14 +83,14 @@ impl Builder<'_, '_> {
             self.note(problem.at(keys.span, "several keys").at(key.span, "one key"));
         }
         if let Some(keys) = several.filter(|keys| keys.is_empty()) {
-            self.note(empty("`keys`", keys.span));
+            self.note_lack(empty("`keys`", keys.span));
         }
         let keys: Vec<_> =
             document.key.iter().chain(several.into_iter().flat_map(|keys| &keys.value)).cloned().collect();
         if let Some(pick) = document.pick.as_ref().filter(|_| several.is_none()) {
             let problem =
                 Problem::error(codes::CONTRADICTION, "`pick` chooses among several `keys`, and there are none");
-            self.note(problem.at(pick.span, ""));
+            self.note_lack(problem.at(pick.span, ""));
         }
         for key in &keys {
             self.literal_secret("a key", key);
@@ -143,7 +143,7 @@ impl Builder<'_, '_> {
     pub(super) fn models(&mut self, models: Table<ModelDoc>) {
         for (name, document) in models.0 {
             if document.targets.is_empty() {
-                self.note(empty(&format!("the list of targets of `{}`", name.value), document.targets.span));
+                self.note_lack(empty(&format!("the list of targets of `{}`", name.value), document.targets.span));
             }
             let targets = document.targets.value.iter().filter_map(|target| self.target(target)).collect();
             let price = document.price.as_deref().map(price_of);

@@ -67,7 +67,7 @@ impl Builder<'_, '_> {
             [] => {
                 let problem =
                     Problem::error(codes::MISSING_FIELD, "the route does not say where requests go").at(span, "");
-                self.note(problem.help(format!("name one of: {}", WAYS.join(", "))));
+                self.note_lack(problem.help(format!("name one of: {}", WAYS.join(", "))));
                 None
             }
             [(first, first_span), rest @ ..] => {
@@ -111,7 +111,7 @@ impl Builder<'_, '_> {
 
     fn filled(&mut self, what: &str, span: Span, is_empty: bool) -> Option<At<()>> {
         if is_empty {
-            self.note(empty(&format!("`{what}`"), span));
+            self.note_lack(empty(&format!("`{what}`"), span));
             return None;
         }
         Some(At::new(span, ()))
@@ -140,7 +140,7 @@ impl Builder<'_, '_> {
         let at = self.filled("weighted", table.span, table.0.is_empty())?;
         if table.0.iter().all(|(_, weight)| weight.value == 0) {
             let problem = Problem::error(codes::OUT_OF_RANGE, "all weights are zero, so no target would be chosen");
-            self.note(problem.at(table.span, ""));
+            self.note_lack(problem.at(table.span, ""));
         }
         let targets = table.0.iter().filter_map(|(name, weight)| Some((self.target(name)?, weight.value))).collect();
         Some(at.map(|()| Way::Weighted(targets)))
@@ -160,14 +160,16 @@ impl Builder<'_, '_> {
                             codes::NO_DEFAULT,
                             "the last case has a condition, so a request may fit none",
                         );
-                        self.note(problem.at(when.span, "").help("end with a case that only says `to`; it may `deny`"));
+                        self.note_lack(
+                            problem.at(when.span, "").help("end with a case that only says `to`; it may `deny`"),
+                        );
                     }
                     cases.extend(condition.zip(route));
                 }
                 None if index == last => otherwise = route,
                 None => {
                     let problem = Problem::error(codes::NO_DEFAULT, "the cases after this one are never reached");
-                    self.note(problem.at(case.span, "it has no condition"));
+                    self.note_lack(problem.at(case.span, "it has no condition"));
                 }
             }
         }

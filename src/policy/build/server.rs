@@ -20,12 +20,11 @@ impl Builder<'_, '_> {
                 let message = format!("version {} of the language is not known", version.value);
                 self.note(Problem::error(codes::OUT_OF_RANGE, message).at(version.span, "this is version 1"));
             }
-            None if self.material.is_whole => {
+            None => {
                 let problem = Problem::error(codes::MISSING_FIELD, "the field `version` is missing");
                 let point = self.material.tree.point(self.material.sources);
-                self.note(problem.at(point, "").help("begin the file with `version: 1`"));
+                self.note_lack(problem.at(point, "").help("begin the file with `version: 1`"));
             }
-            None => {}
         }
     }
 

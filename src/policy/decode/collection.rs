@@ -59,14 +59,14 @@ impl<'a, 'c> Fields<'a, 'c> {
 }
 
 fn unknown_field(key: &Key, name: &'static str, fields: &[&str]) -> Problem {
-    let (word, noun) = (&key.text, error::noun(name));
+    let word = &key.text;
     if planned::is_planned(name, word) {
         return Problem::error(codes::NOT_AVAILABLE, format!("`{word}` is not available in this version"))
             .at(key.span, "");
     }
     Problem::error(codes::UNKNOWN_FIELD, format!("unknown field `{word}`"))
         .at(key.span, did_you_mean(word, fields.iter().copied()))
-        .help(error::list(&format!("fields of {noun} are"), fields))
+        .help(error::fields_of(name, fields))
 }
 
 pub(super) fn has_hidden(entries: &[Entry], field: &str, cx: &Cx<'_>) -> bool {

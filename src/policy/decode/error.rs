@@ -106,6 +106,14 @@ pub(super) fn list(what: &str, words: &[&str]) -> String {
     format!("{what}: {}", words.join(", "))
 }
 
+/// `fields of provider are: …`
+pub(super) fn fields_of(type_name: &str, fields: &[&str]) -> String {
+    match noun(type_name).as_str() {
+        "" | "settings" => list("fields are", fields),
+        noun => list(&format!("fields of {noun} are"), fields),
+    }
+}
+
 /// `StepConfig` is written as `step`, `RouteMap` as `route`.
 pub(super) fn noun(type_name: &str) -> String {
     let bare =

@@ -69,7 +69,7 @@ struct Cx<'a> {
 impl<'a> Cx<'a> {
     /// Decodes a part; an error in it is noted, and the part hidden.
     fn run<S: DeserializeSeed<'a>>(&self, node: &'a Node, key: Option<Span>, seed: S) -> Result<S::Value, Error> {
-        let decoder = Decoder { node, key, cx: self };
+        let decoder = Decoder { node, cx: self };
         seed.deserialize(decoder).map_err(|error| self.settle(error, node, key))
     }
 
@@ -107,8 +107,6 @@ fn address(node: &Node) -> usize {
 #[derive(Clone, Copy)]
 struct Decoder<'a, 'c> {
     node: &'a Node,
-    /// The key this value belongs to, for pointing at what lacks something.
-    key: Option<Span>,
     cx: &'c Cx<'a>,
 }
 
@@ -237,7 +235,7 @@ impl<'a> Deserializer<'a> for Decoder<'a, '_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let Value::Map(entries) = &self.node.value else {
-            return Err(Error::invalid_type(self.unexpected(), &visitor).help(error::list("fields are", fields)));
+            return Err(Error::invalid_type(self.unexpected(), &visitor).help(error::fields_of(name, fields)));
         };
         let of_struct = Fields::new(entries, Some((name, fields)), self.cx);
         visitor.visit_map(of_struct).map_err(|error| match error {

@@ -38,7 +38,7 @@ impl<'a, 'c> Choice<'a, 'c> {
             return Err(Error::new(codes::UNKNOWN_CHOICE, format!("unknown {noun} `{word}`"))
                 .at(at)
                 .label(did_you_mean(word, variants.iter().copied()))
-                .help(error::list(&format!("known are"), variants)));
+                .help(error::list("known are", variants)));
         }
         if settings.is_some_and(|settings| whole.cx.is_hidden(settings)) {
             whole.cx.hide(whole.node);
@@ -90,13 +90,13 @@ impl<'a> VariantAccess<'a> for Choice<'a, '_> {
     }
 
     fn tuple_variant<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        let (node, key) = self.settings()?;
-        Decoder { node, key, cx: self.whole.cx }.deserialize_seq(visitor)
+        let (node, _) = self.settings()?;
+        Decoder { node, cx: self.whole.cx }.deserialize_seq(visitor)
     }
 
     fn struct_variant<V: Visitor<'a>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
         let (node, key) = self.settings()?;
-        let decoder = Decoder { node, key, cx: self.whole.cx };
+        let decoder = Decoder { node, cx: self.whole.cx };
         decoder.deserialize_struct("Settings", fields, visitor).map_err(|error| self.whole.cx.settle(error, node, key))
     }
 }

@@ -26,6 +26,7 @@ pub struct GatewayDoc {
     pub state: Option<At<StateDoc>>,
     /// Files to read as well: patterns such as `policies/*.yaml`. Their policies are tried before the
     /// policies of this file.
+    #[expect(dead_code, reason = "imports are read with the files, before decoding; here they are for the schema")]
     pub import: Option<Vec<At<String>>>,
     #[serde(default)]
     pub providers: Table<ProviderDoc>,

@@ -57,7 +57,7 @@ pub enum Mode {
 /// A class of fault after which another attempt may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum FaultName {
+pub enum FaultDoc {
     /// No connection could be made.
     Connect,
     /// The target stayed silent too long.
@@ -78,7 +78,7 @@ pub enum FaultName {
     Garbled,
 }
 
-impl FaultName {
+impl FaultDoc {
     pub fn class(self) -> FaultClass {
         match self {
             Self::Connect => FaultClass::Connect,
@@ -103,7 +103,7 @@ mod tests {
         for class in
             [FaultClass::Connect, FaultClass::CutBeforeFirstToken, FaultClass::Garbled, FaultClass::RateLimited]
         {
-            let named: FaultName = serde_json::from_value(class.name().into()).unwrap();
+            let named: FaultDoc = serde_json::from_value(class.name().into()).unwrap();
             assert_eq!(named.class(), class);
         }
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AbortDoc, FaultName};
+use super::{AbortDoc, FaultDoc};
 use crate::policy::decode::{At, Table, TextOr};
 use crate::policy::units::{Period, Share};
 
@@ -38,7 +38,7 @@ pub struct RouteMap {
     /// Keep to the same choice for one user or session.
     pub sticky: Option<At<Sticky>>,
     /// The classes of fault after which another attempt is made.
-    pub retry_on: Option<At<Vec<At<FaultName>>>>,
+    pub retry_on: Option<At<Vec<At<FaultDoc>>>>,
     pub attempts_per_target: Option<At<NonZeroU32>>,
     pub timeouts: Option<At<TimeoutsDoc>>,
     /// What to do where a target cannot be told the whole request in its dialect; `allow` if not said.
