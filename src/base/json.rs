@@ -159,7 +159,8 @@ impl Kind {
     }
 }
 
-/// Pulls values out of a JSON document, front to back.
+/// Pulls values out of a JSON document, front to back. A clone can look ahead.
+#[derive(Clone)]
 pub struct Reader<'a> {
     source: &'a ByteString,
     at: usize,
@@ -183,6 +184,26 @@ impl<'a> Reader<'a> {
             Some(b'n') => Ok(Kind::Null),
             Some(_) => Err(self.not_json("expected a value")),
             None => Err(self.not_json("expected a value, found the end")),
+        }
+    }
+
+    /// The string that the object coming next has as its member `name`, seen without moving on. It costs
+    /// next to nothing where that member is the first, as a `type` commonly is.
+    pub fn glimpse(&self, name: &str) -> Option<Text> {
+        let mut ahead = self.clone();
+        ahead.skip_space();
+        ahead.eat(b'{').then_some(())?;
+        loop {
+            ahead.skip_space();
+            let key = ahead.text().ok()?;
+            ahead.skip_space();
+            ahead.eat(b':').then_some(())?;
+            if key == *name {
+                return ahead.text().ok();
+            }
+            ahead.skip().ok()?;
+            ahead.skip_space();
+            ahead.eat(b',').then_some(())?;
         }
     }
 
@@ -658,6 +679,17 @@ mod tests {
     fn a_deep_document_is_refused_and_does_not_overflow_the_stack() {
         assert!(!accepts(&"[".repeat(100_000)));
         assert!(accepts(&format!("{}{}", "[".repeat(128), "]".repeat(128))));
+    }
+
+    #[test]
+    fn a_member_can_be_glimpsed_before_its_object_is_read() {
+        let glimpse =
+            |text: &str| Reader::new(&ByteString::from(text)).glimpse("type").map(|text| text.as_str().into_owned());
+        assert_eq!(glimpse(r#" {"type":"a"}"#), Some("a".into()));
+        assert_eq!(glimpse(r#"{"x":{"type":"b"},"type" : "a"}"#), Some("a".into()));
+        assert_eq!(glimpse(r#"{"x":1}"#), None);
+        assert_eq!(glimpse(r#"{"type":1}"#), None);
+        assert_eq!(glimpse(r#"["type"]"#), None);
     }
 
     #[test]
