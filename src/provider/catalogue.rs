@@ -17,6 +17,16 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     KINDS.keys().map(String::as_str)
 }
 
+/// Whether a provider of this kind can be anywhere, so that its URL must be named.
+pub fn needs_url(kind: &str) -> bool {
+    KINDS.get(kind).is_some_and(|kind| kind.url.is_none() && !kind.simulated)
+}
+
+/// Whether a provider of this kind answers nobody without a key.
+pub fn needs_key(kind: &str) -> bool {
+    KINDS.get(kind).is_some_and(|kind| kind.key == Need::Required)
+}
+
 /// A kind of provider.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

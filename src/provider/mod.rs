@@ -34,7 +34,7 @@ use keys::KeyRing;
 use simulator::Simulator;
 
 pub use address::Address;
-pub use catalogue::kinds;
+pub use catalogue::{kinds, needs_key, needs_url};
 pub use keys::KeyUse;
 pub use pools::Pools;
 pub use spec::{Pick, Spec};

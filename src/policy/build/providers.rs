@@ -9,13 +9,7 @@ use crate::policy::document::planned::is_planned_kind;
 use crate::policy::document::{BreakerDoc, ModelDoc, PriceDoc, ProviderDoc, TargetDoc};
 use crate::policy::problem::{Problem, did_you_mean};
 use crate::policy::reference::Template;
-
-/// The kinds of provider this version speaks to.
-pub(super) const KINDS: [&str; 6] =
-    ["anthropic", "anthropic_compatible", "azure_openai", "openai", "openai_compatible", "simulated"];
-
-/// Kinds that have no address of their own.
-const NEED_URL: [&str; 3] = ["anthropic_compatible", "azure_openai", "openai_compatible"];
+use crate::provider;
 
 impl Builder<'_, '_> {
     pub(super) fn providers(&mut self, providers: Table<ProviderDoc>) {
@@ -60,19 +54,24 @@ impl Builder<'_, '_> {
         if is_planned_kind(word) {
             let message = format!("providers of the kind `{word}` are not available in this version");
             self.note(Problem::error(codes::NOT_AVAILABLE, message).at(kind.span, ""));
-        } else if !KINDS.contains(&word) {
+        } else if !provider::kinds().any(|known| known == word) {
+            let known: Vec<_> = provider::kinds().collect();
             let problem = Problem::error(codes::UNKNOWN_CHOICE, format!("unknown kind of provider `{word}`"));
-            let problem = problem.at(kind.span, did_you_mean(word, KINDS));
-            self.note(problem.help(format!("known are: {}", KINDS.join(", "))));
+            let problem = problem.at(kind.span, did_you_mean(word, known.iter().copied()));
+            self.note(problem.help(format!("known are: {}", known.join(", "))));
         }
-        if NEED_URL.contains(&word) && document.url.is_none() {
+        if document.simulate.is_some() {
+            return;
+        }
+        if provider::needs_url(word) && document.url.is_none() {
             let message = format!("the provider `{}` needs a `url`", name.value);
             let problem = Problem::error(codes::MISSING_FIELD, message).at(name.span, "");
             self.note_lack(problem.at(kind.span, "a provider of this kind can be anywhere"));
         }
-        if let Some(simulate) = document.simulate.as_ref().filter(|_| word != "simulated") {
-            let problem = Problem::error(codes::CONTRADICTION, "`simulate` is for providers of the kind `simulated`");
-            self.note(problem.at(simulate.span, "").at(kind.span, "this one is real"));
+        if provider::needs_key(word) && document.key.is_none() && document.keys.is_none() {
+            let message = format!("the provider `{}` needs a `key`", name.value);
+            let problem = Problem::error(codes::MISSING_FIELD, message).at(name.span, "");
+            self.note(problem.at(kind.span, "a provider of this kind does not answer without one"));
         }
     }
 
