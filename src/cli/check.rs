@@ -89,3 +89,42 @@ fn print(loaded: &Loaded) -> std::io::Result<()> {
     let text = policy::print(loaded).unwrap_or_default();
     std::io::stdout().lock().write_all(text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn check(text: Option<&str>, more: &[&str]) -> ExitCode {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tidegate.yaml");
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        let path = path.display().to_string();
+        let args = ["check", "-f", &path].into_iter().chain(more.iter().copied());
+        run(Cli::try_parse_from(args).unwrap().args)
+    }
+
+    const SOUND: &str = "version: 1\nproviders: { a: { kind: openai, key: \"${file:/nowhere}\" } }\npolicies: [{ policy: p, route: a }]\n";
+
+    #[test]
+    fn the_exit_code_tells_sound_from_broken_from_unread() {
+        assert_eq!(check(Some(SOUND), &[]), ExitCode::SUCCESS);
+        assert_eq!(check(Some(SOUND), &["--print"]), ExitCode::SUCCESS);
+        assert_eq!(check(Some("version: 2\n"), &["--json"]), ExitCode::from(1));
+        assert_eq!(check(None, &[]), ExitCode::from(2));
+    }
+
+    #[test]
+    fn secrets_are_only_looked_up_if_asked_for() {
+        assert_eq!(check(Some(SOUND), &["--secrets"]), ExitCode::from(1));
+    }
+}

@@ -24,3 +24,14 @@ pub fn run(args: Args) -> ExitCode {
     };
     written.unwrap_or(ExitCode::from(2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_known_code_is_explained() {
+        assert_eq!(run(Args { code: "tg0204".into() }), ExitCode::SUCCESS);
+        assert_eq!(run(Args { code: "TG9".into() }), ExitCode::from(2));
+    }
+}

@@ -21,9 +21,9 @@ pub(super) struct Layer {
     pub root: Node,
     /// The policies, in the order they are tried.
     pub policies: Vec<Node>,
-    /// Of an overlay: policies it takes away, and whether it may add names.
+    /// Of an overlay: policies it takes away, and where it says that it may add names.
     pub removed: Vec<Node>,
-    pub adds: bool,
+    pub adds: Option<Span>,
 }
 
 /// Reads files, and remembers which.
@@ -33,6 +33,8 @@ pub(super) struct Reader {
     pub problems: Vec<Problem>,
     /// Every file that was asked for, the unreadable included.
     pub files: Vec<PathBuf>,
+    /// Every folder in which a pattern looked for files.
+    pub folders: Vec<PathBuf>,
     digest: Sha256,
 }
 
@@ -93,7 +95,7 @@ impl Reader {
             self.problems.push(problem);
             return None;
         }
-        let adds = take(entries, "add").is_some_and(|add| add.value.text() == Some("true"));
+        let adds = take(entries, "add").filter(|add| add.value.text() == Some("true")).map(|add| add.value.span);
         let policies = take(entries, "policies");
         let mut layer = Layer { root: node, policies: Vec::new(), removed: Vec::new(), adds };
         self.policies(&mut layer, policies);
@@ -142,7 +144,7 @@ impl Reader {
                 self.problems.push(Problem::error(codes::WRONG_VALUE, "an import is a path").at(pattern.span, ""));
                 continue;
             };
-            let found = expand(folder, text);
+            let found = expand(folder, text, &mut self.folders);
             if found.is_empty() {
                 let problem = Problem::error(codes::EMPTY_IMPORT, format!("`{text}` matches no file"));
                 self.problems.push(problem.at(pattern.span, "").help("paths start from the folder of this file"));
@@ -227,12 +229,13 @@ fn text(text: &str) -> tree::Scalar {
 }
 
 /// The files a pattern stands for, sorted by name. Tests of policies lie beside them and are not meant.
-fn expand(folder: &Path, pattern: &str) -> Vec<PathBuf> {
+fn expand(folder: &Path, pattern: &str, folders: &mut Vec<PathBuf>) -> Vec<PathBuf> {
     let mut found = vec![if Path::new(pattern).is_absolute() { PathBuf::from("/") } else { folder.to_owned() }];
     for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
         found = match Glob::new(part) {
             Ok(glob) if part.contains(['*', '?', '[', '{']) => {
                 let glob = glob.compile_matcher();
+                folders.extend(found.iter().cloned());
                 found.iter().flat_map(|folder| listed(folder, |name| glob.is_match(name))).collect()
             }
             _ => found.into_iter().map(|folder| folder.join(part)).collect(),

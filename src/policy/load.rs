@@ -11,6 +11,7 @@ use super::layer::{Layer, Reader};
 use super::overlay;
 use super::problem::{Ink, Problem};
 use super::reference::Environment;
+use super::secrecy;
 use super::source::{Sources, Span};
 use super::tree::{Entry, Key, Node, Value};
 
@@ -24,6 +25,8 @@ pub struct Loaded {
     pub sources: Sources,
     /// Every file that was read or should have been, for watching.
     pub files: Vec<PathBuf>,
+    /// Every folder in which a pattern of `import` looked for files: a new one there counts as well.
+    pub folders: Vec<PathBuf>,
     /// SHA-256 of all bytes read, in hexadecimal: equal revisions are equal configurations.
     pub revision: String,
     /// The files put together, for showing; `None` if one could not be read as YAML.
@@ -58,13 +61,17 @@ pub fn load(files: &[PathBuf], environment: &Environment) -> Loaded {
     let mut reader = Reader::default();
     let layers: Vec<Layer> = files.iter().filter_map(|path| reader.layer(path)).collect();
     let revision = reader.revision();
-    let Reader { sources, mut problems, files: read, .. } = reader;
+    let Reader { mut sources, mut problems, files: read, folders, .. } = reader;
+    // Before anything is merged: what an overlay replaces is still in the file it replaces it in.
+    for span in layers.iter().flat_map(|layer| secrecy::literals(&layer.root)) {
+        sources.mask(span);
+    }
     let is_readable = layers.len() == files.len() && !problems.iter().any(is_fatal);
     let merged = is_readable.then(|| merge(layers, &mut problems)).flatten();
     let config = merged.as_ref().and_then(|tree| check(tree, &sources, environment, &mut problems));
     problems.sort_by_key(place);
     let config = config.filter(|_| !problems.iter().any(Problem::is_error));
-    Loaded { config, problems, sources, files: read, revision, merged }
+    Loaded { config, problems, sources, files: read, folders, revision, merged }
 }
 
 /// The file that is read if none is named.
@@ -88,6 +95,10 @@ fn merge(layers: Vec<Layer>, problems: &mut Vec<Problem>) -> Option<Node> {
     if let Some(removed) = base.removed.first() {
         let problem = Problem::error(codes::OVERLAY_REMOVES, "there is nothing before this file to remove from");
         problems.push(problem.at(removed.span, ""));
+    }
+    if let Some(span) = base.adds {
+        let problem = Problem::error(codes::OVERLAY_ADDS, "there is nothing before this file to add to");
+        problems.push(problem.at(span, "").help("`add: true` is for overlays"));
     }
     let Layer { mut root, policies, .. } = layers.fold(base, |base, over| overlay::merge(base, over, problems));
     let span = policies.first().map_or(root.span, |policy| policy.span);

@@ -1,9 +1,9 @@
 //! The policy compiler: files into a configuration that is known to be sound.
 //!
-//! [`load`] reads files ([`layer`]), puts overlays on them ([`overlay`]), turns the trees into typed documents
-//! ([`decode`], [`document`]) and those into a [`Config`](config::Config) in which every name is resolved ([`build`]). Its one rule:
-//! every problem is found at once, and each is pointed at in the file. Nothing here opens a socket or needs a
-//! secret.
+//! [`load`] reads files (`layer`), puts overlays on them (`overlay`), turns the trees into typed documents
+//! (`decode`, `document`) and those into a [`Config`] in which every name is resolved (`build`). Its one
+//! rule: every problem is found at once, and each is pointed at in the file. Nothing here opens a socket or
+//! needs a secret.
 
 mod build;
 pub mod codes;
@@ -19,6 +19,7 @@ mod print;
 mod problem;
 mod reference;
 pub mod schema;
+mod secrecy;
 mod selector;
 mod settings;
 mod snapshot;

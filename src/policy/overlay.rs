@@ -15,7 +15,7 @@ use super::tree::{Entry, Node, Value};
 /// Puts `over` on top of `base`.
 pub(super) fn merge(mut base: Layer, over: Layer, problems: &mut Vec<Problem>) -> Layer {
     let Layer { root, policies, removed, adds } = over;
-    let mut merger = Merger { problems, adds };
+    let mut merger = Merger { problems, adds: adds.is_some() };
     merger.remove_policies(&mut base.policies, &removed);
     if let Value::Map(entries) = root.value {
         merger.map(&mut base.root, entries, &mut Vec::new());

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::load::Loaded;
+use super::secrecy::{is_literal, is_secret};
 use super::source::{Sources, Span};
 use super::tree::{Form, Node, Plain, Scalar, Value};
 
@@ -15,11 +16,6 @@ pub fn print(loaded: &Loaded) -> Option<String> {
     let mut printer = Printer { sources: &loaded.sources, path: Vec::new(), out: String::new() };
     printer.map(tree, 0);
     Some(printer.out)
-}
-
-/// Whether a literal at this path is likely a secret.
-fn is_secret(path: &[&str]) -> bool {
-    matches!(path, ["providers", _, "key" | "keys" | "headers", ..] | ["telemetry", "headers", ..] | ["state", "redis"])
 }
 
 struct Printer<'a> {
@@ -83,7 +79,7 @@ impl<'a> Printer<'a> {
     }
 
     fn scalar(&mut self, scalar: &'a Scalar, span: Span) {
-        let is_hidden = is_secret(&self.path) && !scalar.text.contains("${") && !scalar.text.is_empty();
+        let is_hidden = is_secret(&self.path) && is_literal(&scalar.text);
         let text = if is_hidden { "\"(written into the file)\"".to_owned() } else { quoted(scalar) };
         self.finish(&text, span);
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::codes::Code;
 use super::source::{FileId, Sources, Span};
@@ -65,7 +65,7 @@ impl Problem {
         let mut group = Group::with_title(title.primary_title(self.message.as_str()).id(self.code.name()));
         for file in self.files() {
             let Some(source) = sources.get(file) else { continue };
-            let mut snippet = Snippet::source(&*source.text).path(source.path.display().to_string());
+            let mut snippet = Snippet::source(sources.shown(file)).path(source.path.display().to_string());
             for (index, (span, text)) in self.labels.iter().enumerate().filter(|(_, (span, _))| span.file == file) {
                 let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
                 let label = (!text.is_empty()).then_some(text.as_str());
@@ -94,34 +94,24 @@ impl Problem {
     }
 
     /// The problem for programs: editors, CI annotations.
-    pub fn json(&self, sources: &Sources) -> serde_json::Value {
-        let place = |span: Span| {
-            let place = sources.place(span);
-            json!({
-                "file": place.path.display().to_string(),
-                "line": place.line,
-                "column": place.column,
-                "end": { "line": place.end_line, "column": place.end_column },
-            })
-        };
+    pub fn json(&self, sources: &Sources) -> Value {
         let mut object = match self.labels.first() {
-            Some((span, _)) => place(*span),
-            None => json!({ "file": null, "line": null, "column": null, "end": null }),
+            Some((span, _)) => place_fields(sources, *span),
+            None => {
+                ["file", "line", "column", "end"].into_iter().map(|field| (field.to_owned(), Value::Null)).collect()
+            }
         };
-        object["code"] = json!(self.code.name());
-        object["level"] = json!(if self.is_error() { "error" } else { "warning" });
-        object["message"] = json!(self.message);
-        object["help"] = json!(self.help);
-        object["labels"] = self
-            .labels
-            .iter()
-            .map(|(span, text)| {
-                let mut label = place(*span);
-                label["text"] = json!(text);
-                label
-            })
-            .collect();
-        object
+        let label = |(span, text): &(Span, String)| {
+            let mut label = place_fields(sources, *span);
+            label.insert("text".into(), json!(text));
+            Value::Object(label)
+        };
+        object.insert("code".into(), json!(self.code.name()));
+        object.insert("level".into(), json!(if self.is_error() { "error" } else { "warning" }));
+        object.insert("message".into(), json!(self.message));
+        object.insert("help".into(), json!(self.help));
+        object.insert("labels".into(), self.labels.iter().map(label).collect());
+        Value::Object(object)
     }
 
     fn files(&self) -> Vec<FileId> {
@@ -133,6 +123,16 @@ impl Problem {
         }
         files
     }
+}
+
+fn place_fields(sources: &Sources, span: Span) -> Map<String, Value> {
+    let place = sources.place(span);
+    let mut fields = Map::new();
+    fields.insert("file".into(), json!(place.path.display().to_string()));
+    fields.insert("line".into(), json!(place.line));
+    fields.insert("column".into(), json!(place.column));
+    fields.insert("end".into(), json!({ "line": place.end_line, "column": place.end_column }));
+    fields
 }
 
 /// Whether a rendering may use colour.

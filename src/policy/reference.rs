@@ -14,14 +14,14 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use crate::base::secret::Secret;
 
 /// A text that may hold references.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Template {
     parts: Vec<Part>,
     /// What relative paths start from: the folder of the file the text is in.
     folder: PathBuf,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Part {
     Literal(String),
     Env { name: String, default: Option<String> },
@@ -105,18 +105,18 @@ impl Template {
     }
 }
 
-/// The text as it was written: references, never what they stand for.
-impl fmt::Display for Template {
+/// Shows references, and no letter of the text between them: it may be a secret.
+impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Template(")?;
         for part in &self.parts {
             match part {
-                Part::Literal(text) => f.write_str(text)?,
-                Part::Env { name, default: None } => write!(f, "${{env:{name}}}")?,
-                Part::Env { name, default: Some(default) } => write!(f, "${{env:{name}:-{default}}}")?,
+                Part::Literal(_) => f.write_str("…")?,
+                Part::Env { name, .. } => write!(f, "${{env:{name}}}")?,
                 Part::File(path) => write!(f, "${{file:{}}}", path.display())?,
             }
         }
-        Ok(())
+        f.write_str(")")
     }
 }
 
@@ -287,9 +287,10 @@ mod tests {
     }
 
     #[test]
-    fn a_template_shows_its_references_and_an_environment_only_names() {
-        let text = "Basic ${env:A:-x}${file:k}";
-        assert_eq!(Template::parse(text).unwrap().to_string(), text);
-        assert!(!format!("{:?}", Environment::of([("K".to_owned(), "canary".to_owned())], "")).contains("canary"));
+    fn debug_prints_show_names_and_no_values() {
+        let template = Template::parse("Basic ${env:A:-canary}${file:k}").unwrap();
+        assert_eq!(format!("{template:?}"), "Template(…${env:A}${file:k})");
+        let environment = Environment::of([("K".to_owned(), "canary".to_owned())], "");
+        assert!(!format!("{environment:?}").contains("canary"));
     }
 }

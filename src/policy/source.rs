@@ -3,6 +3,7 @@
 //! Every text that is read goes into [`Sources`] once and is known by its [`FileId`] from then on; a
 //! [`Span`] is a range of bytes in one of them. Nothing here reads a file.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub struct Source {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// What must not be seen when lines are shown.
+    masked: Vec<Span>,
 }
 
 impl Sources {
@@ -66,6 +69,23 @@ impl Sources {
 
     pub fn iter(&self) -> impl Iterator<Item = &Source> {
         self.files.iter()
+    }
+
+    /// Keeps a part of a file out of sight.
+    pub(super) fn mask(&mut self, span: Span) {
+        self.masked.push(span);
+    }
+
+    /// A file's text as it may be shown: each byte in its place, the masked ones as stars.
+    pub(super) fn shown(&self, file: FileId) -> Cow<'_, str> {
+        let text = self.get(file).map_or("", |source| &source.text);
+        let mut shown = Cow::Borrowed(text);
+        for span in self.masked.iter().filter(|span| span.file == file) {
+            let range = self.range(*span);
+            let stars = "*".repeat(range.len());
+            shown.to_mut().replace_range(range, &stars);
+        }
+        shown
     }
 
     /// The folder that relative paths in this file start from.

@@ -257,6 +257,19 @@ fn a_misspelt_name_in_an_overlay_does_not_become_a_new_one() {
 }
 
 #[test]
+fn the_first_file_is_no_overlay() {
+    let text =
+        format!("{BASE}add: true\npolicies: {{ remove: [b], a: {{ route: {{ fallback: [openai, anthropic] }} }} }}\n");
+    assert_eq!(
+        lines(&load_text(&text)),
+        [
+            "t.yaml:6:6: there is nothing before this file to add to [TG0401]",
+            "t.yaml:7:22: there is nothing before this file to remove from [TG0402]",
+        ]
+    );
+}
+
+#[test]
 fn the_revision_changes_with_any_byte_and_with_nothing_else() {
     let revision = |text: &str| load_text(text).revision;
     assert_eq!(revision(TEN_LINES), revision(TEN_LINES));
@@ -306,6 +319,22 @@ fn secrets_are_resolved_on_demand_and_from_the_folder_of_their_file() {
     assert!(keys[0].is_err());
     assert_eq!(keys[1].as_ref().unwrap().expose(), "sk");
     assert_eq!(config.callers.keys.unwrap().path(&environment).unwrap(), house.folder.path().join("keys.yaml"));
+}
+
+#[test]
+fn a_secret_in_a_file_is_seen_in_no_output() {
+    let text = format!(
+        "{BASE}  x: {{ kind: opena, key: sk-canary, headers: {{ x-team: canary-2 }} }}\nstate: {{ redis: \"redis://:canary@x\" }}\npolicies: []\n"
+    );
+    let loaded = load_text(&text);
+    let all = shown(&loaded) + &print(&loaded).unwrap() + &format!("{:?}", Template::parse("canary${env:A}"));
+    assert!(all.contains("key: *********,") && !all.contains("canary"), "{all}");
+}
+
+#[test]
+fn folders_in_which_imports_were_looked_for_can_be_watched() {
+    let house = House::new(&[("tidegate.yaml", PRODUCTION), ("policies/support.yaml", SUPPORT)]);
+    assert_eq!(house.load(&["tidegate.yaml"]).folders, [house.folder.path().join("policies")]);
 }
 
 #[test]
@@ -443,8 +472,6 @@ fn callers_must_be_able_to_show_who_they_are() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
-
     #[test]
     fn no_mutation_of_a_file_makes_loading_panic(
         edits in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0usize..12, "[ -~]{1,3}|\n|\t|é|: |\\{|\\}|\\[|- "), 1..6)

@@ -6,6 +6,7 @@
 
 mod check;
 mod evaluate;
+mod operator;
 mod vocabulary;
 
 use std::ops::Range;

@@ -127,13 +127,13 @@ pub(super) enum Takes {
 
 impl Takes {
     pub fn accepts(self, given: &Type) -> bool {
-        match (self, given.present()) {
-            (_, Type::Any) => true,
-            (Self::Text, Type::Text) => true,
-            (Self::Sized, Type::Text | Type::List(_) | Type::Map) => true,
-            (Self::Scalar, Type::Bool | Type::Int | Type::Uint | Type::Double | Type::Text) => true,
-            _ => false,
-        }
+        matches!(
+            (self, given.present()),
+            (_, Type::Any)
+                | (Self::Text, Type::Text)
+                | (Self::Sized, Type::Text | Type::List(_) | Type::Map)
+                | (Self::Scalar, Type::Bool | Type::Int | Type::Uint | Type::Double | Type::Text)
+        )
     }
 
     pub fn words(self) -> &'static str {
