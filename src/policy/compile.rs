@@ -85,9 +85,19 @@ fn compile_policy(
     })
 }
 
+/// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
+pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
+    for policy in &config.policies {
+        steps(policy, problems);
+    }
+    for provider in config.providers.values() {
+        providers::script(provider, problems);
+    }
+}
+
 /// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
 /// that the policy names are a problem; endpoints it does not name are left out where one cannot.
-pub fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<(Vec<Arc<dyn Step>>, Vec<Endpoint>)> {
+fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<(Vec<Arc<dyn Step>>, Vec<Endpoint>)> {
     let before = problems.len();
     let mut steps = Vec::new();
     for config in &policy.steps {

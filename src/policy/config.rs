@@ -293,7 +293,7 @@ impl Config {
     pub fn named_files(&self) -> impl Iterator<Item = &At<Template>> {
         let tls = self.tls.iter().flat_map(|tls| [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
         let authorities = self.providers.values().filter_map(|provider| provider.ca.as_ref());
-        let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.to_string().contains("://"));
+        let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.names_url());
         tls.chain(authorities).chain(&self.callers.keys).chain(jwks)
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::{self, Material};
 use super::codes;
+use super::compile;
 use super::config::Config;
 use super::decode::decode;
 use super::document::GatewayDoc;
@@ -38,6 +39,8 @@ impl Loaded {
     /// files and certificates.
     pub fn watched(&self, environment: &Environment) -> Vec<PathBuf> {
         let mut files = self.files.clone();
+        // A folder is watched by way of any name in it.
+        files.extend(self.folders.iter().map(|folder| folder.join("*")));
         if let Some(config) = &self.config {
             files.extend(config.templates().into_iter().flat_map(|template| template.value.files(environment)));
             files.extend(config.named_files().filter_map(|template| template.value.path(environment).ok()));
@@ -122,7 +125,11 @@ fn check(tree: &Node, sources: &Sources, environment: &Environment, problems: &m
         stray_references(tree, &decoded.templates, problems);
     }
     let material = Material { sources, tree, environment, is_whole };
-    Some(build::build(decoded.value?, material, problems))
+    let config = build::build(decoded.value?, material, problems);
+    if is_whole {
+        compile::verify(&config, problems);
+    }
+    Some(config)
 }
 
 /// A reference where none is looked for would be sent on as it stands.

@@ -82,6 +82,11 @@ impl Template {
         Ok(Secret::new(text))
     }
 
+    /// Whether it is, on its face, a URL rather than a path.
+    pub fn names_url(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Literal(text) if text.contains("://")))
+    }
+
     /// The files that are read when it is resolved.
     pub fn files(&self, environment: &Environment) -> Vec<PathBuf> {
         let named = self.parts.iter().filter_map(|part| match part {

@@ -16,6 +16,7 @@ use crate::policy::decode::At;
 use crate::policy::document;
 use crate::policy::problem::Problem;
 use crate::policy::reference::{Template, Unresolved};
+use crate::provider::simulator::Script;
 use crate::provider::{Pick, Provider, Spec};
 
 /// Opens every provider and makes every target of a configuration.
@@ -40,14 +41,7 @@ fn open(config: &ProviderConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>)
     let keys = config.keys.iter().filter_map(&mut secret).collect();
     let headers = config.headers.iter().filter_map(|(name, value)| Some((name.value.clone(), secret(value)?))).collect();
     let ca = config.ca.as_ref().and_then(|ca| path(ca, parts, problems));
-    let simulate = match config.simulate.as_ref().map(|script| (script.span, serde_json::from_value(script.value.clone()))) {
-        None => None,
-        Some((_, Ok(script))) => Some(script),
-        Some((span, Err(error))) => {
-            problems.push(Problem::error(codes::WRONG_VALUE, error.to_string()).at(span, "in these settings"));
-            None
-        }
-    };
+    let simulate = script(config, problems);
     if problems.len() > before {
         return None;
     }
@@ -70,6 +64,19 @@ fn open(config: &ProviderConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>)
         Ok(provider) => Some(provider),
         Err(reason) => {
             problems.push(Problem::error(codes::CANNOT_OPEN, reason).at(config.name.span, "this provider"));
+            None
+        }
+    }
+}
+
+/// How a simulated provider behaves.
+pub fn script(config: &ProviderConfig, problems: &mut Vec<Problem>) -> Option<Script> {
+    let settings = config.simulate.as_ref()?;
+    match serde_json::from_value(settings.value.clone()) {
+        Ok(script) => Some(script),
+        Err(error) => {
+            let problem = Problem::error(codes::WRONG_VALUE, error.to_string());
+            problems.push(problem.at(settings.span, "in these settings"));
             None
         }
     }

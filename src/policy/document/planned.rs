@@ -16,5 +16,5 @@ pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
 
 /// Whether a kind of provider is known to be coming.
 pub(in crate::policy) fn is_planned_kind(word: &str) -> bool {
-    ["bedrock", "gemini", "vertex", "cohere"].contains(&word)
+    ["bedrock", "vertex"].contains(&word)
 }
