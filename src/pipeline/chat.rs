@@ -205,7 +205,9 @@ pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut w
     };
     // The status is known; a body that does not come makes it no other fault.
     let body = collect(response.into_body(), &target.name, &limits).await.unwrap_or_default();
-    watch.lost(target.dialect.read_failure(status, &body).at(target.name.clone(), wait))
+    let mut failure = target.dialect.read_failure(status, &body);
+    target.provider.hide_keys(&mut failure.reply);
+    watch.lost(failure.at(target.name.clone(), wait))
 }
 
 /// The caller's headers that a dialect itself defines.

@@ -114,10 +114,11 @@ impl Upstream {
                 self.state = State::Ended;
                 self.silence.enter(Phase::Whole, GRACE);
             }
-            if let Some(failure) = events.iter().find_map(|event| match event {
+            if let Some(mut failure) = events.iter().find_map(|event| match event {
                 Event::Failed(failure) => Some(failure.clone()),
                 _ => None,
             }) {
+                self.watch.target().provider.hide_keys(&mut failure.reply);
                 self.state = State::Failing(Box::new(failure.at(self.target(), None)));
                 frames.truncate(i);
                 return;

@@ -8,8 +8,8 @@ use crate::support::{FakeUpstream, House, chat, completion};
 
 /// A gateway with one key, and the key.
 async fn with_a_key(upstream: &FakeUpstream, about: &str) -> (House, String) {
-    let key = VirtualKey::generate();
-    let hash = KeyHash::of(key.expose());
+    let key = VirtualKey::generate().unwrap();
+    let hash = KeyHash::of(key.secret().expose());
     let gateway = format!(
         "version: 1\ncallers: {{ keys: keys.yaml, user: [header x-user-id, body metadata.user_id] }}\n\
          providers:\n  up: {{ kind: openai_compatible, url: \"{}\", key: \"${{env:NOT_SET:-sk-upstream}}\" }}\n\
@@ -18,7 +18,7 @@ async fn with_a_key(upstream: &FakeUpstream, about: &str) -> (House, String) {
     );
     let keys = format!("version: 1\nkeys:\n  k1:\n    hash: {hash}\n    team: search\n{about}");
     let house = House::with_files(&[("tidegate.yaml", &gateway), ("keys.yaml", &keys)]).await;
-    (house, key.expose().to_owned())
+    (house, key.secret().expose().to_owned())
 }
 
 #[tokio::test]
@@ -89,9 +89,9 @@ async fn users_are_taken_from_where_the_file_says() {
 async fn a_new_key_works_after_a_reload_and_a_removed_one_does_not() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let (house, old) = with_a_key(&upstream, "").await;
-    let new = VirtualKey::generate();
-    house.write("keys.yaml", &format!("version: 1\nkeys:\n  k2: {{ hash: \"{}\", team: search }}\n", KeyHash::of(new.expose())));
+    let new = VirtualKey::generate().unwrap();
+    house.write("keys.yaml", &format!("version: 1\nkeys:\n  k2: {{ hash: \"{}\", team: search }}\n", KeyHash::of(new.secret().expose())));
     assert!(house.reloader.reload(&house.gateway));
     let send = async |key: &str| house.http.send(Method::GET, "/v1/models", &[("x-api-key", key)], Default::default()).await.status;
-    assert_eq!((send(new.expose()).await, send(&old).await), (200, 401));
+    assert_eq!((send(new.secret().expose()).await, send(&old).await), (200, 401));
 }
