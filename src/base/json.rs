@@ -221,12 +221,13 @@ impl<'a> Reader<'a> {
             if self.byte() != Some(b'"') {
                 return Err(self.not_json("expected a key"));
             }
-            let key = self.text()?;
-            let key = key.as_str();
+            let key = self.key()?;
             self.skip_space();
             if !self.eat(b':') {
                 return Err(self.not_json("expected `:`"));
             }
+            // A look at the value's kind passes the space before it, and that is not reading it.
+            self.skip_space();
             let before = self.at;
             member(self, &key).map_err(|wrong| wrong.within(key.as_ref()))?;
             if self.at == before {
@@ -321,6 +322,14 @@ impl<'a> Reader<'a> {
         Ok(Json(self.slice(start, self.at)))
     }
 
+    /// What `value` reads, and its bytes.
+    pub fn with_raw<T>(&mut self, value: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, Json)> {
+        self.skip_space();
+        let start = self.at;
+        let value = value(self)?;
+        Ok((value, Json(self.slice(start, self.at))))
+    }
+
     /// Any value, as a text of its own that can be edited in place.
     pub fn raw_text(&mut self) -> Result<Text> {
         self.skip_space();
@@ -348,6 +357,15 @@ impl<'a> Reader<'a> {
             None => Ok(()),
             Some(_) => Err(self.not_json("expected the end of the document")),
         }
+    }
+
+    /// A key's characters. Keys are many and soon forgotten: they hold no share of the body.
+    fn key(&mut self) -> Result<Cow<'a, str>> {
+        let source = self.source;
+        let start = self.at + 1;
+        let has_escapes = self.skip_string()?;
+        let inside = source.get(start..self.at - 1).unwrap_or_default();
+        Ok(if has_escapes { Cow::Owned(text::unescape(inside)) } else { Cow::Borrowed(inside) })
     }
 
     fn want(&mut self, kind: Kind) -> Result<()> {
@@ -673,6 +691,19 @@ mod tests {
             .object(|reader, _| reader.array(|reader, _| reader.object(|reader, _| reader.text().map(drop))))
             .unwrap_err();
         assert_eq!(wrong.to_string(), "`messages[1].role`: expected a string, found a number");
+    }
+
+    #[test]
+    fn a_value_that_was_only_looked_at_is_passed_by() {
+        let source = ByteString::from(r#"{"a" : {"b": [ 1 , 2 ]} , "c": 3}"#);
+        let mut keys = Vec::new();
+        Reader::new(&source)
+            .object(|reader, key| {
+                keys.push((key.to_owned(), reader.peek()?));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(keys, [("a".to_owned(), Kind::Object), ("c".to_owned(), Kind::Number)]);
     }
 
     #[test]
