@@ -227,6 +227,7 @@ impl<'a> Reader<'a> {
             if !self.eat(b':') {
                 return Err(self.not_json("expected `:`"));
             }
+            self.skip_space();
             let before = self.at;
             member(self, &key).map_err(|wrong| wrong.within(key.as_ref()))?;
             if self.at == before {
@@ -679,6 +680,17 @@ mod tests {
     fn a_deep_document_is_refused_and_does_not_overflow_the_stack() {
         assert!(!accepts(&"[".repeat(100_000)));
         assert!(accepts(&format!("{}{}", "[".repeat(128), "]".repeat(128))));
+    }
+
+    #[test]
+    fn a_value_that_was_only_peeked_at_is_skipped() {
+        let source = ByteString::from(r#"{ "a" : [ 1 ] , "b" : 2 }"#);
+        let mut kinds = Vec::new();
+        let read = Reader::new(&source).object(|reader, _| {
+            kinds.push(reader.peek()?);
+            Ok(())
+        });
+        assert_eq!((read, kinds), (Ok(()), vec![Kind::Array, Kind::Number]));
     }
 
     #[test]
