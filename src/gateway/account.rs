@@ -166,7 +166,13 @@ impl Stream for Accounted {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let burst = ready!(self.frames.as_mut().poll_next(cx));
         match &burst {
-            Some(Ok(frames)) => self.account.observe(frames),
+            Some(Ok(frames)) => {
+                self.account.observe(frames);
+                // Many callers hang up as soon as they have seen the end.
+                if frames.iter().any(|frame| frame.iter().any(|event| matches!(event, Event::End))) {
+                    self.account.close("ok");
+                }
+            }
             Some(Err(stop)) => self.account.fail(stop),
             None => self.account.close("ok"),
         }

@@ -44,7 +44,6 @@ pub struct Arrival<'a> {
     pub endpoint: Endpoint,
     pub dialect: Option<DialectId>,
     pub headers: HeaderMap,
-    pub query: Option<&'a str>,
     /// The verified certificate of the peer, DER.
     pub peer_certificate: Option<&'a [u8]>,
 }
@@ -85,8 +84,9 @@ impl Gateway {
         let now = self.world.clock.now();
         let id = RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0));
         let snapshot = self.pin();
+        // No endpoint here takes a key in its query, which would travel on to the provider.
         let presented =
-            Presented { headers: &arrival.headers, query: arrival.query, peer_certificate: arrival.peer_certificate };
+            Presented { headers: &arrival.headers, query: None, peer_certificate: arrival.peer_certificate };
         let caller = snapshot.authenticator.authenticate(presented, now).await;
         let (caller, outcome) = match caller {
             Ok(caller) => (caller, Ok(())),

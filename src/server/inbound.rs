@@ -44,7 +44,6 @@ pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>
             endpoint,
             dialect: Some(dialect),
             headers: head.headers,
-            query: head.uri.query(),
             peer_certificate: certificate,
         })
         .await;
