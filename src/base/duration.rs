@@ -24,7 +24,8 @@ pub fn parse(text: &str) -> Result<Duration, String> {
             number.parse().map_err(|_| format!("`{text}` is not a duration; write a number and a unit, like `20s`"))?;
         let seconds = number * seconds_in(unit).ok_or_else(|| unknown_unit(text, unit))?;
         let part = Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too long"))?;
-        total = total.checked_add(part).filter(|total| *total <= LONGEST).ok_or_else(|| format!("`{text}` is too long"))?;
+        total =
+            total.checked_add(part).filter(|total| *total <= LONGEST).ok_or_else(|| format!("`{text}` is too long"))?;
         rest = tail;
     }
     Ok(total)

@@ -89,6 +89,9 @@ impl Upstream {
         self.look_at(&mut frames);
         match finished {
             _ if matches!(self.state, State::Failing(_)) => {}
+            Ok(()) if self.started.is_some() => {
+                return Err(Fault::Cut { target: self.target(), reason: "the answer is empty".into() });
+            }
             Ok(()) => {
                 self.watch.good();
                 self.state = State::Done;
@@ -116,7 +119,9 @@ impl Upstream {
                 self.state = State::Ended;
                 self.silence.enter(Phase::Whole, GRACE);
                 // Many callers hang up as soon as they have seen the end.
-                self.watch.good();
+                if self.started.is_none() {
+                    self.watch.good();
+                }
                 frames.truncate(i + 1);
                 return;
             }

@@ -31,7 +31,9 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Asked<'a> {
         "/models" if method == Method::GET || method == Method::HEAD => Asked::Models(None),
         "/models" => Asked::WrongMethod("GET"),
         _ => match below.strip_prefix("/models/") {
-            Some(model) if (method == Method::GET || method == Method::HEAD) && !model.is_empty() => Asked::Models(Some(model)),
+            Some(model) if (method == Method::GET || method == Method::HEAD) && !model.is_empty() => {
+                Asked::Models(Some(model))
+            }
             _ => opaque(versioned.is_some(), below),
         },
     }
@@ -85,7 +87,16 @@ mod tests {
 
     #[test]
     fn unknown_and_climbing_paths_are_not_forwarded() {
-        for path in ["/", "/v1", "/v1/", "/metrics", "/v1/files/../../admin", "/v1/x/%2E%2e/y", "/v1/x/..%2f..%2Fy", "/v1beta/models"] {
+        for path in [
+            "/",
+            "/v1",
+            "/v1/",
+            "/metrics",
+            "/v1/files/../../admin",
+            "/v1/x/%2E%2e/y",
+            "/v1/x/..%2f..%2Fy",
+            "/v1beta/models",
+        ] {
             assert_eq!(find(&Method::POST, path), Asked::Unknown, "{path}");
         }
     }
