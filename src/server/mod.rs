@@ -10,6 +10,7 @@ mod endpoint;
 mod inbound;
 mod listen;
 mod outbound;
+mod patience;
 mod tls;
 
 pub use drain::Drain;
