@@ -17,6 +17,7 @@ use crate::gateway::stated;
 use crate::gateway::world::World;
 use crate::pipeline::Answer;
 use crate::pipeline::cx::{Cx, View};
+use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
 use crate::pipeline::route::Candidate;
 use crate::policy::{Policy, Snapshot};
@@ -176,6 +177,7 @@ impl Visit {
     async fn try_opaque(&mut self, request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
         self.cx.model = request.body.model();
         self.check_model()?;
+        self.check_unread(&request.body)?;
         self.state(None);
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, None)?;
@@ -215,6 +217,16 @@ impl Visit {
             return Ok(());
         }
         Err(Refusal::unknown_model(model).into())
+    }
+
+    /// A body that is not read may name any model. Files name none.
+    fn check_unread(&self, body: &OpaqueBody) -> Result<(), Stop> {
+        let is_unread = matches!(body, OpaqueBody::Stream(_)) && self.cx.endpoint != Endpoint::Files;
+        if is_unread && self.cx.caller.models.is_some() {
+            let message = "your key is for certain models, and which one this request names cannot be read; send JSON";
+            return Err(Refusal::forbidden(message).into());
+        }
+        Ok(())
     }
 
     fn select<'s>(&mut self, snapshot: &'s Snapshot, chat: Option<&Request>) -> Result<&'s Policy, Stop> {

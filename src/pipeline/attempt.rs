@@ -29,6 +29,11 @@ pub trait Exchange: Send {
     /// Whether it can be sent more than once.
     fn is_repeatable(&self) -> bool;
 
+    /// What the caller itself did wrong while the request was being sent.
+    fn spoilt(&self) -> Option<Refusal> {
+        None
+    }
+
     /// The longest wait for the head of the answer, and what to call it.
     fn head_limit(&self, rules: &Rules) -> Duration;
 
@@ -86,7 +91,10 @@ pub async fn execute<X: Exchange>(
     {
         return Ok(answer);
     }
-    Err(run.outcome())
+    match exchange.spoilt() {
+        Some(refusal) => Err(refusal.into()),
+        None => Err(run.outcome()),
+    }
 }
 
 /// One pass over a plan.
@@ -176,6 +184,8 @@ impl Run<'_> {
         let connect = self.rules.timeouts.connect;
         let sent = match timeout_at(due, target.provider.send(call, connect)).await {
             Ok(Ok(sent)) => sent,
+            // Not the target's doing, so nothing is reported of it.
+            Ok(Err(error)) if exchange.spoilt().is_some() => return Err(unsent(target, error, connect)),
             Ok(Err(error)) => return Err(watch.lost(unsent(target, error, connect))),
             Err(_) => {
                 let phase = if Instant::now() >= self.deadline { Phase::Whole } else { Phase::Headers };

@@ -12,6 +12,7 @@ mod listen;
 mod outbound;
 mod patience;
 mod tls;
+mod upload;
 
 pub use drain::Drain;
 pub use listen::{Listener, Peer, bind};

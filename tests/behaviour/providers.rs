@@ -1,6 +1,7 @@
 //! Translation between dialects: nothing is lost in silence.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{FakeUpstream, House, chat, completion, messages, sse, stream_of, whole};
 
@@ -218,4 +219,43 @@ async fn a_policy_whose_step_cannot_act_on_an_endpoint_does_not_cover_it() {
     let house = House::with(&yaml).await;
     let answer = house.http.post("/v1/embeddings", &json!({ "model": "m", "input": "x" })).await;
     assert_eq!((answer.status, upstream.count()), (404, 0));
+}
+
+#[tokio::test]
+async fn a_whole_answer_of_any_endpoint_closes_a_breaker_that_counts() {
+    let (bad, good) = (whole(500, "{}"), whole(200, r#"{"data":[]}"#));
+    let upstream = FakeUpstream::start(vec![bad.clone(), good.clone(), bad, good]).await;
+    let yaml = format!(
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\ntargets:\n  t: {{ provider: up, breaker: {{ failures: 2, open_for: 1h }} }}\npolicies:\n  - policy: p\n    route: t\n",
+        upstream.url()
+    );
+    let house = House::with(&yaml).await;
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(house.http.post("/v1/embeddings", &json!({ "model": "m", "input": "x" })).await.status);
+    }
+    assert_eq!(seen, [502, 200, 502, 200]);
+    assert!(house.admin.get("/metrics").await.text().contains(r#"tidegate_target_state{target="t",state="closed"} 1"#));
+}
+
+#[tokio::test]
+async fn an_upload_over_the_limit_is_the_callers_fault_and_not_the_targets() {
+    let upstream = FakeUpstream::start(vec![vec![crate::support::Act::Stall]]).await;
+    let yaml = format!(
+        "limits: {{ body: 1KiB }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\ntargets:\n  t: {{ provider: up, breaker: {{ failures: 1, open_for: 1h }} }}\npolicies:\n  - policy: p\n    route: t\n",
+        upstream.url()
+    );
+    let house = House::with(&yaml).await;
+    let kind = [("content-type", "multipart/form-data; boundary=b")];
+    let told = house.http.send(http::Method::POST, "/v1/files", &kind, vec![b'x'; 5000].into()).await;
+    assert_eq!((told.status, upstream.count()), (413, 0));
+
+    let mut client = tokio::net::TcpStream::connect(house.address).await.unwrap();
+    let head = "POST /v1/files HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = format!("{head}1388\r\n{}\r\n0\r\n\r\n", "x".repeat(5000));
+    client.write_all(chunk.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert!(house.admin.get("/metrics").await.text().contains(r#"tidegate_target_state{target="t",state="closed"} 1"#));
 }
