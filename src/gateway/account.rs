@@ -4,18 +4,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
+use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::base::ids::RequestId;
-use crate::base::stop::{Fault, Stop};
+use crate::base::stop::{Failed, Fault, Stop};
 use crate::chat::{Completion, Event, FinishReason, Frame, Usage};
 use crate::dialect::is_semantic;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::cx::Cx;
+use crate::pipeline::opaque::Watched;
 use crate::telemetry::{Line, metrics};
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -50,12 +53,18 @@ impl Account {
         Self { world, line, started, usage: Usage::default(), is_closed: false }
     }
 
-    /// Notes what the steps and attempts have settled.
-    pub fn note(&mut self, cx: &Cx) {
+    /// Notes whose the request is and which policy decides on it.
+    pub fn describe(&mut self, cx: &Cx) {
         let line = &mut self.line;
         line.model.clone_from(&cx.model);
         line.policy = cx.policy.as_ref().map(ToString::to_string);
         line.user = cx.caller.user.as_deref().map(ToOwned::to_owned);
+    }
+
+    /// Notes what the steps and attempts have settled.
+    pub fn note(&mut self, cx: &Cx) {
+        self.describe(cx);
+        let line = &mut self.line;
         line.attempts = cx.trail.asked();
         let waited = cx.trail.attempts.iter().map(|attempt| attempt.took).sum();
         line.overhead = Some(self.started.elapsed().saturating_sub(waited));
@@ -66,10 +75,13 @@ impl Account {
         }
     }
 
-    pub fn answered_by(&mut self, target: Option<&str>, is_stream: bool) {
-        self.line.status = 200;
-        self.line.stream = is_stream;
+    pub fn answered_by(&mut self, target: Option<&str>, status: u16) {
+        self.line.status = status;
         self.line.target = target.map(ToOwned::to_owned);
+    }
+
+    pub fn streams(&mut self) {
+        self.line.stream = true;
     }
 
     /// The request ends here, without an answer.
@@ -177,5 +189,43 @@ impl Stream for Accounted {
             None => self.account.close("ok"),
         }
         Poll::Ready(burst)
+    }
+}
+
+/// A forwarded body on its way to the caller, accounted for when it ends.
+pub struct AccountedBody {
+    body: Watched,
+    account: Account,
+}
+
+impl AccountedBody {
+    pub fn new(body: Watched, mut account: Account) -> Self {
+        if body.is_end_stream() {
+            account.close("ok");
+        }
+        Self { body, account }
+    }
+}
+
+impl Body for AccountedBody {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<BodyFrame<Bytes>, Fault>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Err(fault)) => {
+                let failed = Failed { fault: fault.clone(), tried: Vec::new() };
+                self.account.fail(&Stop::Failed(failed));
+            }
+            // A body whose length is known is not asked again after its last byte.
+            Some(Ok(_)) if !self.body.is_end_stream() => {}
+            Some(Ok(_)) | None => self.account.close("ok"),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
     }
 }

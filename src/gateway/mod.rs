@@ -28,8 +28,9 @@ use crate::pipeline::trail::Trail;
 use crate::policy::Snapshot;
 
 use account::Account;
+pub use account::AccountedBody;
 pub use jwks::FetchOverPools;
-pub use visit::{About, ChatAnswer, Counted, Visit};
+pub use visit::{About, ChatAnswer, Counted, Forwarded, Visit};
 pub use world::World;
 
 /// The gateway: what lasts, and the policy revision in charge.

@@ -259,3 +259,21 @@ async fn an_upload_over_the_limit_is_the_callers_fault_and_not_the_targets() {
     assert_eq!(&answer, b"HTTP/1.1 413");
     assert!(house.admin.get("/metrics").await.text().contains(r#"tidegate_target_state{target="t",state="closed"} 1"#));
 }
+
+#[tokio::test]
+async fn a_forwarded_answer_is_accounted_for_by_how_it_ended() {
+    let broken = sse::broken_off(&stream_of(&["one", "two"]), 2, crate::support::Act::Close);
+    let stalled = sse::broken_off(&stream_of(&["one", "two"]), 2, crate::support::Act::Stall);
+    let upstream = FakeUpstream::start(vec![whole(201, "{}"), broken, stalled]).await;
+    let house = house("openai_compatible", &upstream, "").await;
+    let body = json!({ "model": "m", "input": "x" });
+    assert_eq!(house.http.post("/v1/responses", &body).await.status, 201);
+    assert_eq!(house.http.post("/v1/responses", &body).await.ending, crate::support::Ending::Broken);
+    let kind = [("content-type", "application/json")];
+    let left = house.http.begin(http::Method::POST, "/v1/responses", &kind, body.to_string().into()).await;
+    drop(left);
+    let lines = house.access_lines(3).await;
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line["status"].as_u64().unwrap(), line["outcome"].as_str().unwrap())).collect();
+    assert_eq!(seen, [(201, "ok"), (200, "cut"), (200, "hang_up")]);
+}
