@@ -78,6 +78,24 @@ async fn a_swap_of_links_as_kubernetes_does_it_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_away_is_loaded_when_it_comes_back() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&routed_to(&upstream, "first")).await;
+    std::fs::remove_file(house.path("tidegate.yaml")).unwrap();
+    assert!(!house.reloader.reload(&house.gateway));
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.header("x-tidegate-policy"), "first");
+    let watch = tokio::spawn(Arc::clone(&house.reloader).watch(Arc::clone(&house.gateway)));
+    house.write("tidegate.yaml", &routed_to(&upstream, "second"));
+    for _ in 0..500 {
+        if house.http.post("/v1/chat/completions", &chat("m")).await.header("x-tidegate-policy") == "second" {
+            return watch.abort();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("its return was not noticed");
+}
+
+#[tokio::test]
 async fn a_stream_keeps_the_revision_it_began_with() {
     let mut script = sse::broken_off(&stream_of(&["one", "two"]), 2, Act::Wait(Duration::from_millis(200)));
     script.extend(stream_of(&["one", "two"]).iter().skip(2).map(|frame| sse::data(frame)));
