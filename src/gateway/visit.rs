@@ -44,7 +44,7 @@ pub struct About {
 /// A count of tokens, and whether it is our estimate or the provider's word.
 pub enum Counted {
     Estimate(u64),
-    Provider(OpaqueAnswer),
+    Provider(Box<OpaqueAnswer>),
 }
 
 /// A chat answer and what shapes how it is written.
@@ -153,7 +153,7 @@ impl Visit {
             let headers = self.cx.headers.clone();
             let request = OpaqueRequest { method: http::Method::POST, path: path.to_owned(), headers, body };
             if let Ok(answer) = policy.line.opaque(&mut self.cx, request).await {
-                return Ok(Counted::Provider(answer));
+                return Ok(Counted::Provider(Box::new(answer)));
             }
         }
         Ok(Counted::Estimate(request.estimated_tokens()))

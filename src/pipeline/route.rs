@@ -233,7 +233,7 @@ impl Sticky {
 
 /// The routes in ascending order of `key` of the target that stands for each. With a seed, in the order it
 /// gives instead, the same each time.
-fn sorted<'a>(routes: &'a [Route], seed: Option<u64>, key: impl Fn(&Target) -> u64) -> impl Iterator<Item = &'a Route> {
+fn sorted(routes: &[Route], seed: Option<u64>, key: impl Fn(&Target) -> u64) -> impl Iterator<Item = &Route> {
     by_key(routes, move |i, route| match seed {
         Some(seed) => hash(&(seed, i)),
         None => route.representative().map_or(u64::MAX, &key),

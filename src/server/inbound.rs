@@ -85,7 +85,7 @@ async fn count_tokens(visit: Visit, dialect: DialectId, body: Incoming) -> Respo
         Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
     match visit.count_tokens("/messages/count_tokens", body).await {
-        (about, Ok(Counted::Provider(answer))) => outbound::forwarded(&about, answer),
+        (about, Ok(Counted::Provider(answer))) => outbound::forwarded(&about, *answer),
         (about, Ok(Counted::Estimate(tokens))) => outbound::counted(&about, tokens),
         (about, Err(stop)) => outbound::refused(&about, dialect, &stop),
     }
