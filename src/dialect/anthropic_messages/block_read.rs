@@ -48,7 +48,6 @@ fn read<'a>(
     known: impl FnOnce(&str, &mut Reader<'a>) -> Result<Option<Part>>,
 ) -> Result<Part> {
     let kind = required(reader.glimpse("type"), "type")?;
-    let kind = kind.as_str();
     let before = reader.clone();
     if let Some(part) = known(&kind, reader)? {
         return Ok(part);

@@ -49,7 +49,6 @@ impl Records for Reader {
             return Ok(());
         }
         let kind = json::Reader::new(&record.data).glimpse("type");
-        let kind = kind.as_ref().map(Text::as_str);
         let kind = kind.as_deref().unwrap_or(&record.event);
         if self.stage >= Stage::Ended {
             return Ok(());
@@ -231,7 +230,7 @@ struct Block {
 impl Block {
     fn read(reader: &mut json::Reader<'_>) -> Result<Self> {
         let kind = required(reader.glimpse("type"), "type")?;
-        match &*kind.as_str() {
+        match &*kind {
             "text" => Self::held(Opening::Text, reader),
             "thinking" => Self::held(Opening::Thinking, reader),
             "tool_use" => Self::tool_call(reader),
@@ -290,7 +289,7 @@ impl Block {
 
 fn read_delta(reader: &mut json::Reader<'_>) -> Result<Delta> {
     let kind = required(reader.glimpse("type"), "type")?;
-    let (key, make): (_, fn(Text) -> Delta) = match &*kind.as_str() {
+    let (key, make): (_, fn(Text) -> Delta) = match &*kind {
         "text_delta" => ("text", Delta::Text),
         "input_json_delta" => ("partial_json", Delta::Arguments),
         "thinking_delta" => ("thinking", Delta::Thinking),
