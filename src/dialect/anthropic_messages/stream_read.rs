@@ -4,6 +4,8 @@
 //! without a word. The answer is complete with `message_stop`, or, from servers that leave it out, with a
 //! reason to stop and every block closed.
 
+use std::borrow::Cow;
+
 use bytestring::ByteString;
 use smallvec::SmallVec;
 
@@ -48,12 +50,15 @@ impl Records for Reader {
             events.push(Event::Ping);
             return Ok(());
         }
-        let kind = json::Reader::new(&record.data).glimpse("type");
-        let kind = kind.as_deref().unwrap_or(&record.event);
+        // The two say the same; compatible servers may leave out the first.
+        let kind = match record.event.is_empty() {
+            false => Some(Cow::Borrowed(&*record.event)),
+            true => json::Reader::new(&record.data).glimpse("type"),
+        };
         if self.stage >= Stage::Ended {
             return Ok(());
         }
-        match kind {
+        match kind.as_deref().unwrap_or_default() {
             "content_block_delta" => self.block_delta(&record.data, events),
             "content_block_start" => self.block_start(&record.data, events),
             "content_block_stop" => self.block_stop(&record.data, events),
