@@ -324,6 +324,14 @@ impl<'a> Reader<'a> {
         Ok(Json(self.slice(start, self.at)))
     }
 
+    /// What `value` reads, and its bytes.
+    pub fn with_raw<T>(&mut self, value: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, Json)> {
+        self.skip_space();
+        let start = self.at;
+        let value = value(self)?;
+        Ok((value, Json(self.slice(start, self.at))))
+    }
+
     /// Any value, as a text of its own that can be edited in place.
     pub fn raw_text(&mut self) -> Result<Text> {
         self.skip_space();
@@ -712,6 +720,19 @@ mod tests {
             .object(|reader, _| reader.array(|reader, _| reader.object(|reader, _| reader.text().map(drop))))
             .unwrap_err();
         assert_eq!(wrong.to_string(), "`messages[1].role`: expected a string, found a number");
+    }
+
+    #[test]
+    fn a_value_that_was_only_looked_at_is_passed_by() {
+        let source = ByteString::from(r#"{"a" : {"b": [ 1 , 2 ]} , "c": 3}"#);
+        let mut keys = Vec::new();
+        Reader::new(&source)
+            .object(|reader, key| {
+                keys.push((key.to_owned(), reader.peek()?));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(keys, [("a".to_owned(), Kind::Object), ("c".to_owned(), Kind::Number)]);
     }
 
     #[test]
