@@ -77,11 +77,8 @@ impl Gateway {
         let now = self.world.clock.now();
         let id = RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0));
         let snapshot = self.pin();
-        let presented = Presented {
-            headers: &arrival.headers,
-            query: arrival.query,
-            peer_certificate: arrival.peer_certificate,
-        };
+        let presented =
+            Presented { headers: &arrival.headers, query: arrival.query, peer_certificate: arrival.peer_certificate };
         let caller = snapshot.authenticator.authenticate(presented, now).await;
         let (caller, outcome) = match caller {
             Ok(caller) => (caller, Ok(())),

@@ -54,7 +54,9 @@ pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>
             Asked::Chat(_) => chat(visit, dialect, body).await,
             Asked::CountTokens(_) => count_tokens(visit, dialect, body).await,
             Asked::Models(model) => models(visit, dialect, model),
-            Asked::Opaque(_, below) => opaque(visit, dialect, head.method, with_query(below, head.uri.query()), body).await,
+            Asked::Opaque(_, below) => {
+                opaque(visit, dialect, head.method, with_query(below, head.uri.query()), body).await
+            }
             Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(path),
         },
     };
@@ -92,9 +94,7 @@ fn models(visit: Visit, dialect: DialectId, model: Option<&str>) -> Response<Out
     let models = visit.models();
     match model {
         None => outbound::models(&visit.finish(200), dialect, &models),
-        Some(model) if models.iter().any(|known| known == model) => {
-            outbound::model(&visit.finish(200), dialect, model)
-        }
+        Some(model) if models.iter().any(|known| known == model) => outbound::model(&visit.finish(200), dialect, model),
         Some(model) => {
             let stop = Stop::from(Refusal::unknown_model(model));
             outbound::refused(&visit.refuse(&stop), dialect, &stop)
@@ -191,4 +191,3 @@ fn with_query(path: &str, query: Option<&str>) -> String {
         None => path.to_owned(),
     }
 }
-

@@ -92,10 +92,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
         let mut out = BytesMut::new();
         while out.is_empty() {
             if self.is_over {

@@ -56,7 +56,11 @@ fn troubles() -> Vec<Vec<Act>> {
 #[tokio::test]
 async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
     let sink = Sink::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(sink.clone()).with_ansi(false).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(sink.clone())
+        .with_ansi(false)
+        .finish();
     // This thread's only: the other tests of this process log what they like.
     let _guard = tracing::subscriber::set_default(subscriber);
 

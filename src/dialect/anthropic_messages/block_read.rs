@@ -138,6 +138,8 @@ fn tool_use(reader: &mut Reader<'_>) -> Result<Part> {
             "id" => id = Some(reader.text()?),
             "name" => name = Some(reader.text()?),
             "input" => input = Some(reader.raw_text()?),
+            // Whom else should the model's own call be from?
+            "caller" if reader.glimpse("type").as_deref() == Some("direct") => part.extra.note(key, reader.raw()?),
             _ => common(&mut part, key, reader)?,
         }
         Ok(())

@@ -33,6 +33,8 @@ fn read_function(reader: &mut Reader<'_>) -> Result<Option<Tool>> {
             "input_schema" => parameters = optional(&mut extra, key, reader, Reader::raw)?,
             "strict" => strict = optional(&mut extra, key, reader, Reader::bool)?,
             "cache_control" => cache = optional(&mut extra, key, reader, Reader::raw)?,
+            // That it is the caller's own goes without saying elsewhere.
+            "type" => extra.note(key, reader.raw()?),
             _ => extra.keep(key, reader)?,
         }
         Ok(())
