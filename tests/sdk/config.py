@@ -25,7 +25,9 @@ def gateway(port, admin, keys):
     yield "targets:"
     for short, (name, _) in KINDS.items():
         for trouble in TROUBLES:
-            yield f"  {short}-{trouble}: {{ provider: {name}, model: sim-{trouble} }}"
+            # Every check wants the trouble itself, however often it has been asked for.
+            breaker = "breaker: { failures: 1000 }"
+            yield f"  {short}-{trouble}: {{ provider: {name}, model: sim-{trouble}, {breaker} }}"
     yield "policies:"
     for short, (name, _) in KINDS.items():
         for trouble in TROUBLES:
