@@ -159,7 +159,8 @@ impl Kind {
     }
 }
 
-/// Pulls values out of a JSON document, front to back.
+/// Pulls values out of a JSON document, front to back. A clone can look ahead.
+#[derive(Clone)]
 pub struct Reader<'a> {
     source: &'a ByteString,
     at: usize,
@@ -186,6 +187,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The string that the object coming next has as its member `name`, seen without moving on. It costs
+    /// next to nothing where that member is the first, as a `type` commonly is.
+    pub fn glimpse(&self, name: &str) -> Option<Text> {
+        let mut ahead = self.clone();
+        ahead.skip_space();
+        ahead.eat(b'{').then_some(())?;
+        loop {
+            ahead.skip_space();
+            let key = ahead.text().ok()?;
+            ahead.skip_space();
+            ahead.eat(b':').then_some(())?;
+            if key == *name {
+                return ahead.text().ok();
+            }
+            ahead.skip().ok()?;
+            ahead.skip_space();
+            ahead.eat(b',').then_some(())?;
+        }
+    }
+
     /// Reads an object: `member` is called for each key and reads its value. A value it does not read is skipped.
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
         self.want(Kind::Object)?;
@@ -200,12 +221,13 @@ impl<'a> Reader<'a> {
             if self.byte() != Some(b'"') {
                 return Err(self.not_json("expected a key"));
             }
-            let key = self.text()?;
-            let key = key.as_str();
+            let key = self.key()?;
             self.skip_space();
             if !self.eat(b':') {
                 return Err(self.not_json("expected `:`"));
             }
+            // A look at the value's kind passes the space before it, and that is not reading it.
+            self.skip_space();
             let before = self.at;
             member(self, &key).map_err(|wrong| wrong.within(key.as_ref()))?;
             if self.at == before {
@@ -300,6 +322,14 @@ impl<'a> Reader<'a> {
         Ok(Json(self.slice(start, self.at)))
     }
 
+    /// What `value` reads, and its bytes.
+    pub fn with_raw<T>(&mut self, value: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, Json)> {
+        self.skip_space();
+        let start = self.at;
+        let value = value(self)?;
+        Ok((value, Json(self.slice(start, self.at))))
+    }
+
     /// Any value, as a text of its own that can be edited in place.
     pub fn raw_text(&mut self) -> Result<Text> {
         self.skip_space();
@@ -327,6 +357,15 @@ impl<'a> Reader<'a> {
             None => Ok(()),
             Some(_) => Err(self.not_json("expected the end of the document")),
         }
+    }
+
+    /// A key's characters. Keys are many and soon forgotten: they hold no share of the body.
+    fn key(&mut self) -> Result<Cow<'a, str>> {
+        let source = self.source;
+        let start = self.at + 1;
+        let has_escapes = self.skip_string()?;
+        let inside = source.get(start..self.at - 1).unwrap_or_default();
+        Ok(if has_escapes { Cow::Owned(text::unescape(inside)) } else { Cow::Borrowed(inside) })
     }
 
     fn want(&mut self, kind: Kind) -> Result<()> {
@@ -655,9 +694,33 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_was_only_looked_at_is_passed_by() {
+        let source = ByteString::from(r#"{"a" : {"b": [ 1 , 2 ]} , "c": 3}"#);
+        let mut keys = Vec::new();
+        Reader::new(&source)
+            .object(|reader, key| {
+                keys.push((key.to_owned(), reader.peek()?));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(keys, [("a".to_owned(), Kind::Object), ("c".to_owned(), Kind::Number)]);
+    }
+
+    #[test]
     fn a_deep_document_is_refused_and_does_not_overflow_the_stack() {
         assert!(!accepts(&"[".repeat(100_000)));
         assert!(accepts(&format!("{}{}", "[".repeat(128), "]".repeat(128))));
+    }
+
+    #[test]
+    fn a_member_can_be_glimpsed_before_its_object_is_read() {
+        let glimpse =
+            |text: &str| Reader::new(&ByteString::from(text)).glimpse("type").map(|text| text.as_str().into_owned());
+        assert_eq!(glimpse(r#" {"type":"a"}"#), Some("a".into()));
+        assert_eq!(glimpse(r#"{"x":{"type":"b"},"type" : "a"}"#), Some("a".into()));
+        assert_eq!(glimpse(r#"{"x":1}"#), None);
+        assert_eq!(glimpse(r#"{"type":1}"#), None);
+        assert_eq!(glimpse(r#"["type"]"#), None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Stop {
     pub fn message(&self) -> String {
         match self {
             Self::Refused(refusal) => refusal.message.clone(),
-            Self::Failed(failed) => failed.to_string(),
+            Self::Failed(failed) => failed.for_caller(),
         }
     }
 
@@ -123,18 +123,28 @@ pub struct Failed {
     pub tried: Vec<TargetName>,
 }
 
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.fault)?;
+impl Failed {
+    /// What happened, in the upstream's words where it had any. The caller wrote the prompt that these may
+    /// quote; a log must not have them.
+    fn for_caller(&self) -> String {
+        let mut message = self.fault.to_string();
+        // What an upstream says of the gateway's own credential is not for the caller.
+        let reply = self.fault.reply().filter(|_| self.fault.class() != FaultClass::Credential);
+        if let Some(reply) = reply.filter(|reply| !reply.message.is_empty()) {
+            message.push_str(": ");
+            message.push_str(&reply.message);
+        }
         if self.tried.len() > 1 {
             let tried: Vec<_> = self.tried.iter().map(TargetName::as_str).collect();
-            write!(f, " (tried {})", tried.join(", "))?;
+            message.push_str(&format!(" (tried {})", tried.join(", ")));
         }
-        Ok(())
+        message
     }
 }
 
 /// Why an attempt at a target came to nothing.
+///
+/// Its text names targets, limits and statuses, never an upstream's words: those may quote the prompt.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -145,22 +155,22 @@ pub enum Fault {
     #[error("`{target}` sent no {phase} within {}", crate::base::duration::show(*limit))]
     Silent { target: TargetName, phase: Phase, limit: Duration },
     /// The target asked us to slow down; it may say for how long.
-    #[error("`{target}` is overloaded: {}", reply.message)]
+    #[error("`{target}` is overloaded")]
     Overloaded { target: TargetName, retry_after: Option<Duration>, reply: Box<Reply> },
     /// The target failed of itself (5xx, or an error event in its stream).
-    #[error("`{target}` failed with status {}: {}", reply.status, reply.message)]
+    #[error("`{target}` failed with status {}", reply.status)]
     Broken { target: TargetName, reply: Box<Reply> },
     /// The target does not accept the gateway's own credential.
     #[error("`{target}` does not accept the gateway's credential (status {})", reply.status)]
     Credential { target: TargetName, reply: Box<Reply> },
     /// The prompt does not fit this model.
-    #[error("the request is too long for `{target}`: {}", reply.message)]
+    #[error("the request is too long for `{target}`")]
     TooLong { target: TargetName, reply: Box<Reply> },
     /// The provider's own content filter refused the request.
-    #[error("`{target}` refused the content: {}", reply.message)]
+    #[error("`{target}` refused the content")]
     Filtered { target: TargetName, reply: Box<Reply> },
     /// The target says the request is wrong. Another target would most likely say the same.
-    #[error("`{target}` rejected the request with status {}: {}", reply.status, reply.message)]
+    #[error("`{target}` rejected the request with status {}", reply.status)]
     Rejected { target: TargetName, reply: Box<Reply> },
     /// The answer ended in the middle.
     #[error("`{target}` cut its answer short: {reason}")]

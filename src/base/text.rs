@@ -78,6 +78,13 @@ impl Text {
         self.at
     }
 
+    /// The same text, of which more than its one place would have to change: an edit cannot be a splice.
+    #[must_use]
+    pub fn unplaced(mut self) -> Self {
+        self.at = None;
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.wire.is_empty()
     }

@@ -9,8 +9,16 @@ use crate::base::json::{Json, Reader, Result, Writer};
 /// Only the dialect that read the value may interpret either. A value made or moved by the gateway has none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Extra {
-    fields: Vec<(ByteString, Json)>,
+    fields: Vec<Field>,
     marks: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Field {
+    key: ByteString,
+    value: Json,
+    /// False if the field only spells out what goes without saying: a null, an empty list.
+    tells: bool,
 }
 
 impl Extra {
@@ -20,25 +28,42 @@ impl Extra {
     /// When the value is not valid JSON.
     pub fn keep(&mut self, key: &str, reader: &mut Reader<'_>) -> Result<()> {
         let value = reader.raw()?;
-        self.fields.push((ByteString::from(key), value));
+        self.put(key, value);
         Ok(())
     }
 
     pub fn put(&mut self, key: &str, value: Json) {
-        self.fields.push((ByteString::from(key), value));
+        let tells = !value.is_null();
+        self.fields.push(Field { key: ByteString::from(key), value, tells });
+    }
+
+    /// Keeps how a field was written that adds nothing to what the value says: to leave it out is no loss.
+    pub fn note(&mut self, key: &str, value: Json) {
+        self.fields.push(Field { key: ByteString::from(key), value, tells: false });
+    }
+
+    /// Takes over what `other` keeps.
+    pub fn append(&mut self, mut other: Self) {
+        self.fields.append(&mut other.fields);
+        self.marks |= other.marks;
     }
 
     pub fn get(&self, key: &str) -> Option<&Json> {
-        self.fields.iter().find(|(name, _)| &**name == key).map(|(_, value)| value)
+        self.fields.iter().find(|field| &*field.key == key).map(|field| &field.value)
     }
 
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Json)> {
-        self.fields.iter().map(|(key, value)| (&**key, value))
+        self.fields.iter().map(|field| (&*field.key, &field.value))
+    }
+
+    /// The names of the fields that say something: what is lost on a dialect that cannot write them.
+    pub fn telling(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(|field| field.tells).map(|field| &*field.key)
     }
 
     /// Writes every field as a member of the object being written.
     pub fn write(&self, writer: &mut Writer) {
-        for (key, value) in &self.fields {
+        for (key, value) in self.fields() {
             writer.key(key).raw(value);
         }
     }

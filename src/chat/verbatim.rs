@@ -84,6 +84,13 @@ impl<T> Verbatim<T> {
         wire.spliced()
     }
 
+    /// The JSON document the value was read from, as it was then: what a [`Place`] is counted in.
+    pub fn document(&self, dialect: DialectId) -> Option<Bytes> {
+        let wire = self.wire.as_ref().filter(|wire| wire.dialect == dialect)?;
+        let start = wire.document_at.filter(|start| *start <= wire.bytes.len())?;
+        Some(wire.bytes.slice(start..))
+    }
+
     pub fn into_value(self) -> T {
         self.value
     }

@@ -1,3 +1,57 @@
-//! (to come)
+//! The command line.
 
+pub mod check;
+pub mod demo;
+pub mod explain;
 pub mod key;
+pub mod schema;
+pub mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A policy-driven gateway for large-language-model traffic.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(serve::ServeArgs),
+    /// Run the whole thing on this machine with a simulated provider; needs no key
+    Demo(demo::DemoArgs),
+    /// Check policy files without running them
+    Check(check::Args),
+    /// Print the JSON Schema of the policy files, for editors
+    Schema(schema::Args),
+    /// Explain a problem by its code
+    Explain(explain::Args),
+    /// Make, list and revoke the virtual keys of callers
+    Key(key::KeyArgs),
+}
+
+/// Runs the command line.
+///
+/// Exit codes: 0 all is well; 1 the files have errors; 2 wrong usage, or a file that cannot be read or
+/// written; 3 the port is taken; 4 requests were cut off because draining took too long.
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => check::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Key(args) => match key::run(args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("error: {message}");
+                ExitCode::from(2)
+            }
+        },
+    }
+}

@@ -4,6 +4,8 @@
 //! It is pure: it opens no socket and reads no clock. What it reads it can write again without loss; what
 //! it cannot express of another dialect's it reports as a [`Loss`](crate::chat::Loss).
 
+pub mod anthropic_messages;
+pub mod openai_chat;
 mod sse;
 
 use std::borrow::Cow;
@@ -132,7 +134,7 @@ impl Default for Quirks {
 }
 
 /// Every dialect there is.
-pub static ALL: [&dyn Dialect; 0] = [];
+pub static ALL: [&dyn Dialect; 2] = [&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
 
 /// The dialect of this name.
 pub fn by_id(id: DialectId) -> Option<&'static dyn Dialect> {

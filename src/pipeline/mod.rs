@@ -1,3 +1,25 @@
 //! What a step is, and how a request runs through steps, route and attempts.
+//!
+//! [`run`] is the whole of it: the steps in the order of the policy, then the route's [`plan`](route), then
+//! [`attempts`](attempt) until a target answers, then the answer back through the taps.
 
+pub mod attempt;
+pub mod breaker;
+pub mod chat;
+mod collect;
+pub mod cx;
 pub mod facts;
+pub mod health;
+pub mod opaque;
+pub mod retry;
+pub mod route;
+pub mod run;
+pub mod shadow;
+mod silence;
+pub mod step;
+pub mod target;
+pub mod trail;
+mod upstream;
+mod watch;
+
+pub use step::{Answer, Burst, Flow, Head, Step, Tap};

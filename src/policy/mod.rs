@@ -1,1 +1,45 @@
-//! (to come)
+//! The policy compiler: files into a configuration that is known to be sound.
+//!
+//! [`load`] reads files (`layer`), puts overlays on them (`overlay`), turns the trees into typed documents
+//! (`decode`, `document`) and those into a [`Config`] in which every name is resolved (`build`). Its one
+//! rule: every problem is found at once, and each is pointed at in the file. Nothing here opens a socket or
+//! needs a secret.
+
+mod build;
+pub mod codes;
+mod compile;
+mod condition;
+pub mod config;
+mod decode;
+mod document;
+mod layer;
+mod load;
+mod overlay;
+mod print;
+mod problem;
+mod reference;
+pub mod schema;
+mod secrecy;
+mod selector;
+mod settings;
+mod snapshot;
+mod source;
+mod tree;
+mod units;
+
+pub use compile::{Parts, compile};
+pub use condition::Condition;
+pub use config::Config;
+pub use decode::At;
+pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
+pub use load::{Loaded, default_file, load};
+pub use print::print;
+pub use problem::{Ink, Level, Problem};
+pub use reference::{Environment, Template, Unresolved};
+pub use selector::Selector;
+pub use settings::{Connections, Settings, TlsFiles};
+pub use snapshot::{Policy, ServerSettings, Snapshot};
+pub use source::{FileId, Place, Source, Sources, Span};
+
+#[cfg(test)]
+mod tests;

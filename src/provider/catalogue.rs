@@ -10,10 +10,21 @@ use http::header::{AUTHORIZATION, HeaderName};
 use serde::{Deserialize, Deserializer};
 
 use crate::base::ids::DialectId;
+use crate::dialect::Quirks;
 
 /// The names of all kinds, in alphabetical order.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     KINDS.keys().map(String::as_str)
+}
+
+/// Whether a provider of this kind can be anywhere, so that its URL must be named.
+pub fn needs_url(kind: &str) -> bool {
+    KINDS.get(kind).is_some_and(|kind| kind.url.is_none() && !kind.simulated)
+}
+
+/// Whether a provider of this kind answers nobody without a key.
+pub fn needs_key(kind: &str) -> bool {
+    KINDS.get(kind).is_some_and(|kind| kind.key == Need::Required)
 }
 
 /// A kind of provider.
@@ -41,25 +52,6 @@ pub(super) struct Kind {
     /// The page these facts are from.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the file; a test requires it"))]
     source: String,
-}
-
-/// Where a provider differs from its dialect.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Quirks {
-    /// Takes `max_tokens`, not `max_completion_tokens`.
-    pub max_tokens: bool,
-    /// Knows `stream_options`; one that does not either reports usage in streams unasked, or never.
-    pub stream_options: bool,
-    /// Takes messages of the role `developer`; others get them as `system`.
-    pub developer_role: bool,
-}
-
-impl Default for Quirks {
-    /// What compatible servers commonly do.
-    fn default() -> Self {
-        Self { max_tokens: true, stream_options: true, developer_role: false }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -147,7 +139,7 @@ mod tests {
     fn openai_and_anthropic_are_what_their_documentation_says() {
         let openai = kind("openai").unwrap();
         assert_eq!(openai.url.as_deref(), Some("https://api.openai.com/v1"));
-        assert_eq!(openai.quirks, Quirks { max_tokens: false, stream_options: true, developer_role: true });
+        assert_eq!(openai.quirks, Quirks { max_completion_tokens: true, developer_role: true, ..Quirks::default() });
         let anthropic = kind("anthropic").unwrap();
         assert_eq!((anthropic.dialect, anthropic.credential), (DialectId::ANTHROPIC_MESSAGES, Credential::XApiKey));
         assert_eq!(anthropic.headers["anthropic-version"], "2023-06-01");

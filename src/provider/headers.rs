@@ -31,7 +31,7 @@ pub(super) fn clean(headers: &mut HeaderMap, trace: Trace) {
     }
 }
 
-/// Whether a header is one that [`clean`] removes, so that a provider's own extra headers cannot set it either.
+/// Whether a header frames a message, so that not even a provider's own extra headers may set it.
 pub(super) fn is_framing(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),

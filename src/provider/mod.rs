@@ -9,6 +9,7 @@
 mod address;
 mod catalogue;
 mod headers;
+mod hide;
 mod keys;
 mod pools;
 pub mod retry_after;
@@ -27,13 +28,15 @@ use http::{Method, Request, Response};
 
 use crate::base::ids::{DialectId, ProviderName};
 use crate::base::secret::Secret;
+use crate::base::stop::Reply;
+use crate::dialect::Quirks;
 use catalogue::{Kind, Need};
 use headers::Trace;
 use keys::KeyRing;
 use simulator::Simulator;
 
 pub use address::Address;
-pub use catalogue::{Quirks, kinds};
+pub use catalogue::{kinds, needs_key, needs_url};
 pub use keys::KeyUse;
 pub use pools::Pools;
 pub use spec::{Pick, Spec};
@@ -42,6 +45,7 @@ pub use transport::{Body, BoxError, ReplyBody, Transport, TransportError};
 /// A provider, ready to be called.
 pub struct Provider {
     name: ProviderName,
+    kind_name: String,
     kind: &'static Kind,
     address: Address,
     transport: Arc<dyn Transport>,
@@ -49,6 +53,8 @@ pub struct Provider {
     /// The values of the credential header, one per key of the ring.
     credentials: Vec<HeaderValue>,
     credential: HeaderName,
+    /// The keys themselves, to be recognised where they must not be.
+    keys: Vec<Secret>,
     /// Sent unless the caller sends them.
     defaults: Vec<(HeaderName, HeaderValue)>,
     /// Sent whatever the caller sends.
@@ -97,7 +103,9 @@ impl Provider {
             fixed: spec.headers.iter().map(|(name, value)| extra(name, value)).collect::<Result<_, _>>()?,
             trace: if spec.propagate { Trace::Propagate } else { Trace::Keep },
             ring: Arc::new(pools.bench.ring(&spec.name, &spec.keys, spec.pick)),
+            keys: spec.keys.iter().map(|key| Secret::new(key.expose().trim())).collect(),
             name: spec.name,
+            kind_name: spec.kind,
             kind,
             address,
             transport,
@@ -106,6 +114,11 @@ impl Provider {
 
     pub fn name(&self) -> &ProviderName {
         &self.name
+    }
+
+    /// The kind, as the policy names it: `openai`.
+    pub fn kind(&self) -> &str {
+        &self.kind_name
     }
 
     pub fn dialect(&self) -> DialectId {
@@ -136,6 +149,11 @@ impl Provider {
             key.accepted();
         }
         Ok(Sent { response, key })
+    }
+
+    /// Hides this provider's keys in an error that quotes one.
+    pub fn hide_keys(&self, reply: &mut Reply) {
+        hide::hide(&self.keys, reply);
     }
 
     fn dress(&self, mut headers: HeaderMap, key: &KeyUse) -> HeaderMap {

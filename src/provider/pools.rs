@@ -52,7 +52,7 @@ impl Pools {
     ///
     /// # Errors
     /// When the CA file cannot be used, or the proxy is of a kind we do not speak.
-    pub(super) fn transport(
+    pub fn transport(
         &self,
         address: &Address,
         ca: Option<&Path>,

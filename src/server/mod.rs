@@ -1,1 +1,51 @@
-//! (to come)
+//! The server: sockets, the endpoint table, and the two directions between HTTP and the gateway.
+//!
+//! It owns everything about HTTP and nothing about policy: what a request may do is the
+//! [`gateway`](crate::gateway)'s word.
+
+mod admin;
+mod body;
+mod drain;
+mod endpoint;
+mod inbound;
+mod listen;
+mod outbound;
+mod tls;
+
+pub use drain::Drain;
+pub use listen::{Listener, Peer, bind};
+pub use tls::TlsSettings;
+
+use std::sync::Arc;
+
+use http::Response;
+
+use crate::gateway::Gateway;
+use crate::gateway::reload::Reloader;
+
+/// Serves the data port until told to drain.
+pub async fn serve(gateway: Arc<Gateway>, listener: Listener, drain: Drain) {
+    listener
+        .run(drain.clone(), move |request, peer| {
+            let (gateway, drain) = (Arc::clone(&gateway), drain.clone());
+            async move { inbound::handle(&gateway, &drain, request, peer).await }
+        })
+        .await;
+}
+
+/// Serves the admin port until `stop` begins. `data` is the drain of the data port, whose beginning makes
+/// the gateway not ready.
+pub async fn serve_admin(
+    gateway: Arc<Gateway>,
+    reloader: Arc<Reloader>,
+    data: Drain,
+    listener: Listener,
+    stop: Drain,
+) {
+    listener
+        .run(stop, move |request, _| {
+            let response: Response<body::Outgoing> = admin::handle(&gateway, &reloader, &data, &request);
+            std::future::ready(response)
+        })
+        .await;
+}

@@ -109,47 +109,73 @@ fn read(body: &Value) -> Result<Ask, Complaint> {
     Ok(ask)
 }
 
+/// What one message holds beside what it charges to the request.
+#[derive(Default)]
+struct Content<'a> {
+    texts: Vec<&'a str>,
+    /// The ids of its calls.
+    called: Vec<&'a str>,
+}
+
 fn read_messages(ask: &mut Ask, messages: &[Value]) -> Result<(), Complaint> {
-    let mut called: Vec<&str> = Vec::new();
+    let mut before = Content::default();
     for (n, message) in messages.iter().enumerate() {
         let role = string(message, "role").filter(|role| ["user", "assistant", "system"].contains(role));
         let role = role.ok_or_else(|| Complaint::wrong(&format!("messages.{n}.role"), "this is not a known role"))?;
         ask.prompt_tokens += tokens::PER_MESSAGE;
         ask.results.clear();
-        let mut texts = Vec::new();
-        let mut calls = Vec::new();
-        match message.get("content") {
-            Some(Value::String(text)) => {
-                ask.charge(text);
-                texts.push(text.as_str());
-            }
-            Some(Value::Array(blocks)) => {
-                for (b, block) in blocks.iter().enumerate() {
-                    let at = format!("messages.{n}.content.{b}");
-                    match string(block, "type") {
-                        Some("text") => {
-                            let text =
-                                string(block, "text").ok_or_else(|| Complaint::missing(&format!("{at}.text.text")))?;
-                            ask.charge(text);
-                            texts.push(text);
-                        }
-                        Some("image") => ask.see_image(),
-                        Some("tool_use") => {
-                            calls.extend(string(block, "id"));
-                            ask.charge(&block.to_string());
-                        }
-                        Some("tool_result") => read_result(ask, block, &called, &at)?,
-                        Some(_) => {}
-                        None => return Err(Complaint::missing(&format!("{at}.type"))),
-                    }
-                }
-            }
-            _ => return Err(Complaint::missing(&format!("messages.{n}.content"))),
+        let content = read_content(ask, message, &before, &format!("messages.{n}.content"))?;
+        if role == "user" && !content.texts.is_empty() {
+            ask.question = content.texts.join("\n");
         }
-        if role == "user" && !texts.is_empty() {
-            ask.question = texts.join("\n");
+        before = content;
+    }
+    Ok(())
+}
+
+fn read_content<'a>(
+    ask: &mut Ask,
+    message: &'a Value,
+    before: &Content<'_>,
+    at: &str,
+) -> Result<Content<'a>, Complaint> {
+    let mut content = Content::default();
+    match message.get("content") {
+        Some(Value::String(text)) => {
+            ask.charge(text);
+            content.texts.push(text);
         }
-        called = calls;
+        Some(Value::Array(blocks)) => {
+            for (n, block) in blocks.iter().enumerate() {
+                read_block(ask, block, &mut content, before, &format!("{at}.{n}"))?;
+            }
+        }
+        _ => return Err(Complaint::missing(at)),
+    }
+    Ok(content)
+}
+
+fn read_block<'a>(
+    ask: &mut Ask,
+    block: &'a Value,
+    content: &mut Content<'a>,
+    before: &Content<'_>,
+    at: &str,
+) -> Result<(), Complaint> {
+    match string(block, "type") {
+        Some("text") => {
+            let text = string(block, "text").ok_or_else(|| Complaint::missing(&format!("{at}.text.text")))?;
+            ask.charge(text);
+            content.texts.push(text);
+        }
+        Some("image") => ask.see_image(),
+        Some("tool_use") => {
+            content.called.extend(string(block, "id"));
+            ask.charge(&block.to_string());
+        }
+        Some("tool_result") => read_result(ask, block, &before.called, at)?,
+        Some(_) => {}
+        None => return Err(Complaint::missing(&format!("{at}.type"))),
     }
     Ok(())
 }

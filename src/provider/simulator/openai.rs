@@ -97,37 +97,37 @@ impl Voice for OpenAi {
 }
 
 fn read_messages(ask: &mut Ask, messages: &[Value]) -> Result<(), Complaint> {
-    let mut pending: Vec<&str> = Vec::new();
+    // The ids of the calls that the last assistant message made.
+    let mut called: Vec<&str> = Vec::new();
     for (n, message) in messages.iter().enumerate() {
         let role = string(message, "role").filter(|role| ROLES.contains(role));
         let role = role.ok_or_else(|| Complaint::wrong(&format!("messages[{n}].role"), "this is not a known role"))?;
         let text = content(ask, n, message)?;
         ask.prompt_tokens += tokens::PER_MESSAGE;
         ask.charge(&text);
-        if role != "tool" {
-            ask.results.clear();
-            pending.clear();
+        if role == "tool" {
+            read_result(ask, n, message, &called, text)?;
+            continue;
         }
-        match role {
-            "user" => ask.question = text,
-            "tool" => {
-                let id = string(message, "tool_call_id")
-                    .ok_or_else(|| Complaint::missing(&format!("messages[{n}].tool_call_id")))?;
-                if !pending.contains(&id) {
-                    let why = "a message of the role `tool` must answer a call of the assistant message before it";
-                    return Err(Complaint::wrong(&format!("messages[{n}].role"), why));
-                }
-                ask.results.push(text);
-            }
-            "assistant" => {
-                for call in items(message, "tool_calls") {
-                    pending.extend(string(call, "id"));
-                    ask.charge(&call.to_string());
-                }
-            }
-            _ => {}
+        ask.results.clear();
+        let calls = items(message, "tool_calls");
+        calls.iter().for_each(|call| ask.charge(&call.to_string()));
+        called = calls.iter().filter_map(|call| string(call, "id")).collect();
+        if role == "user" {
+            ask.question = text;
         }
     }
+    Ok(())
+}
+
+fn read_result(ask: &mut Ask, n: usize, message: &Value, called: &[&str], text: String) -> Result<(), Complaint> {
+    let id = string(message, "tool_call_id");
+    let id = id.ok_or_else(|| Complaint::missing(&format!("messages[{n}].tool_call_id")))?;
+    if !called.contains(&id) {
+        let why = "a message of the role `tool` must answer a call of the assistant message before it";
+        return Err(Complaint::wrong(&format!("messages[{n}].role"), why));
+    }
+    ask.results.push(text);
     Ok(())
 }
 
@@ -137,21 +137,27 @@ fn content(ask: &mut Ask, n: usize, message: &Value) -> Result<String, Complaint
     match message.get("content") {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(Value::Array(parts)) => {
-            let mut texts = Vec::new();
-            for part in parts {
-                match string(part, "type") {
-                    Some("text") => texts
-                        .push(string(part, "text").ok_or_else(|| Complaint::wrong(&at(), "a text part needs `text`"))?),
-                    Some("image_url") => ask.see_image(),
-                    Some(_) => {}
-                    None => return Err(Complaint::wrong(&at(), "a part needs a `type`")),
-                }
-            }
-            Ok(texts.join("\n"))
+            let texts: Result<Vec<_>, _> = parts.iter().map(|part| part_text(ask, part, at)).collect();
+            Ok(texts?.into_iter().flatten().collect::<Vec<_>>().join("\n"))
         }
         None | Some(Value::Null) if string(message, "role") == Some("assistant") => Ok(String::new()),
         None => Err(Complaint::missing(&at())),
         Some(_) => Err(Complaint::wrong(&at(), "a string or a list of parts is required")),
+    }
+}
+
+fn part_text<'a>(ask: &mut Ask, part: &'a Value, at: impl Fn() -> String) -> Result<Option<&'a str>, Complaint> {
+    match string(part, "type") {
+        Some("text") => match string(part, "text") {
+            Some(text) => Ok(Some(text)),
+            None => Err(Complaint::wrong(&at(), "a text part needs `text`")),
+        },
+        Some("image_url") => {
+            ask.see_image();
+            Ok(None)
+        }
+        Some(_) => Ok(None),
+        None => Err(Complaint::wrong(&at(), "a part needs a `type`")),
     }
 }
 

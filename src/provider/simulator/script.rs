@@ -3,6 +3,8 @@
 //! A provider's `simulate` holds for all its models; a model whose name begins with `sim-` asks for
 //! itself, and wins.
 
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -25,11 +27,11 @@ pub struct Script {
     /// What goes wrong.
     pub fail: Option<Trouble>,
     /// The error status it answers with, instead of `fail`.
+    #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 599))]
     pub status: Option<u16>,
     /// Goes wrong only at each n-th request, beginning with the first.
-    #[schemars(range(min = 1))]
-    pub every: Option<u32>,
+    pub every: Option<NonZeroU32>,
     /// What `retry-after` says beside an error status: `2s`.
     #[serde(deserialize_with = "maybe_written")]
     #[schemars(with = "Option<String>")]
@@ -75,6 +77,7 @@ pub(super) struct Fate {
     pub(super) trouble: Option<Trouble>,
 }
 
+const ERRORS: RangeInclusive<u16> = 400..=599;
 /// How long `sim-slow` waits.
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -103,7 +106,7 @@ impl Script {
     pub(super) fn fate(&self, model: &str, nth: u64) -> Fate {
         let asked = model.rsplit('/').next().and_then(|name| name.strip_prefix("sim-")).unwrap_or_default();
         let own = self.status.map(Trouble::Status).or(self.fail);
-        let due = nth.is_multiple_of(u64::from(self.every.unwrap_or(1).max(1)));
+        let due = nth.is_multiple_of(u64::from(self.every.map_or(1, NonZeroU32::get)));
         let flaky = asked == "flaky" && nth.is_multiple_of(2);
         let trouble = Trouble::named(asked).or(flaky.then_some(Trouble::Status(503))).or(own.filter(|_| due));
         let latency = if asked == "slow" { SLOW } else { self.latency };
@@ -124,7 +127,7 @@ impl Trouble {
             "error-in-stream" => Self::ErrorInStream,
             "context" => Self::Context,
             "filter" => Self::Filter,
-            status => Self::Status(status.parse().ok().filter(|status| (400..600).contains(status))?),
+            status => Self::Status(status.parse().ok().filter(|status| ERRORS.contains(status))?),
         })
     }
 }
@@ -136,6 +139,16 @@ fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
 fn maybe_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| duration::parse(&text).map_err(serde::de::Error::custom)).transpose()
+}
+
+fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    let status = Option::<u16>::deserialize(deserializer)?;
+    match status {
+        Some(status) if !ERRORS.contains(&status) => {
+            Err(serde::de::Error::custom(format!("`{status}` is not an error status; use one from 400 to 599")))
+        }
+        status => Ok(status),
+    }
 }
 
 #[cfg(test)]
@@ -150,13 +163,15 @@ mod tests {
     fn a_script_is_read_as_it_is_written() {
         let script = script("{ latency: 20ms, token_delay: 5ms, fail: cut_early, every: 3, retry_after: 2s }").unwrap();
         assert_eq!((script.latency, script.token_delay), (Duration::from_millis(20), Duration::from_millis(5)));
-        assert_eq!((script.fail, script.every), (Some(Trouble::CutEarly), Some(3)));
+        assert_eq!((script.fail, script.every), (Some(Trouble::CutEarly), NonZeroU32::new(3)));
         assert_eq!(script.retry_after, Some(Duration::from_secs(2)));
     }
 
     #[test]
     fn a_script_with_an_unknown_word_or_a_bare_number_is_refused() {
         assert!(script("{ latenzy: 20ms }").is_err() && script("{ fail: explode }").is_err());
+        assert!(script("{ every: 0 }").is_err());
+        assert!(script("{ status: 200 }").unwrap_err().contains("from 400 to 599"));
         assert!(script("{ latency: 20 }").unwrap_err().contains("20s"));
     }
 

@@ -1,0 +1,186 @@
+//! `tidegate serve`: run the gateway until told to stop.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::base::clock::Clock;
+use crate::base::duration;
+use crate::gateway::reload::{Broken, Reloader, Start};
+use crate::gateway::{Gateway, World};
+use crate::policy::Connections;
+use crate::provider::Pools;
+use crate::server::{self, Drain, Listener, TlsSettings};
+use crate::telemetry::{AccessLog, log};
+
+/// What `serve` can be told.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The gateway file; further ones are laid over it
+    #[arg(short = 'f', long = "file", value_name = "FILE", default_value = "tidegate.yaml")]
+    pub files: Vec<PathBuf>,
+    /// Listen here instead of where the file says
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Serve health and metrics here instead of where the file says
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin: Option<SocketAddr>,
+    /// Write no access log
+    #[arg(long)]
+    pub no_access_log: bool,
+}
+
+const BAD_FILES: u8 = 1;
+const NOT_STARTED: u8 = 2;
+const PORT_TAKEN: u8 = 3;
+const CUT_OFF: u8 = 4;
+
+pub fn run(args: &ServeArgs) -> ExitCode {
+    run_with(args, |_, _| {})
+}
+
+/// Runs the gateway and calls `up` with its two addresses once it listens.
+pub fn run_with(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime cannot be started: {error}");
+            return ExitCode::from(NOT_STARTED);
+        }
+    };
+    let code = runtime.block_on(serve(args, up));
+    // Blocking tasks (a name look-up, a file watch) must not hold up the exit.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
+}
+
+async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> ExitCode {
+    let access = if args.no_access_log { AccessLog::off() } else { AccessLog::stdout() };
+    let world = Arc::new(World::new(Clock::system(), Arc::new(Pools::new()), access));
+    let start = match Reloader::start(&args.files, &world) {
+        Ok(start) => start,
+        Err(Broken(report)) => {
+            eprint!("{report}");
+            eprintln!("error: not started, since the files have errors");
+            return ExitCode::from(BAD_FILES);
+        }
+    };
+    let format = if start.settings.log_is_json { log::Format::Json } else { log::Format::Pretty };
+    if let Err(message) = log::start(format, start.settings.log_level) {
+        eprintln!("error: {message}");
+        return ExitCode::from(BAD_FILES);
+    }
+    for warning in &start.warnings {
+        warn!("{warning}");
+    }
+    let (data, admin) = match listeners(args, &start).await {
+        Ok(listeners) => listeners,
+        Err(code) => return code,
+    };
+    let (Ok(data_address), Ok(admin_address)) = (data.address(), admin.address()) else {
+        return ExitCode::from(NOT_STARTED);
+    };
+    let gateway = Arc::new(Gateway::new(Arc::clone(&world), start.snapshot));
+    gateway.pin().authenticator.tend().await;
+    info!(listen = %data_address, admin = %admin_address, revision = %gateway.pin().revision, "ready");
+    up(data_address, admin_address);
+    run_until_stopped(gateway, Arc::new(start.reloader), data, admin, start.settings.drain).await
+}
+
+async fn listeners(args: &ServeArgs, start: &Start) -> Result<(Listener, Listener), ExitCode> {
+    let tls = match &start.settings.tls {
+        None => None,
+        Some(files) => match TlsSettings::read(files) {
+            Ok(tls) => {
+                let renewed = tls.clone();
+                start.reloader.on_renewal(move |settings| match &settings.tls {
+                    Some(files) => renewed.read_again(files),
+                    None => Ok(()),
+                });
+                Some(tls)
+            }
+            Err(message) => {
+                eprintln!("error: {message}");
+                return Err(ExitCode::from(BAD_FILES));
+            }
+        },
+    };
+    let limits = start.settings.connections;
+    let data = bind(args.listen.unwrap_or(start.settings.listen), tls, limits).await?;
+    let admin = bind(args.admin.unwrap_or(start.settings.admin), None, limits).await?;
+    Ok((data, admin))
+}
+
+async fn bind(address: SocketAddr, tls: Option<TlsSettings>, limits: Connections) -> Result<Listener, ExitCode> {
+    server::bind(address, tls, limits).await.map_err(|error| {
+        eprintln!("error: cannot listen on {address}: {error}");
+        ExitCode::from(PORT_TAKEN)
+    })
+}
+
+async fn run_until_stopped(
+    gateway: Arc<Gateway>,
+    reloader: Arc<Reloader>,
+    data: Listener,
+    admin: Listener,
+    patience: Duration,
+) -> ExitCode {
+    // The admin port outlives the data port, so that probes see the draining.
+    let (data_drain, admin_drain) = (Drain::default(), Drain::default());
+    let serving = server::serve(Arc::clone(&gateway), data, data_drain.clone());
+    let probes = server::serve_admin(Arc::clone(&gateway), Arc::clone(&reloader), data_drain.clone(), admin, admin_drain.clone());
+    let watching = reloader.watch(Arc::clone(&gateway));
+    let tending = tend(Arc::clone(&gateway));
+    let served = tokio::spawn(serving);
+    let background = tokio::spawn(async move { tokio::join!(probes, watching, tending) });
+    if let Err(error) = stop_signal().await {
+        error!(%error, "cannot listen for signals");
+    }
+    info!(patience = %duration::show(patience), "draining");
+    data_drain.begin();
+    let mut code = ExitCode::SUCCESS;
+    if tokio::time::timeout(patience, data_drain.done()).await.is_err() {
+        warn!("requests that were still under way are cut off");
+        code = ExitCode::from(CUT_OFF);
+    }
+    served.abort();
+    background.abort();
+    gateway.world().access.flush();
+    info!("stopped");
+    code
+}
+
+/// Keeps the keys of token issuers fresh.
+async fn tend(gateway: Arc<Gateway>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tick.tick().await;
+        gateway.pin().authenticator.tend().await;
+    }
+}
+
+/// Resolves at SIGTERM or SIGINT; a second one ends the process at once.
+fn stop_signal() -> impl Future<Output = std::io::Result<()>> {
+    async {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(i32::from(CUT_OFF));
+        });
+        Ok(())
+    }
+}

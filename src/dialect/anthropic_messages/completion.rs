@@ -1,0 +1,145 @@
+//! Whole answers.
+
+use bytestring::ByteString;
+
+use super::block_read::block;
+use super::block_write::is_sayable;
+use super::finish::{self, Held};
+use super::member::{Cx, Members, object, optional, raw_object, required};
+use super::{ID, usage};
+use crate::base::json::{Malformed, Reader, Result, Writer};
+use crate::base::text::Text;
+use crate::chat::{Choice, Completion, Content, Extra, Losses, Part, Thinking, Usage};
+
+pub(super) fn read(body: &ByteString) -> Result<Completion> {
+    let mut reader = Reader::new(body);
+    let mut draft = Draft::default();
+    reader.object(|reader, key| draft.member(key, reader))?;
+    reader.end()?;
+    let finish = finish::read(draft.stop_reason, draft.stop_sequence);
+    let choice = Choice { parts: required(draft.content, "content")?, finish, ..Choice::default() };
+    Ok(Completion {
+        dialect: ID,
+        id: draft.id,
+        model: draft.model,
+        created: None,
+        choices: vec![choice],
+        usage: draft.usage,
+        extra: draft.extra,
+    })
+}
+
+#[derive(Default)]
+struct Draft {
+    id: Text,
+    model: Text,
+    content: Option<Vec<Part>>,
+    stop_reason: Option<Text>,
+    stop_sequence: Option<Text>,
+    usage: Option<Usage>,
+    extra: Extra,
+}
+
+impl Draft {
+    fn member(&mut self, key: &str, reader: &mut Reader<'_>) -> Result<()> {
+        let extra = &mut self.extra;
+        match key {
+            "type" => expect(reader, "message")?,
+            "role" => expect(reader, "assistant")?,
+            "id" => self.id = reader.text()?,
+            "model" => self.model = reader.text()?,
+            "content" => self.content = Some(reader.list(block)?),
+            "stop_reason" => self.stop_reason = optional(extra, key, reader, Reader::text)?,
+            "stop_sequence" => self.stop_sequence = optional(extra, key, reader, Reader::text)?,
+            "usage" => {
+                self.usage = optional(extra, key, reader, raw_object)?.map(usage::read).transpose()?;
+            }
+            _ => extra.keep(key, reader)?,
+        }
+        Ok(())
+    }
+}
+
+/// Reads a word that is always the same.
+fn expect(reader: &mut Reader<'_>, word: &str) -> Result<()> {
+    let found = reader.text()?;
+    if found == *word {
+        return Ok(());
+    }
+    Err(Malformed::new(format!("expected `{word}`, found `{}`", found.as_str())))
+}
+
+pub(super) fn write(completion: &Completion, losses: &mut Losses) -> Vec<u8> {
+    let mut cx = Cx { own: completion.dialect == ID, losses };
+    let mut writer = Writer::with_capacity(1024);
+    object(&mut writer, |members| {
+        members.text("id", &completion.id);
+        members.str("type", "message");
+        members.str("role", "assistant");
+        members.text("model", &completion.model);
+        write_choice(completion, members, &mut cx);
+        write_usage(completion.usage.as_ref(), members, &mut cx);
+        members.rest(&completion.extra, &mut cx, format_args!(""));
+    });
+    writer.into_bytes()
+}
+
+fn write_choice(completion: &Completion, members: &mut Members<'_>, cx: &mut Cx<'_>) {
+    let nothing = Choice::default();
+    let choice = only_choice(completion, cx).unwrap_or(&nothing);
+    let parts = sayable_parts(choice, cx);
+    members.key("content").array(|writer| {
+        for part in &parts {
+            super::block_write::write(part, writer, cx, format_args!("content."));
+        }
+    });
+    match &choice.finish {
+        Some(finish) => members.str("stop_reason", &finish::word(finish, held(choice))),
+        None => members.key("stop_reason").null(),
+    }
+    match choice.finish.as_ref().and_then(|finish| finish.stop_sequence.as_ref()) {
+        Some(stop) => members.text("stop_sequence", stop),
+        None => members.key("stop_sequence").null(),
+    }
+}
+
+/// The first choice: Anthropic's answers have one.
+pub(super) fn only_choice<'a>(completion: &'a Completion, cx: &mut Cx<'_>) -> Option<&'a Choice> {
+    if completion.choices.len() > 1 {
+        cx.add(format_args!("choices"), "only the first is sent");
+    }
+    let choice = completion.choices.first()?;
+    if choice.logprobs.is_some() {
+        cx.left_out(format_args!("logprobs"));
+    }
+    cx.leave(&choice.extra, format_args!("choices[0]."));
+    Some(choice)
+}
+
+/// The parts an Anthropic client takes: unlike in a request, thinking needs no signature.
+pub(super) fn sayable_parts<'a>(choice: &'a Choice, cx: &mut Cx<'_>) -> Vec<&'a Part> {
+    let is_unsigned_thinking =
+        |part: &Part| matches!(&part.content, Content::Thinking(Thinking { text, .. }) if !text.is_empty());
+    let parts = choice.parts.iter();
+    parts.filter(|part| is_unsigned_thinking(part) || is_sayable(part, cx, format_args!("content."))).collect()
+}
+
+pub(super) fn held(choice: &Choice) -> Held {
+    let any = |is_it: fn(&Content) -> bool| choice.parts.iter().any(|part| is_it(&part.content));
+    Held {
+        tool_calls: any(|content| matches!(content, Content::ToolCall(_))),
+        refusal: any(|content| matches!(content, Content::Refusal(_))),
+    }
+}
+
+/// An answer of Anthropic's own that had no usage gets none; clients of others' insist on some.
+fn write_usage(usage: Option<&Usage>, members: &mut Members<'_>, cx: &mut Cx<'_>) {
+    match usage {
+        Some(usage) => usage::write(usage, members.key("usage")),
+        None if cx.own => {}
+        None => {
+            cx.add(format_args!("usage"), "not known, sent as 0");
+            usage::write(&Usage::default(), members.key("usage"));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! How known fields were written, where the vocabulary does not say: bits of an
+//! [`Extra`](crate::chat::Extra).
+
+/// A content was a bare string rather than a list of blocks.
+pub(super) const BARE: u32 = 1;
+/// A system message stood among the turns rather than at the top.
+pub(super) const INLINE: u32 = 1 << 1;
+/// A tool result had no content at all.
+pub(super) const ABSENT: u32 = 1 << 2;
+/// The request said `"stream": false` rather than nothing.
+pub(super) const UNSTREAMED: u32 = 1 << 3;
+/// Thinking was `adaptive` rather than not mentioned.
+pub(super) const ADAPTIVE: u32 = 1 << 4;
+/// Thinking was `enabled` without a budget, as some compatible servers have it.
+pub(super) const UNBUDGETED: u32 = 1 << 5;
+/// `tools` was an empty list rather than absent.
+pub(super) const NO_TOOLS: u32 = 1 << 6;
+/// `stop_sequences` was an empty list rather than absent.
+pub(super) const NO_STOPS: u32 = 1 << 7;
+/// `system` was an empty list rather than absent.
+pub(super) const NO_SYSTEM: u32 = 1 << 8;

@@ -1,0 +1,86 @@
+//! Whole answers, read.
+
+use bytestring::ByteString;
+
+use crate::base::json::{Kind, Malformed, Reader, Result};
+use crate::base::text::Text;
+use crate::chat::{Choice, Completion, Extra, Finish};
+use crate::dialect::openai_chat::level::Level;
+use crate::dialect::openai_chat::marks::choice as marks;
+use crate::dialect::openai_chat::{ID, failure, finish, read_message, usage};
+
+pub fn read(body: &ByteString) -> Result<Completion> {
+    let mut reader = Reader::new(body);
+    let (mut id, mut model, mut created, mut used) = (None, None, None, None);
+    let (mut choices, mut error) = (None, None);
+    let mut extra = Extra::default();
+    reader.object(|reader, key| {
+        let level = &mut Level::outer(&mut extra);
+        match key {
+            "id" => id = level.text(key, reader)?,
+            "model" => model = level.text(key, reader)?,
+            "created" => created = level.known(key, reader, Reader::number)?,
+            "object" => level.constant(key, reader)?,
+            "choices" if reader.peek()? == Kind::Array => {
+                let mut list = Vec::new();
+                reader.array(|reader, position| {
+                    list.push(choice(reader, position)?);
+                    Ok(())
+                })?;
+                choices = Some(list);
+            }
+            "usage" if reader.peek()? == Kind::Object => used = Some(usage::read(reader)?),
+            "error" if reader.peek()? != Kind::Null => error = Some(reader.with_raw(Reader::skip)?.1),
+            _ => level.keep(key, reader)?,
+        }
+        Ok(())
+    })?;
+    reader.end()?;
+    match (choices, error) {
+        (Some(choices), None) => Ok(Completion {
+            dialect: ID,
+            id: id.unwrap_or_default(),
+            model: model.unwrap_or_default(),
+            created,
+            choices,
+            usage: used,
+            extra,
+        }),
+        (_, Some(error)) => {
+            Err(Malformed::new(format!("an error in place of an answer: {}", failure::message_of(&error))))
+        }
+        (None, None) => Err(Malformed::new("expected an array, found none").within("choices")),
+    }
+}
+
+fn choice(reader: &mut Reader<'_>, position: usize) -> Result<Choice> {
+    let mut choice = Choice::default();
+    let (mut index, mut has_message) = (None, false);
+    reader.object(|reader, key| {
+        let level = &mut Level::outer(&mut choice.extra);
+        match key {
+            "index" => index = level.known(key, reader, Reader::u64)?,
+            "message" if reader.peek()? == Kind::Object => {
+                has_message = true;
+                choice.parts = read_message::read_answer(reader, &mut Level::inner(&mut choice.extra, "message."))?;
+            }
+            "finish_reason" => choice.finish = level.text(key, reader)?.map(known_finish),
+            "logprobs" => choice.logprobs = level.known(key, reader, Reader::raw)?,
+            _ => level.keep(key, reader)?,
+        }
+        Ok(())
+    })?;
+    if index.is_none() {
+        choice.extra.mark(marks::NO_INDEX);
+    }
+    if !has_message {
+        choice.extra.mark(marks::NO_MESSAGE);
+    }
+    let index = index.unwrap_or(position as u64);
+    choice.index = u32::try_from(index).map_err(|_| Malformed::new("the number is too large").within("index"))?;
+    Ok(choice)
+}
+
+pub fn known_finish(word: Text) -> Finish {
+    Finish::new(finish::reason(&word.as_str()), word)
+}

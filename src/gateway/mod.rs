@@ -1,0 +1,105 @@
+//! The library face of the gateway: pin a snapshot, authenticate, answer.
+//!
+//! A [`Gateway`] holds the two long lifetimes: the [`World`], which lasts as long as the process, and the
+//! [`Snapshot`] in charge, which a reload replaces. A [`Visit`] is the third: one request, which keeps the
+//! snapshot it began with to its last byte. Every visit is accounted for exactly once, however it ends.
+//!
+//! It knows nothing of sockets; the server puts requests to it, and so can a test.
+
+mod account;
+mod jwks;
+pub mod reload;
+mod stated;
+mod visit;
+mod world;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use crate::auth::Presented;
+use crate::base::ids::{DialectId, RequestId};
+use crate::base::stop::Stop;
+use crate::pipeline::cx::Cx;
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::trail::Trail;
+use crate::policy::Snapshot;
+
+use account::Account;
+pub use jwks::FetchOverPools;
+pub use visit::{About, ChatAnswer, Counted, Visit};
+pub use world::World;
+
+/// The gateway: what lasts, and the policy revision in charge.
+pub struct Gateway {
+    world: Arc<World>,
+    snapshot: ArcSwap<Snapshot>,
+}
+
+/// The head of a request, as the server has read it.
+pub struct Arrival<'a> {
+    pub started: Instant,
+    pub endpoint: Endpoint,
+    pub dialect: Option<DialectId>,
+    pub headers: HeaderMap,
+    pub query: Option<&'a str>,
+    /// The verified certificate of the peer, DER.
+    pub peer_certificate: Option<&'a [u8]>,
+}
+
+impl Gateway {
+    pub fn new(world: Arc<World>, snapshot: Arc<Snapshot>) -> Self {
+        world.metrics.revision_is(&snapshot.revision);
+        Self { world, snapshot: ArcSwap::new(snapshot) }
+    }
+
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The revision in charge now.
+    pub fn pin(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts another revision in charge. Requests under way keep theirs.
+    pub fn put_in_charge(&self, snapshot: Arc<Snapshot>) {
+        self.world.metrics.revision_is(&snapshot.revision);
+        self.snapshot.store(snapshot);
+    }
+
+    /// Lets a request in: pins the snapshot and finds out who calls, before the body is read.
+    ///
+    /// The visit comes back either way, so that a stranger's request has an id and a line in the log, too.
+    pub async fn enter(&self, arrival: Arrival<'_>) -> (Visit, Result<(), Stop>) {
+        let now = self.world.clock.now();
+        let id = RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0));
+        let snapshot = self.pin();
+        let presented = Presented {
+            headers: &arrival.headers,
+            query: arrival.query,
+            peer_certificate: arrival.peer_certificate,
+        };
+        let caller = snapshot.authenticator.authenticate(presented, now).await;
+        let (caller, outcome) = match caller {
+            Ok(caller) => (caller, Ok(())),
+            Err(refusal) => (Default::default(), Err(Stop::from(refusal))),
+        };
+        let cx = Cx {
+            id,
+            caller,
+            endpoint: arrival.endpoint,
+            dialect: arrival.dialect,
+            model: String::new(),
+            headers: arrival.headers,
+            clock: self.world.clock,
+            started: arrival.started,
+            policy: None,
+            trail: Trail::default(),
+        };
+        let account = Account::open(Arc::clone(&self.world), &cx, now);
+        (Visit::new(Arc::clone(&self.world), snapshot, cx, account), outcome)
+    }
+}

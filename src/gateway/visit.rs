@@ -1,0 +1,234 @@
+//! One request on its way through the gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use futures_util::StreamExt as _;
+
+use crate::base::ids::{DialectId, PolicyName, RequestId};
+use crate::base::json::Malformed;
+use crate::base::stop::{Refusal, Stop};
+use crate::chat::{Request, Verbatim};
+use crate::dialect::{self, Asked, Dialect};
+use crate::gateway::account::{Account, Accounted};
+use crate::gateway::stated;
+use crate::gateway::world::World;
+use crate::pipeline::Answer;
+use crate::pipeline::cx::{Cx, View};
+use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
+use crate::pipeline::route::Candidate;
+use crate::policy::{Policy, Snapshot};
+
+/// A request that has been let in.
+pub struct Visit {
+    world: Arc<World>,
+    snapshot: Arc<Snapshot>,
+    cx: Cx,
+    account: Account,
+}
+
+/// What the caller may know of how its request was handled.
+#[derive(Debug, Clone)]
+pub struct About {
+    pub request_id: RequestId,
+    pub policy: Option<PolicyName>,
+    /// The first characters of the policy revision.
+    pub revision: String,
+    pub attempts: usize,
+    /// Time the gateway itself took so far.
+    pub overhead: Duration,
+}
+
+/// A count of tokens, and whether it is our estimate or the provider's word.
+pub enum Counted {
+    Estimate(u64),
+    Provider(OpaqueAnswer),
+}
+
+/// A chat answer and what shapes how it is written.
+pub struct ChatAnswer {
+    pub answer: Answer,
+    pub is_stream: bool,
+    pub asked: Asked,
+}
+
+impl Visit {
+    pub(super) fn new(world: Arc<World>, snapshot: Arc<Snapshot>, cx: Cx, account: Account) -> Self {
+        Self { world, snapshot, cx, account }
+    }
+
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    pub fn request_id(&self) -> RequestId {
+        self.cx.id
+    }
+
+    pub fn headers(&self) -> &http::HeaderMap {
+        &self.cx.headers
+    }
+
+    pub fn about(&self) -> About {
+        let waited: Duration = self.cx.trail.attempts.iter().map(|attempt| attempt.took).sum();
+        About {
+            request_id: self.cx.id,
+            policy: self.cx.policy.clone(),
+            revision: self.snapshot.revision.chars().take(12).collect(),
+            attempts: self.cx.trail.asked(),
+            overhead: self.cx.started.elapsed().saturating_sub(waited),
+        }
+    }
+
+    /// Closes the visit of a request that gets no answer.
+    pub fn refuse(mut self, stop: &Stop) -> About {
+        self.account.note(&self.cx);
+        let about = self.about();
+        self.account.refuse(stop);
+        about
+    }
+
+    /// Closes the visit of a request that was answered without asking anybody.
+    pub fn finish(mut self, status: u16) -> About {
+        self.account.note(&self.cx);
+        let about = self.about();
+        self.account.finish(status);
+        about
+    }
+
+    /// Answers a chat request.
+    ///
+    /// # Errors
+    /// When it is malformed, no policy covers it, a step refuses it or no target answers.
+    pub async fn chat(mut self, body: Bytes) -> (About, Result<ChatAnswer, Stop>) {
+        match self.try_chat(body).await {
+            Err(stop) => (self.refuse(&stop), Err(stop)),
+            Ok((answer, is_stream, asked)) => {
+                self.account.note(&self.cx);
+                self.account.answered_by(answer.head.target.as_ref().map(|target| target.as_str()), is_stream);
+                let about = self.about();
+                let frames = Accounted { frames: answer.frames, account: self.account }.boxed();
+                let answer = Answer { head: answer.head, frames };
+                (about, Ok(ChatAnswer { answer, is_stream, asked }))
+            }
+        }
+    }
+
+    async fn try_chat(&mut self, body: Bytes) -> Result<(Answer, bool, Asked), Stop> {
+        let request = self.read(body)?;
+        let asked = Asked {
+            model: self.cx.model.clone(),
+            wants_usage: request.params.wants_usage,
+            created: u64::try_from(self.cx.clock.now().as_second()).unwrap_or(0),
+        };
+        let is_stream = request.stream;
+        let snapshot = Arc::clone(&self.snapshot);
+        let policy = self.select(&snapshot, Some(&request))?;
+        let answer = policy.line.chat(&mut self.cx, request, &self.world.shadows).await?;
+        Ok((answer, is_stream, asked))
+    }
+
+    /// Counts the tokens of a request: the provider's own count where the route leads to one that counts
+    /// in this dialect, an estimate otherwise.
+    ///
+    /// # Errors
+    /// When it is malformed or no policy covers it.
+    pub async fn count_tokens(mut self, path: &str, body: Bytes) -> (About, Result<Counted, Stop>) {
+        match self.try_count(path, body).await {
+            Err(stop) => (self.refuse(&stop), Err(stop)),
+            Ok(counted) => (self.finish(200), Ok(counted)),
+        }
+    }
+
+    async fn try_count(&mut self, path: &str, body: Bytes) -> Result<Counted, Stop> {
+        let request = self.read(body.clone())?;
+        let snapshot = Arc::clone(&self.snapshot);
+        let policy = self.select(&snapshot, Some(&request))?;
+        let plan = policy.line.route.plan(&View { cx: &self.cx, chat: Some(&request) });
+        let first = plan.candidates.first();
+        if matches!(first, Some(Candidate::Target(target)) if Some(target.dialect.id()) == self.cx.dialect) {
+            let body = OpaqueBody::json(body).map_err(malformed)?;
+            let headers = self.cx.headers.clone();
+            let request = OpaqueRequest { method: http::Method::POST, path: path.to_owned(), headers, body };
+            if let Ok(answer) = policy.line.opaque(&mut self.cx, request).await {
+                return Ok(Counted::Provider(answer));
+            }
+        }
+        Ok(Counted::Estimate(request.estimated_tokens()))
+    }
+
+    /// Forwards a request whose body is not read.
+    ///
+    /// # Errors
+    /// When no policy covers it, a step refuses it or no target answers.
+    pub async fn opaque(mut self, request: OpaqueRequest) -> (About, Result<OpaqueAnswer, Stop>) {
+        match self.try_opaque(request).await {
+            Err(stop) => (self.refuse(&stop), Err(stop)),
+            Ok(answer) => {
+                self.account.answered_by(Some(answer.target.as_str()), false);
+                (self.finish(answer.response.status().as_u16()), Ok(answer))
+            }
+        }
+    }
+
+    async fn try_opaque(&mut self, request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
+        self.cx.model = request.body.model();
+        self.check_model()?;
+        self.state(None);
+        let snapshot = Arc::clone(&self.snapshot);
+        let policy = self.select(&snapshot, None)?;
+        policy.line.opaque(&mut self.cx, request).await
+    }
+
+    /// The models this caller may name.
+    pub fn models(&self) -> Vec<String> {
+        self.snapshot.models_for(&View { cx: &self.cx, chat: None })
+    }
+
+    fn dialect(&self) -> Result<&'static dyn Dialect, Stop> {
+        let id = self.cx.dialect.unwrap_or(DialectId::OPENAI_CHAT);
+        dialect::by_id(id).ok_or_else(|| Refusal::internal(format!("the dialect {id} is not built in")).into())
+    }
+
+    /// Reads a chat request and what it states of its caller.
+    fn read(&mut self, body: Bytes) -> Result<Verbatim<Request>, Stop> {
+        let dialect = self.dialect()?;
+        let text = ByteString::try_from(body.clone()).map_err(|_| Refusal::malformed("the body is not UTF-8"))?;
+        let request = dialect.read_request(&text).map_err(malformed)?;
+        self.cx.model = request.model.as_str().into_owned();
+        self.check_model()?;
+        self.state(Some(&text));
+        Ok(Verbatim::read(request, dialect.id(), body, Some(0)))
+    }
+
+    /// Takes what the caller states of itself from where the gateway file says, the body included.
+    fn state(&mut self, body: Option<&ByteString>) {
+        let find = |path: &str| body.and_then(|body| stated::at_path(body, path));
+        self.snapshot.authenticator.complete(&mut self.cx.caller, &self.cx.headers, &find);
+    }
+
+    fn check_model(&self) -> Result<(), Stop> {
+        let model = &self.cx.model;
+        if model.is_empty() || self.cx.caller.may_name(model) {
+            return Ok(());
+        }
+        Err(Refusal::unknown_model(model).into())
+    }
+
+    fn select<'s>(&mut self, snapshot: &'s Snapshot, chat: Option<&Request>) -> Result<&'s Policy, Stop> {
+        let policy = snapshot.select(&View { cx: &self.cx, chat });
+        let policy = policy.ok_or_else(|| Refusal::no_policy(&self.cx.model))?;
+        self.cx.policy = Some(policy.line.policy.clone());
+        Ok(policy)
+    }
+}
+
+fn malformed(malformed: Malformed) -> Stop {
+    let refusal = Refusal::malformed(malformed.to_string());
+    match malformed.path() {
+        path if path.is_empty() => refusal.into(),
+        path => refusal.at(path).into(),
+    }
+}

@@ -1,0 +1,247 @@
+//! Working a plan off: one loop for every kind of request.
+//!
+//! The targets of the plan are tried in order until one answers. An attempt that fails before its answer
+//! has begun may be followed by another, at the same target or the next, as the [`Rules`] say; once an
+//! answer has begun there is no going back. Each attempt leaves an entry on the trail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::warn;
+
+use crate::base::ids::TargetName;
+use crate::base::stop::{Failed, Fault, Phase, Refusal, Stop};
+use crate::chat::Losses;
+use crate::pipeline::breaker::Admission;
+use crate::pipeline::cx::Cx;
+use crate::pipeline::retry::{self, OnLoss, Rules};
+use crate::pipeline::route::{Candidate, Plan};
+use crate::pipeline::target::Target;
+use crate::pipeline::trail::AttemptEntry;
+use crate::pipeline::watch::Watch;
+use crate::provider::{Call, ReplyBody, TransportError};
+
+/// A kind of request: how it is put to a target, and what counts as an answer.
+pub trait Exchange: Send {
+    type Answer;
+
+    /// Whether it can be sent more than once.
+    fn is_repeatable(&self) -> bool;
+
+    /// The longest wait for the head of the answer, and what to call it.
+    fn head_limit(&self, rules: &Rules) -> Duration;
+
+    /// Writes the request for a target. `is_last` is true if no other attempt can follow.
+    ///
+    /// # Errors
+    /// When the request cannot be put to this target.
+    fn compose(&mut self, target: &Target, is_last: bool, losses: &mut Losses) -> Result<Call, Fault>;
+
+    /// Judges the reply: an answer that has begun, or a fault that may yet be mended elsewhere.
+    fn judge(
+        &mut self,
+        response: http::Response<ReplyBody>,
+        sent: Sending<'_>,
+        watch: Watch,
+    ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
+}
+
+/// The circumstances of one attempt.
+pub struct Sending<'a> {
+    pub rules: &'a Rules,
+    pub started: Instant,
+    /// When everything must be over.
+    pub deadline: Instant,
+    /// The targets asked so far, this one included.
+    pub tried: &'a [TargetName],
+}
+
+/// Tries the plan's targets until one answers.
+///
+/// # Errors
+/// When a candidate denies, none is left, or the time is up.
+pub async fn execute<X: Exchange>(
+    cx: &mut Cx,
+    plan: &Plan,
+    rules: &Rules,
+    exchange: &mut X,
+) -> Result<X::Answer, Stop> {
+    let mut run = Run { cx, rules, deadline: Instant::now() + rules.timeouts.total, tried: Vec::new(), last: None };
+    for (i, candidate) in plan.candidates.iter().enumerate() {
+        let target = match candidate {
+            Candidate::Target(target) => target,
+            Candidate::Deny(refusal) => return Err(refusal.clone().into()),
+        };
+        let others_left = i + 1 < plan.candidates.len();
+        match run.target(target, others_left, exchange, Entry::Admitted).await {
+            Ok(answer) => return Ok(answer),
+            Err(Next::Target) if !run.tried.is_empty() && !exchange.is_repeatable() => break,
+            Err(Next::Target) => {}
+            Err(Next::GiveUp) => break,
+        }
+    }
+    if run.tried.is_empty()
+        && let Some(answer) = run.probe(plan, exchange).await
+    {
+        return Ok(answer);
+    }
+    Err(run.outcome())
+}
+
+/// One pass over a plan.
+struct Run<'a> {
+    cx: &'a mut Cx,
+    rules: &'a Rules,
+    deadline: Instant,
+    tried: Vec<TargetName>,
+    last: Option<Fault>,
+}
+
+/// What to do after a target has failed.
+enum Next {
+    Target,
+    GiveUp,
+}
+
+/// How a request gets past a target's breaker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Admitted,
+    /// Every breaker is open, and this request has been chosen to find out whether that still holds.
+    Probe,
+}
+
+impl Run<'_> {
+    /// Tries one target as often as the rules allow.
+    async fn target<X: Exchange>(
+        &mut self,
+        target: &Arc<Target>,
+        others_left: bool,
+        exchange: &mut X,
+        entry: Entry,
+    ) -> Result<X::Answer, Next> {
+        for number in 1..=self.rules.attempts_per_target.max(1) {
+            let begun = Instant::now();
+            let is_last = !others_left && number >= self.rules.attempts_per_target;
+            let mut losses = Losses::default();
+            let outcome = self.attempt(target, is_last, exchange, entry, &mut losses).await;
+            self.note(target, begun, &losses, outcome.as_ref().err());
+            let fault = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            let (class, asked) = (fault.class(), fault.retry_after());
+            self.last = Some(fault);
+            if !self.rules.allow_another(class) {
+                return Err(Next::GiveUp);
+            }
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Next::GiveUp);
+            }
+            if number == self.rules.attempts_per_target || !retry::may_pass(class) || !exchange.is_repeatable() {
+                return Err(Next::Target);
+            }
+            match retry::wait(number, asked, others_left, left) {
+                Some(wait) => sleep(wait).await,
+                None => return Err(Next::Target),
+            }
+        }
+        Err(Next::Target)
+    }
+
+    /// Asks a target once.
+    async fn attempt<X: Exchange>(
+        &mut self,
+        target: &Arc<Target>,
+        is_last: bool,
+        exchange: &mut X,
+        entry: Entry,
+        losses: &mut Losses,
+    ) -> Result<X::Answer, Fault> {
+        let mut watch = enter(target, entry)?;
+        let call = match exchange.compose(target, is_last, losses) {
+            Ok(_) if self.rules.losses == OnLoss::Refuse && !losses.is_empty() => {
+                return Err(passed_over(target, "its dialect cannot express the whole request", None));
+            }
+            composed => composed?,
+        };
+        self.tried.push(target.name.clone());
+        let started = Instant::now();
+        let limit = exchange.head_limit(self.rules);
+        let due = (started + limit).min(self.deadline);
+        let connect = self.rules.timeouts.connect;
+        let sent = match timeout_at(due, target.provider.send(call, connect)).await {
+            Ok(Ok(sent)) => sent,
+            Ok(Err(error)) => return Err(watch.lost(unsent(target, error, connect))),
+            Err(_) => {
+                let phase = if Instant::now() >= self.deadline { Phase::Whole } else { Phase::Headers };
+                let limit = if phase == Phase::Whole { self.rules.timeouts.total } else { limit };
+                return Err(watch.lost(Fault::Silent { target: target.name.clone(), phase, limit }));
+            }
+        };
+        watch.hold_key(sent.key);
+        let sending = Sending { rules: self.rules, started, deadline: self.deadline, tried: &self.tried };
+        exchange.judge(sent.response, sending, watch).await
+    }
+
+    /// All breakers are open: rather than refuse everybody until the first closes, or ignore them, one
+    /// request at a time goes and looks.
+    async fn probe<X: Exchange>(&mut self, plan: &Plan, exchange: &mut X) -> Option<X::Answer> {
+        for candidate in &plan.candidates {
+            if let Candidate::Target(target) = candidate
+                && target.health.breaker.admit_early()
+            {
+                return self.target(target, false, exchange, Entry::Probe).await.ok();
+            }
+        }
+        None
+    }
+
+    fn note(&mut self, target: &Target, begun: Instant, losses: &Losses, fault: Option<&Fault>) {
+        if let Some(fault) = fault {
+            warn!(request = %self.cx.id, target_name = %target.name, class = fault.class().name(), "{fault}");
+        }
+        self.cx.trail.attempts.push(AttemptEntry {
+            target: target.name.clone(),
+            outcome: fault.map_or("ok", |fault| fault.class().name()),
+            reason: fault.map(Fault::to_string).unwrap_or_default(),
+            took: begun.elapsed(),
+            losses: losses.iter().cloned().collect(),
+        });
+    }
+
+    fn outcome(self) -> Stop {
+        match self.last {
+            Some(fault) => Stop::Failed(Failed { fault, tried: self.tried }),
+            None => Refusal::new(503, "no_target", "the route of this policy leads to no target").into(),
+        }
+    }
+}
+
+/// Passes a target's breaker and takes a place there.
+fn enter(target: &Arc<Target>, entry: Entry) -> Result<Watch, Fault> {
+    if entry == Entry::Admitted
+        && let Admission::Wait(wait) = target.health.breaker.admit()
+    {
+        return Err(passed_over(target, "its breaker is open", Some(wait)));
+    }
+    let watch = Watch::new(Arc::clone(target));
+    match target.health.enter(target.max_concurrent) {
+        Some(place) => Ok(watch.holding(place)),
+        None => Err(passed_over(target, "all its places are taken", Some(Duration::from_secs(1)))),
+    }
+}
+
+fn passed_over(target: &Target, reason: &str, retry_after: Option<Duration>) -> Fault {
+    Fault::PassedOver { target: target.name.clone(), reason: reason.into(), retry_after }
+}
+
+fn unsent(target: &Target, error: TransportError, connect: Duration) -> Fault {
+    let target = target.name.clone();
+    match error {
+        TransportError::ConnectTimeout => Fault::Silent { target, phase: Phase::Connection, limit: connect },
+        TransportError::Connect(reason) | TransportError::Broken(reason) => Fault::Unreachable { target, reason },
+    }
+}

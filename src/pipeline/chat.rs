@@ -1,0 +1,254 @@
+//! Putting a chat request to a target.
+//!
+//! The request goes out as its own bytes where the target speaks its dialect and no step has edited it,
+//! and is written anew otherwise. A streamed answer is held until its first token: an upstream that says
+//! 200 and then fails is a fault like any other, and the caller never learns of it if another one answers.
+
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt as _;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use tokio::time::Instant;
+
+use crate::base::ids::DialectId;
+use crate::base::stop::{Fault, FaultClass, Phase};
+use crate::chat::{Event, Events, FinishReason, Frame, Losses, Request, Verbatim};
+use crate::dialect::is_semantic;
+use crate::pipeline::attempt::{Exchange, Sending};
+use crate::pipeline::collect::{self, collect};
+use crate::pipeline::retry::Rules;
+use crate::pipeline::step::{Answer, Burst, Head};
+use crate::pipeline::target::Target;
+use crate::pipeline::upstream::Upstream;
+use crate::pipeline::watch::Watch;
+use crate::provider::{Body, Call, ReplyBody, retry_after};
+
+/// The largest whole answer that is read.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// The largest error body that is read.
+const MAX_FAILURE: usize = 1024 * 1024;
+
+/// A chat request and what the caller asked for, ready for any target.
+pub struct ChatExchange<'a> {
+    request: Option<Verbatim<Request>>,
+    stream: bool,
+    model: String,
+    headers: &'a HeaderMap,
+}
+
+impl<'a> ChatExchange<'a> {
+    /// `headers` are the caller's; those that steer a dialect go on to targets that speak it.
+    pub fn new(request: Verbatim<Request>, headers: &'a HeaderMap) -> Self {
+        let (stream, model) = (request.stream, request.model.as_str().into_owned());
+        Self { request: Some(request), stream, model, headers }
+    }
+
+    /// The request as this target shall see it. Taken rather than copied if no other attempt can follow.
+    fn outgoing(&mut self, is_last: bool) -> Option<Verbatim<Request>> {
+        if is_last { self.request.take() } else { self.request.clone() }
+    }
+
+    fn call_headers(&self, target: &Target, came_in: DialectId) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let accept = if self.stream { "text/event-stream" } else { "application/json" };
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        if came_in == target.dialect.id() {
+            for name in STEERING {
+                for value in self.headers.get_all(&name) {
+                    headers.append(&name, value.clone());
+                }
+            }
+        }
+        headers
+    }
+
+    async fn whole(
+        &self,
+        response: Response<ReplyBody>,
+        sending: &Sending<'_>,
+        mut watch: Watch,
+    ) -> Result<Answer, Fault> {
+        let target = std::sync::Arc::clone(watch.target());
+        let headers = visible_headers(response.headers());
+        let limits = collect::Limits {
+            bytes: MAX_ANSWER,
+            between: sending.rules.timeouts.between_tokens,
+            until: (sending.started + sending.rules.timeouts.whole, sending.rules.timeouts.whole, Phase::Whole),
+            deadline: (sending.deadline, sending.rules.timeouts.total),
+        };
+        let body = match collect(response.into_body(), &target.name, &limits).await {
+            Ok(body) => body,
+            Err(fault) => return Err(watch.lost(fault)),
+        };
+        let garbled = |reason: String| Fault::Garbled { target: target.name.clone(), dialect: target.dialect.id(), reason };
+        let read = bytestring::ByteString::try_from(body.clone())
+            .map_err(|_| "it is not UTF-8".to_owned())
+            .and_then(|text| target.dialect.read_completion(&text).map_err(|malformed| malformed.to_string()));
+        let completion = match read {
+            Ok(completion) => completion,
+            Err(_) if is_error_object(&body) => {
+                // Some vendors answer 200 and put the error into the body.
+                return Err(watch.lost(target.dialect.read_failure(502, &body).at(target.name.clone(), None)));
+            }
+            Err(reason) => return Err(watch.lost(garbled(reason))),
+        };
+        let filtered = completion.choices.iter().all(|choice| {
+            choice.finish.as_ref().is_some_and(|finish| finish.reason == FinishReason::ContentFilter)
+        });
+        if filtered && !completion.choices.is_empty() && sending.rules.retry_on.contains(&FaultClass::ContentFiltered) {
+            return Err(watch.lost(filtered_by(&target)));
+        }
+        watch.first_token_after(sending.started.elapsed());
+        watch.good();
+        let head = self.head(&target, headers);
+        let frame = Frame::read(Events::from_iter([Event::Whole(Box::new(completion))]), target.dialect.id(), body, Some(0));
+        Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })
+    }
+
+    async fn streamed(
+        &self,
+        response: Response<ReplyBody>,
+        sending: &Sending<'_>,
+        watch: Watch,
+    ) -> Result<Answer, Fault> {
+        let target = std::sync::Arc::clone(watch.target());
+        let head = self.head(&target, visible_headers(response.headers()));
+        let mut upstream = Upstream::new(response.into_body(), target.dialect.stream_reader(), sending, watch);
+        let mut held: Burst = Vec::new();
+        while !held.iter().any(|frame| is_semantic(frame)) {
+            match upstream.next().await {
+                Some(burst) => held.append(&mut burst?),
+                None => {
+                    return Err(Fault::Cut { target: target.name.clone(), reason: "the answer is empty".into() });
+                }
+            }
+        }
+        if begins_filtered(&held) && sending.rules.retry_on.contains(&FaultClass::ContentFiltered) {
+            return Err(filtered_by(&target));
+        }
+        let first = futures_util::stream::iter([Ok(held)]);
+        Ok(Answer { head, frames: first.chain(upstream).boxed() })
+    }
+
+    fn head(&self, target: &Target, headers: HeaderMap) -> Head {
+        Head {
+            target: Some(target.name.clone()),
+            model: target.model_for(&self.model).to_owned(),
+            dialect: target.dialect.id(),
+            headers,
+        }
+    }
+}
+
+impl Exchange for ChatExchange<'_> {
+    type Answer = Answer;
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    fn head_limit(&self, rules: &Rules) -> Duration {
+        if self.stream { rules.timeouts.headers } else { rules.timeouts.whole }
+    }
+
+    fn compose(&mut self, target: &Target, is_last: bool, losses: &mut Losses) -> Result<Call, Fault> {
+        let Some(mut request) = self.outgoing(is_last) else {
+            return Err(Fault::PassedOver { target: target.name.clone(), reason: "the request is spent".into(), retry_after: None });
+        };
+        let came_in = request.dialect;
+        if let Some(model) = &target.model
+            && request.model != model.as_str()
+        {
+            request.edit_text(|request| &mut request.model, model.as_str());
+        }
+        let quirks = target.provider.quirks();
+        if request.stream {
+            target.dialect.ask_for_usage(&mut request, quirks);
+        }
+        let body = match request.wire(target.dialect.id()) {
+            Some(bytes) => bytes,
+            None => target.dialect.write_request(&request, quirks, losses).into(),
+        };
+        let headers = self.call_headers(target, came_in);
+        Ok(Call { method: Method::POST, path: target.dialect.chat_path().into(), headers, body: Body::Full(body) })
+    }
+
+    async fn judge(
+        &mut self,
+        response: Response<ReplyBody>,
+        sending: Sending<'_>,
+        watch: Watch,
+    ) -> Result<Answer, Fault> {
+        if response.status() != StatusCode::OK {
+            return Err(failure(response, &sending, watch).await);
+        }
+        if self.stream && !is_json(response.headers()) {
+            return self.streamed(response, &sending, watch).await;
+        }
+        self.whole(response, &sending, watch).await
+    }
+}
+
+/// Reads an answer with an error status.
+pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut watch: Watch) -> Fault {
+    let target = std::sync::Arc::clone(watch.target());
+    let status = response.status().as_u16();
+    let wait = retry_after::read(response.headers(), SystemTime::now());
+    let limits = collect::Limits {
+        bytes: MAX_FAILURE,
+        between: Duration::from_secs(5),
+        until: (Instant::now() + Duration::from_secs(10), Duration::from_secs(10), Phase::Whole),
+        deadline: (sending.deadline, sending.rules.timeouts.total),
+    };
+    // The status is known; a body that does not come makes it no other fault.
+    let body = collect(response.into_body(), &target.name, &limits).await.unwrap_or_default();
+    let mut failure = target.dialect.read_failure(status, &body);
+    target.provider.hide_keys(&mut failure.reply);
+    watch.lost(failure.at(target.name.clone(), wait))
+}
+
+/// The caller's headers that a dialect itself defines.
+const STEERING: [HeaderName; 3] = [
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("openai-beta"),
+];
+
+/// The upstream's headers that a caller may see: limits and ids, nothing that names the gateway's account.
+pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {
+    let mut visible = HeaderMap::new();
+    for (name, value) in upstream {
+        let text = name.as_str();
+        if text.starts_with("x-ratelimit-") || text.starts_with("anthropic-ratelimit-") || text == "openai-processing-ms" {
+            visible.append(name.clone(), value.clone());
+        }
+        if text == "x-request-id" || text == "request-id" {
+            visible.insert(HeaderName::from_static("x-upstream-request-id"), value.clone());
+        }
+    }
+    visible
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+fn is_error_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body.get("error").is_some_and(|error| !error.is_null()))
+}
+
+/// True if the first thing a stream says is that the content was filtered.
+fn begins_filtered(frames: &[Frame]) -> bool {
+    let first = frames.iter().flat_map(|frame| frame.iter()).find(|event| event.is_semantic());
+    matches!(first, Some(Event::Finish { finish, .. }) if finish.reason == FinishReason::ContentFilter)
+}
+
+fn filtered_by(target: &Target) -> Fault {
+    let message = "the answer was filtered".to_owned();
+    let reply = Box::new(crate::base::stop::Reply { status: 400, message, ..Default::default() });
+    Fault::Filtered { target: target.name.clone(), reply }
+}
+

@@ -1,0 +1,69 @@
+//! Reading a whole body, within limits.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use crate::base::ids::TargetName;
+use crate::base::stop::{Fault, Phase};
+use crate::provider::ReplyBody;
+
+/// How much, and how long.
+pub struct Limits {
+    pub bytes: usize,
+    /// Between two reads.
+    pub between: Duration,
+    /// When this attempt must be over, how long it had, and what to call that.
+    pub until: (Instant, Duration, Phase),
+    /// When everything must be over, and how long it had.
+    pub deadline: (Instant, Duration),
+}
+
+impl Limits {
+    /// When the next read must have happened, and what it means if it has not.
+    fn due(&self) -> (Instant, Phase, Duration) {
+        let rungs = [
+            (Instant::now() + self.between, Phase::NextToken, self.between),
+            (self.until.0, self.until.2, self.until.1),
+            (self.deadline.0, Phase::Whole, self.deadline.1),
+        ];
+        rungs.into_iter().min_by_key(|(due, ..)| *due).unwrap_or((self.deadline.0, Phase::Whole, self.deadline.1))
+    }
+}
+
+/// Reads the body to its end.
+///
+/// # Errors
+/// When it breaks off, falls silent or is too large.
+pub async fn collect(mut body: ReplyBody, target: &TargetName, limits: &Limits) -> Result<Bytes, Fault> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    loop {
+        let (due, phase, limit) = limits.due();
+        let frame = match timeout_at(due, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => break,
+            Ok(Some(Err(error))) => {
+                return Err(Fault::Cut { target: target.clone(), reason: format!("the connection broke: {error}") });
+            }
+            Err(_) => return Err(Fault::Silent { target: target.clone(), phase, limit }),
+        };
+        let Ok(bytes) = frame.into_data() else { continue };
+        if first.len() + rest.len() + bytes.len() > limits.bytes {
+            let reason = format!("the answer is larger than {} bytes", limits.bytes);
+            return Err(Fault::Cut { target: target.clone(), reason });
+        }
+        // Most answers come in one piece, which is not copied.
+        if first.is_empty() && rest.is_empty() {
+            first = bytes;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&bytes);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}

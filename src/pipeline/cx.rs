@@ -1,0 +1,80 @@
+//! What is known about one request while it runs.
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::auth::Caller;
+use crate::base::clock::Clock;
+use crate::base::ids::{DialectId, PolicyName, RequestId};
+use crate::chat::{Request, Tool};
+use crate::pipeline::facts::{Endpoint, Facts};
+use crate::pipeline::trail::Trail;
+
+/// The facts of one exchange that no step changes, and the trail that every step writes.
+pub struct Cx {
+    pub id: RequestId,
+    pub caller: Caller,
+    pub endpoint: Endpoint,
+    /// The dialect the caller speaks; `None` on endpoints that have none.
+    pub dialect: Option<DialectId>,
+    /// The model as the caller named it.
+    pub model: String,
+    pub headers: HeaderMap,
+    pub clock: Clock,
+    pub started: Instant,
+    pub policy: Option<PolicyName>,
+    pub trail: Trail,
+}
+
+/// A request and its exchange, seen the way conditions see them.
+pub struct View<'a> {
+    pub cx: &'a Cx,
+    pub chat: Option<&'a Request>,
+}
+
+impl Facts for View<'_> {
+    fn caller(&self) -> &Caller {
+        &self.cx.caller
+    }
+
+    fn now(&self) -> Timestamp {
+        self.cx.clock.now()
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        self.cx.endpoint
+    }
+
+    fn dialect(&self) -> Option<DialectId> {
+        self.cx.dialect
+    }
+
+    fn model(&self) -> &str {
+        &self.cx.model
+    }
+
+    fn is_stream(&self) -> bool {
+        self.chat.is_some_and(|request| request.stream)
+    }
+
+    fn input_tokens(&self) -> u64 {
+        self.chat.map_or(0, Request::estimated_tokens)
+    }
+
+    fn max_tokens(&self) -> Option<u64> {
+        self.chat?.params.max_tokens.as_ref()?.as_u64()
+    }
+
+    fn has_tools(&self) -> bool {
+        self.chat.is_some_and(|request| !<[Tool]>::is_empty(&request.tools))
+    }
+
+    fn has_images(&self) -> bool {
+        self.chat.is_some_and(Request::has_images)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.cx.headers.get(name)?.to_str().ok()
+    }
+}

@@ -1,0 +1,178 @@
+//! Requests whose bodies the gateway does not read: embeddings, images, audio, files, batches.
+//!
+//! They are authenticated, routed and retried like any other, and forwarded as they are, but for the model
+//! in a JSON body. No step that looks at text can act on them, and policies know that when they load.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use http::{HeaderMap, Method, Response};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::base::ids::{DialectId, TargetName};
+use crate::base::json::{Kind, Malformed, Reader};
+use crate::base::stop::{Fault, Phase};
+use crate::base::text::Text;
+use crate::chat::{Losses, Verbatim};
+use crate::pipeline::attempt::{Exchange, Sending};
+use crate::pipeline::chat::failure;
+use crate::pipeline::retry::Rules;
+use crate::pipeline::silence::Silence;
+use crate::pipeline::target::Target;
+use crate::pipeline::watch::Watch;
+use crate::provider::{Body, BoxError, Call, ReplyBody};
+
+/// A request that is forwarded without being understood.
+pub struct OpaqueRequest {
+    pub method: Method,
+    /// The path below a provider's base URL, with its query.
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: OpaqueBody,
+}
+
+pub enum OpaqueBody {
+    /// A JSON document with its `model`, if it names one. Can be sent again.
+    Json(Verbatim<Text>),
+    /// Bytes that are passed on as they come, once.
+    Stream(Option<UnsyncBoxBody<Bytes, BoxError>>),
+}
+
+/// JSON bodies have no dialect to translate from or to.
+const JSON: DialectId = DialectId("json");
+
+impl OpaqueBody {
+    /// Reads the model out of a JSON body; an empty or other body has none.
+    ///
+    /// # Errors
+    /// When the body claims to be JSON and is not.
+    pub fn json(body: Bytes) -> Result<Self, Malformed> {
+        let text = ByteString::try_from(body.clone())
+            .map_err(|_| Malformed::new("the body is not UTF-8"))?;
+        let mut model = Text::default();
+        if !text.trim().is_empty() {
+            let mut reader = Reader::new(&text);
+            reader.object(|reader, key| {
+                if key == "model" && reader.peek()? == Kind::String {
+                    model = reader.text()?;
+                }
+                Ok(())
+            })?;
+            reader.end()?;
+        }
+        Ok(Self::Json(Verbatim::read(model, JSON, body, Some(0))))
+    }
+
+    pub fn model(&self) -> String {
+        match self {
+            Self::Json(model) => model.as_str().into_owned(),
+            Self::Stream(_) => String::new(),
+        }
+    }
+}
+
+/// An opaque request, ready for any target.
+pub struct OpaqueExchange {
+    request: OpaqueRequest,
+}
+
+impl OpaqueExchange {
+    pub fn new(request: OpaqueRequest) -> Self {
+        Self { request }
+    }
+
+    fn body_for(&mut self, target: &Target) -> Option<Body> {
+        match &mut self.request.body {
+            OpaqueBody::Json(document) => {
+                let mut document = document.clone();
+                if let Some(model) = &target.model
+                    && document.place().is_some()
+                {
+                    document.edit_text(|model| model, model.as_str());
+                }
+                let bytes = document.wire(JSON)?;
+                Some(if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) })
+            }
+            OpaqueBody::Stream(body) => body.take().map(Body::Stream),
+        }
+    }
+}
+
+/// The reply to an opaque request: passed on as it comes.
+pub struct OpaqueAnswer {
+    pub target: TargetName,
+    pub response: Response<Watched>,
+}
+
+/// A body on its way through, watched until it ends.
+pub struct Watched {
+    body: ReplyBody,
+    watch: Watch,
+    silence: Silence,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = &mut *self;
+        let target = || this.watch.target().name.clone();
+        let fault = match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.silence.touch();
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            Poll::Ready(None) => {
+                this.watch.good();
+                return Poll::Ready(None);
+            }
+            Poll::Ready(Some(Err(error))) => Fault::Cut { target: target(), reason: format!("the connection broke: {error}") },
+            Poll::Pending => {
+                let (phase, limit) = ready!(this.silence.poll(cx));
+                Fault::Silent { target: target(), phase, limit }
+            }
+        };
+        Poll::Ready(Some(Err(this.watch.lost(fault))))
+    }
+}
+
+impl Exchange for OpaqueExchange {
+    type Answer = OpaqueAnswer;
+
+    fn is_repeatable(&self) -> bool {
+        matches!(self.request.body, OpaqueBody::Json(_))
+    }
+
+    fn head_limit(&self, rules: &Rules) -> Duration {
+        rules.timeouts.whole
+    }
+
+    fn compose(&mut self, target: &Target, _is_last: bool, _losses: &mut Losses) -> Result<Call, Fault> {
+        let Some(body) = self.body_for(target) else {
+            return Err(Fault::PassedOver { target: target.name.clone(), reason: "the body was already sent".into(), retry_after: None });
+        };
+        let OpaqueRequest { method, path, headers, .. } = &self.request;
+        Ok(Call { method: method.clone(), path: path.clone().into(), headers: headers.clone(), body })
+    }
+
+    async fn judge(
+        &mut self,
+        response: Response<ReplyBody>,
+        sending: Sending<'_>,
+        watch: Watch,
+    ) -> Result<OpaqueAnswer, Fault> {
+        if response.status().is_client_error() || response.status().is_server_error() {
+            return Err(failure(response, &sending, watch).await);
+        }
+        let target = watch.target().name.clone();
+        let timeouts = sending.rules.timeouts;
+        let silence = Silence::new(Phase::NextToken, timeouts.between_tokens, sending.deadline, timeouts.total);
+        let response = response.map(|body| Watched { body, watch, silence });
+        Ok(OpaqueAnswer { target, response })
+    }
+}

@@ -1,0 +1,287 @@
+//! Routes: from a request to the ordered list of targets that may serve it.
+//!
+//! A route is a tree. Each node puts what is below it in an order; a node that chooses among equals
+//! (`weighted`, `fastest`, `cheapest`, `least_busy`) keeps those it did not choose behind the chosen one, so
+//! that they serve as fallbacks. The result is a [`Plan`]; the loop that works it off is in
+//! [`attempt`](crate::pipeline::attempt).
+//!
+//! A route never waits and never asks the network.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::warn;
+
+use crate::base::stop::Refusal;
+use crate::pipeline::facts::Facts;
+use crate::pipeline::target::Target;
+
+/// A node of a route with what may accompany it.
+pub struct Route {
+    pub choice: Choice,
+    /// Choose the same way for the same session or user.
+    pub sticky: Option<Sticky>,
+    /// Send a copy of some requests elsewhere and drop the answer.
+    pub shadow: Option<Shadow>,
+}
+
+pub enum Choice {
+    Target(Arc<Target>),
+    /// In this order.
+    Fallback(Vec<Route>),
+    /// By chance, in proportion to the weights.
+    Weighted(Vec<(u32, Route)>),
+    /// The one with the shortest expected time to the first token.
+    Fastest(Vec<Route>),
+    /// The one with the lowest expected cost.
+    Cheapest(Vec<Route>),
+    /// The one with the fewest requests under way.
+    LeastBusy(Vec<Route>),
+    /// The first whose condition holds.
+    First(Vec<Case>),
+    Canary(Canary),
+    Deny(Refusal),
+}
+
+pub struct Case {
+    pub when: Option<Box<dyn Predicate>>,
+    pub to: Route,
+}
+
+/// A condition of a policy.
+pub trait Predicate: Send + Sync {
+    /// A condition that cannot be evaluated does not hold.
+    fn holds(&self, facts: &dyn Facts) -> bool;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sticky {
+    Session,
+    User,
+}
+
+/// A share of the traffic for a candidate, the rest (and what the candidate fails) for the stable route.
+pub struct Canary {
+    pub stable: Box<Route>,
+    pub candidate: Box<Route>,
+    /// Hundredths of a percent.
+    pub share: u32,
+    /// Let the same session or user see the same side each time.
+    pub sticky: Option<Sticky>,
+    pub abort_if: Option<AbortIf>,
+    /// Set once the candidate has failed too often. Belongs to the process.
+    pub aborted: Arc<AtomicBool>,
+}
+
+/// Which canaries have given up their candidates, by policy and candidate. Belongs to the process, so that
+/// a reload that changes neither does not bring a failed candidate back.
+#[derive(Debug, Default)]
+pub struct CanaryBook(Mutex<HashMap<(String, String), Arc<AtomicBool>>>);
+
+impl CanaryBook {
+    pub fn of(&self, policy: &str, candidate: &str) -> Arc<AtomicBool> {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(book.entry((policy.to_owned(), candidate.to_owned())).or_default())
+    }
+}
+
+/// When a canary gives up its candidate, judged over the last five minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AbortIf {
+    /// The error rate above which it does, in hundredths of a percent.
+    pub error_rate: u32,
+    /// How many outcomes are needed to judge.
+    pub min_requests: u32,
+}
+
+#[derive(Clone)]
+pub struct Shadow {
+    pub to: Arc<Target>,
+    /// Hundredths of a percent.
+    pub share: u32,
+}
+
+/// Where a request may go, in order, and where copies of it go.
+#[derive(Default)]
+pub struct Plan {
+    pub candidates: Vec<Candidate>,
+    pub shadows: Vec<Arc<Target>>,
+}
+
+pub enum Candidate {
+    Target(Arc<Target>),
+    /// Whoever comes this far is refused.
+    Deny(Refusal),
+}
+
+/// The tokens of output that a cost is estimated with when the caller set no limit.
+const USUAL_OUTPUT: u64 = 512;
+
+impl Route {
+    pub fn plan(&self, facts: &dyn Facts) -> Plan {
+        let mut plan = Plan::default();
+        self.extend(&mut plan, facts, None);
+        // The same target twice would be asked twice as often as the rules allow.
+        let mut seen: Vec<*const Target> = Vec::with_capacity(plan.candidates.len());
+        plan.candidates.retain(|candidate| match candidate {
+            Candidate::Target(target) => {
+                let known = seen.contains(&Arc::as_ptr(target));
+                seen.push(Arc::as_ptr(target));
+                !known
+            }
+            Candidate::Deny(_) => true,
+        });
+        if plan.candidates.len() > 1 {
+            rest_last(&mut plan.candidates);
+        }
+        plan
+    }
+
+    fn extend(&self, plan: &mut Plan, facts: &dyn Facts, inherited: Option<u64>) {
+        let seed = self.sticky.and_then(|sticky| sticky.seed(facts)).or(inherited);
+        if let Some(shadow) = &self.shadow
+            && falls_within(shadow.share, None, "shadow")
+        {
+            plan.shadows.push(Arc::clone(&shadow.to));
+        }
+        match &self.choice {
+            Choice::Target(target) => plan.candidates.push(Candidate::Target(Arc::clone(target))),
+            Choice::Fallback(routes) => routes.iter().for_each(|route| route.extend(plan, facts, seed)),
+            Choice::Weighted(routes) => {
+                let order = by_key(routes, |i, (weight, _)| weighted_rank(*weight, seed, i));
+                order.filter(|(weight, _)| *weight > 0).for_each(|(_, route)| route.extend(plan, facts, seed));
+            }
+            Choice::Fastest(routes) => sorted(routes, seed, |target| target.health.first_token().as_micros() as u64)
+                .for_each(|route| route.extend(plan, facts, seed)),
+            Choice::Cheapest(routes) => {
+                let (input, output) = (facts.input_tokens(), facts.max_tokens().unwrap_or(USUAL_OUTPUT));
+                let cost = |target: &Target| target.price.map_or(u64::MAX, |price| price.of(input, output).0 as u64);
+                // A price does not change with the session, so stickiness has nothing to say here.
+                sorted(routes, None, cost).for_each(|route| route.extend(plan, facts, seed));
+            }
+            Choice::LeastBusy(routes) => sorted(routes, seed, |target| u64::from(target.health.in_flight()))
+                .for_each(|route| route.extend(plan, facts, seed)),
+            Choice::First(cases) => {
+                let case = cases.iter().find(|case| case.when.as_ref().is_none_or(|when| when.holds(facts)));
+                if let Some(case) = case {
+                    case.to.extend(plan, facts, seed);
+                }
+            }
+            Choice::Canary(canary) => canary.extend(plan, facts, seed),
+            Choice::Deny(refusal) => plan.candidates.push(Candidate::Deny(refusal.clone())),
+        }
+    }
+
+    /// The target this node would most likely use: what an adaptive parent judges it by.
+    fn representative(&self) -> Option<&Target> {
+        match &self.choice {
+            Choice::Target(target) => Some(target),
+            Choice::Fallback(routes) | Choice::Fastest(routes) | Choice::Cheapest(routes) | Choice::LeastBusy(routes) => {
+                routes.first()?.representative()
+            }
+            Choice::Weighted(routes) => routes.iter().max_by_key(|(weight, _)| *weight)?.1.representative(),
+            Choice::First(cases) => cases.last()?.to.representative(),
+            Choice::Canary(canary) => canary.stable.representative(),
+            Choice::Deny(_) => None,
+        }
+    }
+}
+
+impl Canary {
+    fn extend(&self, plan: &mut Plan, facts: &dyn Facts, seed: Option<u64>) {
+        let seed = self.sticky.and_then(|sticky| sticky.seed(facts)).or(seed);
+        if !self.is_aborted() && falls_within(self.share, seed, "canary") {
+            self.candidate.extend(plan, facts, seed);
+        }
+        self.stable.extend(plan, facts, seed);
+    }
+
+    /// Once aborted, a canary stays so until its policy changes: a candidate that gets no traffic would
+    /// otherwise look healthy again.
+    fn is_aborted(&self) -> bool {
+        if self.aborted.load(Ordering::Relaxed) {
+            return true;
+        }
+        let (Some(abort_if), Some(candidate)) = (self.abort_if, self.candidate.representative()) else { return false };
+        let (bad, all) = candidate.health.recent();
+        let too_many = u64::from(bad) * 10_000 > u64::from(all) * u64::from(abort_if.error_rate);
+        if all < abort_if.min_requests || !too_many {
+            return false;
+        }
+        if !self.aborted.swap(true, Ordering::Relaxed) {
+            warn!(target_name = %candidate.name, failed = bad, of = all, "the canary's candidate fails too often and gets no more traffic");
+        }
+        true
+    }
+}
+
+impl Sticky {
+    /// A number that stays the same for the same session or user; `None` if the request names none.
+    fn seed(self, facts: &dyn Facts) -> Option<u64> {
+        let caller = facts.caller();
+        let value = match self {
+            Self::Session => caller.session.as_deref()?,
+            Self::User => caller.user.as_deref()?,
+        };
+        // The team is part of it: two teams' user 1 are not the same person.
+        Some(hash(&(caller.team.as_deref(), value)))
+    }
+}
+
+/// The routes in ascending order of `key` of the target that stands for each. With a seed, in the order it
+/// gives instead, the same each time.
+fn sorted<'a>(routes: &'a [Route], seed: Option<u64>, key: impl Fn(&Target) -> u64) -> impl Iterator<Item = &'a Route> {
+    by_key(routes, move |i, route| match seed {
+        Some(seed) => hash(&(seed, i)),
+        None => route.representative().map_or(u64::MAX, &key),
+    })
+}
+
+/// Ties are broken by chance, so that equals share the load.
+fn by_key<T>(items: &[T], key: impl Fn(usize, &T) -> u64) -> impl Iterator<Item = &T> {
+    let mut order: Vec<_> = items.iter().enumerate().map(|(i, item)| (key(i, item), fastrand::u32(..), item)).collect();
+    order.sort_by_key(|(key, tie, _)| (*key, *tie));
+    order.into_iter().map(|(_, _, item)| item)
+}
+
+/// A rank whose minimum falls on an item with a chance proportional to its weight (Efraimidis and Spirakis,
+/// "Weighted random sampling with a reservoir", 2006).
+fn weighted_rank(weight: u32, seed: Option<u64>, item: usize) -> u64 {
+    let chance = match seed {
+        Some(seed) => unit(hash(&(seed, item))),
+        None => fastrand::f64(),
+    };
+    if weight == 0 {
+        return u64::MAX;
+    }
+    let rank = -(1.0 - chance).ln() / f64::from(weight);
+    (rank * 1e15) as u64
+}
+
+/// Whether this request is among `share` hundredths of a percent of all.
+fn falls_within(share: u32, seed: Option<u64>, what: &str) -> bool {
+    let chance = seed.map_or_else(fastrand::f64, |seed| unit(hash(&(seed, what))));
+    chance * 10_000.0 < f64::from(share)
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A number in [0, 1).
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Targets that asked to be spared are tried last, but before a refusal that stands behind them.
+fn rest_last(candidates: &mut [Candidate]) {
+    let is_target = |candidate: &Candidate| matches!(candidate, Candidate::Target(_));
+    let end = candidates.iter().position(|candidate| !is_target(candidate)).unwrap_or(candidates.len());
+    if let Some(targets) = candidates.get_mut(..end) {
+        targets.sort_by_key(|candidate| matches!(candidate, Candidate::Target(target) if target.health.is_resting()));
+    }
+}

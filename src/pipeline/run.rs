@@ -1,0 +1,104 @@
+//! Running a request through the steps of a policy and its route.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::base::ids::PolicyName;
+use crate::base::stop::Stop;
+use crate::chat::{Request, Verbatim};
+use crate::pipeline::attempt::execute;
+use crate::pipeline::chat::ChatExchange;
+use crate::pipeline::cx::{Cx, View};
+use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
+use crate::pipeline::retry::Rules;
+use crate::pipeline::route::Route;
+use crate::pipeline::shadow::Shadows;
+use crate::pipeline::step::{Answer, Flow, Step, Tap};
+use crate::pipeline::trail::StepEntry;
+
+/// What a policy does with a request, in order: its steps, then its route.
+pub struct Line {
+    pub policy: PolicyName,
+    pub steps: Vec<Arc<dyn Step>>,
+    pub mode: Mode,
+    pub route: Route,
+    pub rules: Arc<Rules>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    #[default]
+    Enforce,
+    /// Every step decides and reports; none acts.
+    Observe,
+}
+
+impl Line {
+    /// Takes a chat request out through the steps and its answer back through their taps.
+    ///
+    /// # Errors
+    /// When a step refuses or no target answers.
+    pub async fn chat(&self, cx: &mut Cx, mut request: Verbatim<Request>, shadows: &Shadows) -> Result<Answer, Stop> {
+        let mut taps: Vec<Box<dyn Tap>> = Vec::new();
+        let mut answered = None;
+        for step in &self.steps {
+            match self.begin(step, cx, &mut request).await? {
+                Flow::Pass => {}
+                Flow::Tap(tap) => taps.push(tap),
+                Flow::Answer(answer) => {
+                    answered = Some(answer);
+                    break;
+                }
+            }
+        }
+        let answer = match answered {
+            Some(answer) => answer,
+            None => {
+                let plan = self.route.plan(&View { cx, chat: Some(&request) });
+                shadows.send(&plan, &request, &self.rules);
+                let headers = std::mem::take(&mut cx.headers);
+                let mut exchange = ChatExchange::new(request, &headers);
+                execute(cx, &plan, &self.rules, &mut exchange).await?
+            }
+        };
+        Ok(taps.into_iter().rev().fold(answer, |answer, tap| tap.wrap(answer)))
+    }
+
+    /// Takes an opaque request out through the steps.
+    ///
+    /// # Errors
+    /// When a step refuses or no target answers.
+    pub async fn opaque(&self, cx: &mut Cx, mut request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
+        for step in &self.steps {
+            step.begin_opaque(cx, &mut request).await?;
+        }
+        let plan = self.route.plan(&View { cx, chat: None });
+        execute(cx, &plan, &self.rules, &mut OpaqueExchange::new(request)).await
+    }
+
+    /// Runs one step and notes its verdict. In `observe` mode it works on a copy, and what it decides has
+    /// no consequence.
+    async fn begin(&self, step: &Arc<dyn Step>, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
+        let begun = Instant::now();
+        let flow = match self.mode {
+            Mode::Enforce => step.begin(cx, request).await,
+            Mode::Observe => step.begin(cx, &mut request.clone()).await,
+        };
+        note(cx, step.name(), &flow, begun.elapsed());
+        match self.mode {
+            Mode::Enforce => flow,
+            Mode::Observe => Ok(Flow::Pass),
+        }
+    }
+}
+
+fn note(cx: &mut Cx, step: &'static str, flow: &Result<Flow, Stop>, took: Duration) {
+    let (verdict, notes) = match flow {
+        Ok(Flow::Pass | Flow::Tap(_)) => ("pass", Vec::new()),
+        Ok(Flow::Answer(_)) => ("answer", Vec::new()),
+        Err(stop) => ("refuse", vec![("code".into(), stop.code().to_owned())]),
+    };
+    cx.trail.steps.push(StepEntry { step, verdict: verdict.into(), took, notes });
+}

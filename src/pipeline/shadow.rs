@@ -1,0 +1,83 @@
+//! Copies of requests sent elsewhere, to see how another target would do.
+//!
+//! A shadow's answer is read to its end, so that its target's latency and failures are measured, and
+//! dropped. It never delays or changes the caller's own answer, and there are never more than a few at a
+//! time: beyond that copies are not sent, and counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::StreamExt as _;
+use http::HeaderMap;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Caller;
+use crate::base::clock::Clock;
+use crate::base::ids::RequestId;
+use crate::chat::{Request, Verbatim};
+use crate::pipeline::attempt::execute;
+use crate::pipeline::chat::ChatExchange;
+use crate::pipeline::cx::Cx;
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::retry::Rules;
+use crate::pipeline::route::{Candidate, Plan};
+use crate::pipeline::trail::Trail;
+
+/// The most shadows under way at a time.
+const MOST: usize = 64;
+
+/// The shadow traffic of the process.
+pub struct Shadows {
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+    clock: Clock,
+    dropped: AtomicU64,
+}
+
+impl Shadows {
+    pub fn new(clock: Clock) -> Self {
+        Self { places: Arc::new(Semaphore::new(MOST)), tasks: TaskTracker::new(), clock, dropped: AtomicU64::new(0) }
+    }
+
+    /// Sends copies of `request` to the plan's shadows.
+    pub fn send(&self, plan: &Plan, request: &Verbatim<Request>, rules: &Arc<Rules>) {
+        for target in &plan.shadows {
+            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            let plan = Plan { candidates: vec![Candidate::Target(Arc::clone(target))], shadows: Vec::new() };
+            let (request, rules, mut cx) = (request.clone(), Arc::clone(rules), self.cx());
+            self.tasks.spawn(async move {
+                let headers = HeaderMap::new();
+                let mut exchange = ChatExchange::new(request, &headers);
+                if let Ok(mut answer) = execute(&mut cx, &plan, &rules, &mut exchange).await {
+                    while answer.frames.next().await.is_some() {}
+                }
+                drop(place);
+            });
+        }
+    }
+
+    /// How many copies were not sent because too many were under way.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn cx(&self) -> Cx {
+        let unix_ms = self.clock.now().as_millisecond();
+        Cx {
+            id: RequestId::fresh(u64::try_from(unix_ms).unwrap_or(0)),
+            caller: Caller::anonymous(),
+            endpoint: Endpoint::Chat,
+            dialect: None,
+            model: String::new(),
+            headers: HeaderMap::new(),
+            clock: self.clock,
+            started: tokio::time::Instant::now(),
+            policy: None,
+            trail: Trail::default(),
+        }
+    }
+}

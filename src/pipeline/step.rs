@@ -1,0 +1,84 @@
+//! What a step is.
+//!
+//! A step looks at a request before it leaves and says how it goes on ([`Flow`]). What it must remember for
+//! the way back it returns, as a [`Tap`]: there is no shared bag of context. Steps run in the order the
+//! policy lists them; taps wrap the answer in reverse. A step that answers is seen by the taps of earlier
+//! steps only, and a refusal drops the taps, so that what they hold is given back.
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use http::HeaderMap;
+
+use crate::base::ids::{DialectId, TargetName};
+use crate::base::stop::{Refusal, Stop};
+use crate::chat::{Frame, Request, Verbatim};
+use crate::pipeline::cx::Cx;
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::opaque::OpaqueRequest;
+
+/// One step of a policy.
+pub trait Step: Send + Sync {
+    /// The name a policy file calls it by.
+    fn name(&self) -> &'static str;
+
+    /// Whether it can do its work on this kind of request. A policy with a step that cannot does not load.
+    fn acts_on(&self, endpoint: Endpoint) -> bool {
+        endpoint == Endpoint::Chat
+    }
+
+    /// Looks at, and may change, a chat request on its way out.
+    fn begin<'a>(
+        &'a self,
+        cx: &'a mut Cx,
+        request: &'a mut Verbatim<Request>,
+    ) -> BoxFuture<'a, Result<Flow, Stop>>;
+
+    /// The same for a request whose body the gateway does not read. A step that has no answer refuses.
+    fn begin_opaque<'a>(
+        &'a self,
+        _cx: &'a mut Cx,
+        _request: &'a mut OpaqueRequest,
+    ) -> BoxFuture<'a, Result<(), Stop>> {
+        let message = format!("the step `{}` cannot act on this kind of request", self.name());
+        Box::pin(async move { Err(Refusal::new(403, "guard_cannot_act", message).into()) })
+    }
+}
+
+/// How a request goes on after a step.
+pub enum Flow {
+    /// On, and the step is done with it.
+    Pass,
+    /// On, and the answer shall go through this.
+    Tap(Box<dyn Tap>),
+    /// The step answers itself; nothing further down sees the request.
+    Answer(Answer),
+}
+
+/// What a step has to do on the way back.
+///
+/// A tap is dropped unused if a later step ends the request, so what `begin` took (a reservation, a permit)
+/// is given back by `Drop`.
+pub trait Tap: Send {
+    fn wrap(self: Box<Self>, answer: Answer) -> Answer;
+}
+
+/// An answer: its head, and its frames as they come. A whole answer is a stream of one frame.
+pub struct Answer {
+    pub head: Head,
+    pub frames: BoxStream<'static, Result<Burst, Stop>>,
+}
+
+/// The frames that one read from the upstream brought. They leave in one write.
+pub type Burst = Vec<Frame>;
+
+/// What is known of an answer before its first frame.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The target that answered; `None` when a step did.
+    pub target: Option<TargetName>,
+    /// The model that answered, as its provider calls it.
+    pub model: String,
+    pub dialect: DialectId,
+    /// Headers of the upstream that the caller may see.
+    pub headers: HeaderMap,
+}

@@ -1,0 +1,193 @@
+//! Documents into a [`Config`]: names resolved, numbers weighed, parts held against each other.
+//!
+//! A check runs as far as it can and notes what it finds; the result only counts if nothing was an error.
+
+mod callers;
+mod policies;
+mod providers;
+mod routes;
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::codes;
+use super::config::{Config, ModelConfig, ProviderConfig, TargetConfig};
+use super::decode::At;
+use super::document::GatewayDoc;
+use super::problem::{Problem, did_you_mean};
+use super::reference::{Environment, Template};
+use super::source::Sources;
+use super::tree::Node;
+use crate::base::ids::{ProviderName, TargetName};
+
+/// What there is to build from.
+pub(super) struct Material<'a> {
+    pub sources: &'a Sources,
+    /// The merged tree, for the names it holds: what could not be decoded is defined all the same.
+    pub tree: &'a Node,
+    pub environment: &'a Environment,
+    /// Whether everything could be decoded. If not, checks that need the whole are left out.
+    pub is_whole: bool,
+}
+
+/// Builds a configuration; what is wrong goes to `problems`.
+pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut Vec<Problem>) -> Config {
+    let mut builder = Builder {
+        material,
+        problems,
+        named_targets: BTreeSet::new(),
+        providers: BTreeMap::new(),
+        targets: BTreeMap::new(),
+        models: BTreeMap::new(),
+        used_targets: BTreeSet::new(),
+    };
+    builder.version(&document);
+    builder.providers(document.providers);
+    builder.targets(document.targets);
+    builder.models(document.models);
+    let policies = builder.policies(document.policies);
+    let listen = builder.listen(document.listen, document.callers.as_ref());
+    let admin = builder.admin(document.admin, listen);
+    let tls = document.tls.map(|tls| builder.tls(tls));
+    let callers = builder.callers(document.callers, tls.as_ref());
+    let telemetry = builder.telemetry(document.telemetry);
+    let state = builder.state(document.state);
+    builder.unused();
+    Config {
+        listen,
+        admin,
+        tls,
+        state,
+        limits: server::limits(document.limits),
+        log: server::log(document.log),
+        telemetry,
+        callers,
+        providers: builder.providers,
+        targets: builder.targets,
+        models: builder.models,
+        policies,
+    }
+}
+
+struct Builder<'a, 'p> {
+    material: Material<'a>,
+    problems: &'p mut Vec<Problem>,
+    /// Targets that the file names, decoded or not.
+    named_targets: BTreeSet<String>,
+    providers: BTreeMap<ProviderName, ProviderConfig>,
+    targets: BTreeMap<TargetName, TargetConfig>,
+    models: BTreeMap<String, ModelConfig>,
+    used_targets: BTreeSet<TargetName>,
+}
+
+impl Builder<'_, '_> {
+    fn note(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Notes a problem with something that is not there; it may be there and not have been decoded.
+    fn note_lack(&mut self, problem: Problem) {
+        if self.material.is_whole {
+            self.problems.push(problem);
+        }
+    }
+
+    /// The names a section of the file holds.
+    fn names(&self, section: &str) -> Vec<&str> {
+        let entries = self.material.tree.get(section).map(Node::entries).unwrap_or_default();
+        entries.iter().map(|entry| entry.key.text.as_str()).collect()
+    }
+
+    fn is_provider(&self, name: &str) -> bool {
+        self.names("providers").contains(&name)
+    }
+
+    /// Relative paths in a text start from the folder of the file it is in.
+    fn placed(&self, template: At<Template>) -> At<Template> {
+        let folder = self.material.sources.folder(template.span.file);
+        let span = template.span;
+        At::new(span, template.value.within(folder))
+    }
+
+    /// The target a route means: a named one, `provider/model`, or a provider with the caller's model.
+    fn target(&mut self, name: &At<String>) -> Option<At<TargetName>> {
+        let target = TargetName::new(&name.value);
+        let at = At::new(name.span, target.clone());
+        self.used_targets.insert(target.clone());
+        if self.named_targets.contains(&name.value) || self.targets.contains_key(&target) {
+            return Some(at);
+        }
+        let (provider, model) = match name.value.split_once('/') {
+            Some((provider, model)) if self.is_provider(provider) => (provider, Some(model)),
+            _ if self.is_provider(&name.value) => (name.value.as_str(), None),
+            _ => {
+                self.undefined_target(name);
+                return None;
+            }
+        };
+        if model.is_some_and(str::is_empty) {
+            let problem = Problem::error(codes::WRONG_VALUE, format!("`{}` names no model", name.value));
+            self.note(problem.at(name.span, "").help(format!("write `{provider}` for the model the caller names")));
+            return None;
+        }
+        let provider = ProviderName::new(provider);
+        let price = self.providers.get(&provider).and_then(|provider| provider.price);
+        let implied = TargetConfig {
+            name: at.clone(),
+            provider,
+            model: model.map(str::to_owned),
+            max_concurrent: None,
+            price,
+            breaker: super::config::Breaker::default(),
+        };
+        self.targets.insert(target, implied);
+        Some(at)
+    }
+
+    fn undefined_target(&mut self, name: &At<String>) {
+        let wanted = &name.value;
+        let mut problem = Problem::error(codes::UNDEFINED, format!("there is no target or provider `{wanted}`"));
+        let known: Vec<&str> = self.names("targets").into_iter().chain(self.names("providers")).collect();
+        let mut label = did_you_mean(wanted, known.iter().copied());
+        if let Some((provider, model)) = wanted.split_once('/') {
+            problem.message = format!("there is no target `{wanted}`, nor a provider `{provider}`");
+            if let Some(near) = super::problem::nearest(provider, self.names("providers")) {
+                label = format!("did you mean `{near}/{model}`?");
+            }
+        } else if self.names("models").contains(&wanted.as_str()) {
+            problem = problem.help(format!("`{wanted}` is a model; name one of its targets"));
+        }
+        if !known.is_empty() {
+            problem = problem.help(format!("known are: {}", known.join(", ")));
+        }
+        self.note(problem.at(name.span, label));
+    }
+
+    /// Names that nothing uses are more often misspelt elsewhere than superfluous.
+    fn unused(&mut self) {
+        if !self.material.is_whole {
+            return;
+        }
+        let mut found = Vec::new();
+        for target in self.targets.values() {
+            if !self.used_targets.contains(&*target.name) {
+                let problem = Problem::error(codes::UNUSED, format!("nothing uses the target `{}`", *target.name));
+                found.push(problem.at(target.name.span, ""));
+            }
+        }
+        let is_sound = !found.iter().chain(self.problems.iter()).any(Problem::is_error);
+        for provider in self.providers.values().filter(|_| is_sound) {
+            if !self.targets.values().any(|target| target.provider == *provider.name) {
+                let problem =
+                    Problem::warning(codes::UNUSED, format!("nothing uses the provider `{}`", *provider.name));
+                found.push(problem.at(provider.name.span, ""));
+            }
+        }
+        self.problems.append(&mut found);
+    }
+}
+
+/// A list in which nothing was said.
+fn empty(what: &str, span: super::source::Span) -> Problem {
+    Problem::error(codes::EMPTY, format!("{what} is empty")).at(span, "")
+}

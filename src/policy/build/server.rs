@@ -1,0 +1,91 @@
+//! The sections about the process itself: addresses, limits, state, telemetry.
+
+use std::net::SocketAddr;
+
+use super::Builder;
+use crate::policy::codes;
+use crate::policy::config::{DEFAULT_ADMIN, Limits, Log, State, Telemetry, Tls};
+use crate::policy::decode::At;
+use crate::policy::document::{GatewayDoc, LimitsDoc, LogDoc, StateDoc, TelemetryDoc, TlsDoc};
+use crate::policy::problem::Problem;
+use crate::policy::reference::Template;
+use crate::policy::source::Span;
+use crate::policy::units::Address;
+
+impl Builder<'_, '_> {
+    pub(super) fn version(&mut self, document: &GatewayDoc) {
+        match &document.version {
+            Some(version) if version.value == 1 => {}
+            Some(version) => {
+                let message = format!("version {} of the language is not known", version.value);
+                self.note(Problem::error(codes::OUT_OF_RANGE, message).at(version.span, "this is version 1"));
+            }
+            None => {
+                let problem = Problem::error(codes::MISSING_FIELD, "the field `version` is missing");
+                let point = self.material.tree.point(self.material.sources);
+                self.note_lack(problem.at(point, "").help("begin the file with `version: 1`"));
+            }
+        }
+    }
+
+    pub(super) fn admin(&mut self, admin: Option<At<Address>>, listen: SocketAddr) -> SocketAddr {
+        let address = admin.as_ref().map_or(DEFAULT_ADMIN, |admin| admin.0);
+        if address == listen && address.port() != 0 {
+            let problem =
+                Problem::error(codes::CONTRADICTION, format!("`{address}` is wanted for callers and for `admin`"));
+            self.note(admin.into_iter().fold(problem, |problem, admin| problem.at(admin.span, "")));
+        }
+        address
+    }
+
+    pub(super) fn tls(&mut self, tls: TlsDoc) -> Tls {
+        Tls {
+            cert: self.placed(tls.cert),
+            key: self.placed(tls.key),
+            client_ca: tls.client_ca.map(|ca| self.placed(ca)),
+        }
+    }
+
+    pub(super) fn state(&mut self, state: Option<At<StateDoc>>) -> State {
+        match state.map(|state| state.value) {
+            Some(StateDoc::Dir(dir)) => State::Dir(self.placed(dir)),
+            Some(StateDoc::Redis(url)) => State::Redis(self.placed(url)),
+            None => State::Dir(At::new(Span::default(), Template::literal(".tidegate"))),
+        }
+    }
+
+    /// Traces are not written in this version; an address for them that is empty asks for none.
+    pub(super) fn telemetry(&mut self, telemetry: Option<TelemetryDoc>) -> Telemetry {
+        let telemetry = telemetry.unwrap_or_default();
+        if let Some(otlp) = &telemetry.otlp {
+            let is_empty = otlp.resolve(self.material.environment).is_ok_and(|url| url.is_empty());
+            if !is_empty {
+                let problem = Problem::error(codes::NOT_AVAILABLE, "`otlp` is not available in this version");
+                self.note(problem.at(otlp.span, "this is not empty").help("leave it out, or let it be empty"));
+            }
+        }
+        Telemetry {
+            headers: telemetry.headers.0.into_iter().map(|(name, value)| (name.value, self.placed(value))).collect(),
+            dialects: telemetry.dialects,
+            content: telemetry.content.unwrap_or_default(),
+        }
+    }
+}
+
+pub(super) fn limits(document: Option<LimitsDoc>) -> Limits {
+    let document = document.unwrap_or_default();
+    let usual = Limits::default();
+    Limits {
+        body: document.body.map_or(usual.body, |size| size.0),
+        header: document.header.map_or(usual.header, |size| size.0),
+        idle: document.idle.map_or(usual.idle, |period| period.0),
+        header_timeout: document.header_timeout.map_or(usual.header_timeout, |period| period.0),
+        drain: document.drain.map_or(usual.drain, |period| period.0),
+        connections: document.connections.map(|connections| connections.get()),
+    }
+}
+
+pub(super) fn log(document: Option<LogDoc>) -> Log {
+    let document = document.unwrap_or_default();
+    Log { format: document.format.unwrap_or_default(), level: document.level.unwrap_or_default() }
+}

@@ -1,0 +1,130 @@
+//! From a sound configuration to a [`Snapshot`]: secrets looked up, providers opened, steps made.
+//!
+//! Nothing is changed on the way but what the process keeps anyway (connection pools, the book of targets'
+//! health), so a compilation that fails leaves no trace.
+
+mod callers;
+mod providers;
+mod routes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::codes;
+use super::config::{Config, PolicyConfig};
+use super::problem::Problem;
+use super::reference::Environment;
+use super::snapshot::{Policy, ServerSettings, Snapshot};
+use crate::auth::{Authenticator, FetchJwks};
+use crate::base::ids::TargetName;
+use crate::pipeline::Step;
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::health::HealthBook;
+use crate::pipeline::route::CanaryBook;
+use crate::pipeline::run::Line;
+use crate::pipeline::target::Target;
+use crate::provider::Pools;
+
+/// What of the process a snapshot refers to.
+pub struct Parts<'a> {
+    pub pools: &'a Pools,
+    pub health: &'a HealthBook,
+    pub canaries: &'a CanaryBook,
+    pub fetch: Arc<dyn FetchJwks>,
+    pub environment: &'a Environment,
+    /// The revision in charge so far, whose fetched keys live on.
+    pub previous: Option<&'a Authenticator>,
+    pub now: Timestamp,
+}
+
+/// The targets of a configuration, by name.
+type Targets = BTreeMap<TargetName, Arc<Target>>;
+
+/// Makes the snapshot.
+///
+/// # Errors
+/// Every problem that only shows when the pieces are made: a secret that is not there, a key file with
+/// mistakes, a step that cannot act where it stands.
+pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Snapshot, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let targets = providers::targets(config, parts, &mut problems);
+    let authenticator = callers::authenticator(config, parts, &mut problems);
+    let policies: Vec<_> =
+        config.policies.iter().filter_map(|policy| compile_policy(policy, config, &targets, parts, &mut problems)).collect();
+    match authenticator {
+        Some(authenticator) if problems.is_empty() => Ok(Snapshot {
+            revision: revision.to_owned(),
+            loaded_at: parts.now,
+            authenticator,
+            policies,
+            targets: targets.into_values().collect(),
+            server: ServerSettings { body_limit: usize::try_from(config.limits.body).unwrap_or(usize::MAX) },
+        }),
+        _ => Err(problems),
+    }
+}
+
+fn compile_policy(
+    policy: &PolicyConfig,
+    config: &Config,
+    targets: &Targets,
+    parts: &Parts<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Policy> {
+    let (steps, endpoints) = steps(policy, problems)?;
+    let route = routes::Routes { policy, config, targets, canaries: parts.canaries };
+    let (route, rules) = route.compile()?;
+    Some(Policy {
+        selector: policy.selector.clone(),
+        condition: policy.condition.as_ref().map(|condition| condition.value.clone()),
+        endpoints,
+        models: listed_models(policy, config),
+        line: Line { policy: policy.name.value.clone(), steps, mode: policy.mode.into(), route, rules: Arc::new(rules) },
+    })
+}
+
+/// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
+pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
+    for policy in &config.policies {
+        steps(policy, problems);
+    }
+    for provider in config.providers.values() {
+        providers::script(provider, problems);
+    }
+}
+
+/// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
+/// that the policy names are a problem; endpoints it does not name are left out where one cannot.
+fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<(Vec<Arc<dyn Step>>, Vec<Endpoint>)> {
+    let before = problems.len();
+    let mut steps = Vec::new();
+    for config in &policy.steps {
+        match config.value.build() {
+            Ok(step) => steps.push((step, config.span)),
+            Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),
+        }
+    }
+    for endpoint in policy.selector.named_endpoints() {
+        for (step, span) in steps.iter().filter(|(step, _)| !step.acts_on(*endpoint)) {
+            let message = format!("the step `{}` cannot act on `{}`, which this policy is for", step.name(), endpoint.name());
+            let help = "give that endpoint a policy of its own, without this step";
+            problems.push(Problem::error(codes::CANNOT_ACT, message).at(*span, "this step").help(help));
+        }
+    }
+    let acts = |endpoint: &Endpoint| steps.iter().all(|(step, _)| step.acts_on(*endpoint));
+    let endpoints = Endpoint::ALL.into_iter().filter(acts).collect();
+    let steps = steps.into_iter().map(|(step, _)| step).collect();
+    (problems.len() == before).then_some((steps, endpoints))
+}
+
+/// The models to tell callers of: those the policy names in full; else the names the file has for models;
+/// else the models its targets are fixed to.
+fn listed_models(policy: &PolicyConfig, config: &Config) -> Vec<String> {
+    if let Some(exact) = policy.selector.exact_models() {
+        return exact.map(ToOwned::to_owned).collect();
+    }
+    let fixed = config.targets.values().filter_map(|target| target.model.clone());
+    config.models.keys().cloned().chain(fixed).collect()
+}

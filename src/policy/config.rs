@@ -1,0 +1,321 @@
+//! A configuration that is known to be sound: plain data, every name resolved, every default filled in.
+//!
+//! References to secrets are still references; whoever needs one resolves it, and can point at it if that
+//! fails. Nothing here has been opened, connected or compiled.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::condition::Condition;
+use super::decode::At;
+use super::document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
+use super::reference::Template;
+use super::selector::Selector;
+use crate::base::ids::{PolicyName, ProviderName, TargetName};
+use crate::base::money::Nanos;
+use crate::base::stop::FaultClass;
+use crate::steps::StepConfig;
+
+/// Everything the files say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    pub tls: Option<Tls>,
+    pub state: State,
+    pub limits: Limits,
+    pub log: Log,
+    pub telemetry: Telemetry,
+    pub callers: Callers,
+    pub providers: BTreeMap<ProviderName, ProviderConfig>,
+    /// The named targets, and those that routes and models name as `provider/model` or by the provider.
+    pub targets: BTreeMap<TargetName, TargetConfig>,
+    /// Names that callers may use for models.
+    pub models: BTreeMap<String, ModelConfig>,
+    /// In the order they are tried; the first that matches is the one.
+    pub policies: Vec<PolicyConfig>,
+}
+
+/// Paths of PEM files.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    pub cert: At<Template>,
+    pub key: At<Template>,
+    pub client_ca: Option<At<Template>>,
+}
+
+#[derive(Debug, Clone)]
+pub enum State {
+    /// A folder of this machine.
+    Dir(At<Template>),
+    /// A URL.
+    Redis(At<Template>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request body.
+    pub body: u64,
+    /// Bytes of a request's headers together.
+    pub header: u64,
+    pub idle: Duration,
+    pub header_timeout: Duration,
+    pub drain: Duration,
+    pub connections: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 16 << 20,
+            header: 64 << 10,
+            idle: Duration::from_secs(60),
+            header_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(30),
+            connections: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    pub headers: Vec<(String, At<Template>)>,
+    pub dialects: Vec<TelemetryDialect>,
+    pub content: Content,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Callers {
+    /// The file of virtual keys: see [`Template::path`].
+    pub keys: Option<At<Template>>,
+    pub jwt: Option<Jwt>,
+    /// The names of a client certificate that say who calls; `None` if certificates are no proof.
+    pub mtls: Option<Mtls>,
+    /// Whether those may call who show nothing.
+    pub anonymous: bool,
+    /// Where the user is stated, in the order to look.
+    pub user: Vec<Stated>,
+    pub session: Vec<Stated>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Jwt {
+    pub issuer: At<Template>,
+    pub jwks: At<Template>,
+    pub audience: Vec<String>,
+    /// Paths of claims: `groups.0`.
+    pub team: Option<String>,
+    pub user: Option<String>,
+    pub tags: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mtls {
+    pub team: Option<CertificateName>,
+    pub user: Option<CertificateName>,
+}
+
+/// Where a caller states something about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stated {
+    /// A header, in lower case.
+    Header(String),
+    /// A field of the body, as the path to it.
+    Body(Vec<String>),
+}
+
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    pub name: At<ProviderName>,
+    pub kind: At<String>,
+    pub url: Option<At<Template>>,
+    pub keys: Vec<At<Template>>,
+    pub pick: Pick,
+    pub headers: Vec<(At<String>, At<Template>)>,
+    /// The path of a PEM file.
+    pub ca: Option<At<Template>>,
+    pub http2: Option<bool>,
+    pub propagate: bool,
+    pub region: Option<At<Template>>,
+    pub price: Option<Price>,
+    /// The settings of a simulated provider, as they were written.
+    pub simulate: Option<At<Value>>,
+}
+
+/// What a million tokens cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    pub input: Nanos,
+    pub output: Nanos,
+}
+
+#[derive(Debug, Clone)]
+pub struct TargetConfig {
+    /// Where it is defined, or first named.
+    pub name: At<TargetName>,
+    pub provider: ProviderName,
+    /// `None` for the model the caller names.
+    pub model: Option<String>,
+    pub max_concurrent: Option<NonZeroU32>,
+    /// Its own price, or else its provider's.
+    pub price: Option<Price>,
+    pub breaker: Breaker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    pub failures: NonZeroU32,
+    pub window: Duration,
+    pub open_for: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        let failures = NonZeroU32::MIN.saturating_add(4);
+        Self { failures, window: Duration::from_secs(10), open_for: Duration::from_secs(15) }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ModelConfig {
+    pub name: At<String>,
+    /// At least one, in the order they are tried.
+    pub targets: Vec<At<TargetName>>,
+    pub price: Option<Price>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PolicyConfig {
+    pub name: At<PolicyName>,
+    pub selector: Selector,
+    pub condition: Option<At<Condition>>,
+    pub mode: Mode,
+    pub steps: Vec<At<StepConfig>>,
+    /// `None` if each model the policy is for has targets of its own.
+    pub route: Option<RouteConfig>,
+}
+
+/// A way to targets, and what holds for the attempts on them.
+#[derive(Debug, Clone)]
+pub struct RouteConfig {
+    pub route: Route,
+    /// `None` if the file leaves it to us.
+    pub retry_on: Option<Vec<FaultClass>>,
+    pub attempts_per_target: Option<NonZeroU32>,
+    pub timeouts: Timeouts,
+    pub losses: Losses,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timeouts {
+    pub connect: Option<Duration>,
+    pub headers: Option<Duration>,
+    pub first_token: Option<Duration>,
+    pub between_tokens: Option<Duration>,
+    /// An answer that is not streamed.
+    pub whole: Option<Duration>,
+    /// All attempts together.
+    pub total: Option<Duration>,
+}
+
+/// A node of a route.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub way: At<Way>,
+    pub shadow: Option<Shadow>,
+    pub sticky: Option<Sticky>,
+}
+
+/// How a route comes to a target. Lists have at least one item.
+#[derive(Debug, Clone)]
+pub enum Way {
+    Target(TargetName),
+    Fallback(Vec<Route>),
+    /// Not all weights are zero.
+    Weighted(Vec<(At<TargetName>, u32)>),
+    Fastest(Vec<At<TargetName>>),
+    /// Every target has a price.
+    Cheapest(Vec<At<TargetName>>),
+    LeastBusy(Vec<At<TargetName>>),
+    /// The first case whose condition holds; `otherwise` if none does.
+    First {
+        cases: Vec<(At<Condition>, Route)>,
+        otherwise: Box<Route>,
+    },
+    Canary(Box<Canary>),
+    Deny(Deny),
+}
+
+#[derive(Debug, Clone)]
+pub struct Canary {
+    pub stable: Route,
+    pub candidate: Route,
+    /// From 0 to 1.
+    pub share: f64,
+    pub sticky: Option<Sticky>,
+    pub abort_if: Option<Abort>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Abort {
+    /// From 0 to 1.
+    pub error_rate: f64,
+    pub min_requests: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deny {
+    /// From 400 to 599.
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Shadow {
+    pub to: At<TargetName>,
+    /// From 0 to 1.
+    pub share: f64,
+}
+
+impl Config {
+    /// Every text that names a file.
+    pub fn named_files(&self) -> impl Iterator<Item = &At<Template>> {
+        let tls = self.tls.iter().flat_map(|tls| [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
+        let authorities = self.providers.values().filter_map(|provider| provider.ca.as_ref());
+        let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.names_url());
+        tls.chain(authorities).chain(&self.callers.keys).chain(jwks)
+    }
+
+    /// Every text that may hold references, for verifying that they stand for something.
+    pub fn templates(&self) -> Vec<&At<Template>> {
+        let mut all: Vec<&At<Template>> = Vec::new();
+        if let Some(tls) = &self.tls {
+            all.extend([&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
+        }
+        match &self.state {
+            State::Dir(template) | State::Redis(template) => all.push(template),
+        }
+        all.extend(self.telemetry.headers.iter().map(|(_, template)| template));
+        all.extend(&self.callers.keys);
+        all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
+        for provider in self.providers.values() {
+            all.extend(provider.url.iter().chain(&provider.keys).chain(&provider.ca).chain(&provider.region));
+            all.extend(provider.headers.iter().map(|(_, template)| template));
+        }
+        all
+    }
+}
+
+pub(super) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4000);
+pub(super) const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4001);

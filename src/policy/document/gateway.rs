@@ -1,0 +1,298 @@
+//! The gateway file: where to listen, whom to ask, who may call.
+
+use std::num::{NonZeroU32, NonZeroU64};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::PolicyDoc;
+use crate::policy::decode::{At, OneOrMany, Table};
+use crate::policy::reference::Template;
+use crate::policy::units::{Address, Period, Share, Size, Usd};
+
+/// A gateway file, or a part of one that another imports.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Tidegate gateway file")]
+pub struct GatewayDoc {
+    /// The version of the language; 1.
+    pub version: Option<At<u64>>,
+    /// Where callers connect; `127.0.0.1:4000` if not said.
+    pub listen: Option<At<Address>>,
+    /// Where metrics and health are served, never on the data port; `127.0.0.1:4001` if not said.
+    pub admin: Option<At<Address>>,
+    pub tls: Option<TlsDoc>,
+    pub state: Option<At<StateDoc>>,
+    /// Files to read as well: patterns such as `policies/*.yaml`. Their policies are tried before the
+    /// policies of this file.
+    #[expect(dead_code, reason = "imports are read with the files, before decoding; here they are for the schema")]
+    pub import: Option<Vec<At<String>>>,
+    #[serde(default)]
+    pub providers: Table<ProviderDoc>,
+    /// Targets with options; `provider/model` needs no entry.
+    #[serde(default)]
+    pub targets: Table<TargetDoc>,
+    /// Names that callers may use for models.
+    #[serde(default)]
+    pub models: Table<ModelDoc>,
+    pub callers: Option<CallersDoc>,
+    pub limits: Option<LimitsDoc>,
+    pub log: Option<LogDoc>,
+    pub telemetry: Option<TelemetryDoc>,
+    /// Policies, tried in this order; the first that matches is the one.
+    #[serde(default)]
+    pub policies: Vec<PolicyDoc>,
+}
+
+/// Certificates of the data port, as paths of PEM files.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsDoc {
+    pub cert: At<Template>,
+    pub key: At<Template>,
+    /// Ask callers for a certificate of this authority.
+    pub client_ca: Option<At<Template>>,
+}
+
+/// Where counters and the ledger are kept.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StateDoc {
+    /// A folder of this machine.
+    Dir(At<Template>),
+    /// The URL of a Redis or Valkey, for several replicas.
+    Redis(At<Template>),
+}
+
+/// Somebody who answers requests.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderDoc {
+    /// The kind of its interface: `openai`, `anthropic`, `openai_compatible`, …
+    pub kind: At<String>,
+    pub url: Option<At<Template>>,
+    pub key: Option<At<Template>>,
+    pub keys: Option<At<Vec<At<Template>>>>,
+    /// Which of several keys to use for a request.
+    pub pick: Option<At<Pick>>,
+    /// Headers to send with each request.
+    #[serde(default)]
+    pub headers: Table<At<Template>>,
+    /// A PEM file with the authorities to trust for this provider.
+    pub ca: Option<At<Template>>,
+    /// Whether to speak HTTP/2; decided by the server if not said.
+    pub http2: Option<bool>,
+    /// Whether to pass on the caller's trace context.
+    #[serde(default)]
+    pub propagate: bool,
+    pub region: Option<At<Template>>,
+    pub price: Option<At<PriceDoc>>,
+    /// How a `simulated` provider answers.
+    pub simulate: Option<At<Value>>,
+}
+
+/// Which of several keys to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests under way.
+    LeastBusy,
+}
+
+/// US dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceDoc {
+    #[serde(rename = "in")]
+    pub input: Usd,
+    #[serde(rename = "out")]
+    pub output: Usd,
+}
+
+/// A provider and a model of it, with options.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetDoc {
+    pub provider: At<String>,
+    /// The model to ask for; the one the caller named if not said.
+    pub model: Option<At<String>>,
+    /// Requests under way at once; further ones pass this target over.
+    pub max_concurrent: Option<NonZeroU32>,
+    pub price: Option<At<PriceDoc>>,
+    pub breaker: Option<BreakerDoc>,
+}
+
+/// When to leave a failing target alone.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakerDoc {
+    /// This many failures…
+    pub failures: Option<NonZeroU32>,
+    /// …within this time open the breaker…
+    pub window: Option<Period>,
+    /// …for this long.
+    pub open_for: Option<Period>,
+}
+
+/// What a model's name stands for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDoc {
+    /// Targets, tried in this order.
+    pub targets: At<Vec<At<String>>>,
+    pub price: Option<At<PriceDoc>>,
+}
+
+/// How callers show who they are.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallersDoc {
+    /// The file of virtual keys.
+    pub keys: Option<At<Template>>,
+    pub jwt: Option<JwtDoc>,
+    pub mtls: Option<At<MtlsDoc>>,
+    /// Whether those may call who show nothing: `everywhere`, or `true` for callers on this machine only.
+    pub anonymous: Option<At<Anonymous>>,
+    /// Where the user within the team is found: `header x-user-id`, `body metadata.user_id`.
+    pub user: Option<OneOrMany<At<String>>>,
+    /// Where the session is found.
+    pub session: Option<OneOrMany<At<String>>>,
+}
+
+/// Signed tokens. Claims are named by path: `groups.0`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JwtDoc {
+    pub issuer: At<Template>,
+    /// The URL, or the path of a file, with the issuer's keys.
+    pub jwks: At<Template>,
+    pub audience: Option<OneOrMany<String>>,
+    /// The claim that names the team.
+    pub team: Option<String>,
+    /// The claim that names the user.
+    pub user: Option<String>,
+    /// The claim that lists tags.
+    pub tags: Option<String>,
+}
+
+/// Client certificates, as proof of who calls. The parts of one that name the team and the user.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MtlsDoc {
+    pub team: Option<CertificateName>,
+    pub user: Option<CertificateName>,
+}
+
+/// A name in a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateName {
+    CommonName,
+    Organization,
+    OrganizationalUnit,
+    /// The first DNS name among the alternative names.
+    DnsName,
+    /// The first URI among the alternative names, such as a SPIFFE id.
+    Uri,
+}
+
+/// Who may call without showing who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Anonymous {
+    /// Whoever reaches the port, which must then be a loopback address.
+    True,
+    /// Nobody.
+    False,
+    /// Whoever reaches the port, on any address.
+    Everywhere,
+}
+
+/// Bounds of the server.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsDoc {
+    /// The largest request body; `16MiB` if not said.
+    pub body: Option<At<Size>>,
+    /// All headers of a request together; `64KiB` if not said.
+    pub header: Option<At<Size>>,
+    /// How long a connection may lie idle; `60s` if not said.
+    pub idle: Option<At<Period>>,
+    /// How long a caller may take to send its headers; `10s` if not said.
+    pub header_timeout: Option<At<Period>>,
+    /// How long requests under way may go on when the gateway stops; `30s` if not said.
+    pub drain: Option<At<Period>>,
+    /// Connections at once; unbounded if not said.
+    pub connections: Option<At<NonZeroU64>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogDoc {
+    pub format: Option<LogFormat>,
+    pub level: Option<LogLevel>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Json,
+    Pretty,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Traces for a collector.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryDoc {
+    /// The collector's URL; empty for none.
+    pub otlp: Option<At<Template>>,
+    #[serde(default)]
+    pub headers: Table<At<Template>>,
+    #[serde(default)]
+    pub dialects: Vec<TelemetryDialect>,
+    pub content: Option<Content>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TelemetryDialect {
+    Genai,
+    Langfuse,
+    Openinference,
+}
+
+/// Which texts of requests and answers a trace may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    #[default]
+    None,
+    Redacted,
+    Raw,
+}
+
+/// When a canary is taken out.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AbortDoc {
+    /// The share of failed requests that is too many.
+    pub error_rate: At<Share>,
+    /// Judge only after this many requests; 20 if not said.
+    pub min_requests: Option<NonZeroU32>,
+}

@@ -1,0 +1,127 @@
+//! One policy revision, ready to run: immutable, and shared by every request that began under it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::condition::Condition;
+use super::selector::Selector;
+use crate::auth::Authenticator;
+use crate::pipeline::facts::{Endpoint, Facts};
+use crate::pipeline::run::Line;
+use crate::pipeline::target::Target;
+
+/// Everything a request needs to know that a policy file says.
+pub struct Snapshot {
+    /// A hash of all files it was made from.
+    pub revision: String,
+    pub loaded_at: Timestamp,
+    pub authenticator: Authenticator,
+    /// In the order they are tried.
+    pub policies: Vec<Policy>,
+    pub targets: Vec<Arc<Target>>,
+    pub server: ServerSettings,
+}
+
+/// What the server needs to know of the files for each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Bytes of a request body.
+    pub body_limit: usize,
+}
+
+/// A policy: whom it is for, and what it does.
+pub struct Policy {
+    pub selector: Selector,
+    pub condition: Option<Condition>,
+    /// What its steps can act on. Requests of another kind are not its.
+    pub endpoints: Vec<Endpoint>,
+    /// Models that a caller may be told of.
+    pub models: Vec<String>,
+    pub line: Line,
+}
+
+impl Policy {
+    /// Whether a request is this policy's. A condition that cannot be answered does not hold.
+    fn covers(&self, facts: &dyn Facts) -> bool {
+        self.endpoints.contains(&facts.endpoint())
+            && self.selector.matches(facts)
+            && self.condition.as_ref().is_none_or(|condition| condition.holds(facts) == Ok(true))
+    }
+}
+
+impl Snapshot {
+    /// The policy that decides on a request: the first that covers it.
+    pub fn select(&self, facts: &dyn Facts) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.covers(facts))
+    }
+
+    /// The models a caller may name, as far as the files name any: sorted, without repetition.
+    ///
+    /// A model is listed if the caller's request for it would find a policy. Conditions are left out of
+    /// account, since they may ask for what only a request has.
+    pub fn models_for(&self, facts: &dyn Facts) -> Vec<String> {
+        let mut models: Vec<String> = Vec::new();
+        for policy in &self.policies {
+            let listed = policy.models.iter().filter(|model| {
+                facts.caller().may_name(model) && policy.selector.matches(&Naming { facts, model })
+            });
+            models.extend(listed.cloned());
+        }
+        models.sort();
+        models.dedup();
+        models
+    }
+}
+
+/// The facts of a caller, as if it named this model in a chat request.
+struct Naming<'a> {
+    facts: &'a dyn Facts,
+    model: &'a str,
+}
+
+impl Facts for Naming<'_> {
+    fn caller(&self) -> &crate::auth::Caller {
+        self.facts.caller()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.facts.now()
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Endpoint::Chat
+    }
+
+    fn dialect(&self) -> Option<crate::base::ids::DialectId> {
+        self.facts.dialect()
+    }
+
+    fn model(&self) -> &str {
+        self.model
+    }
+
+    fn is_stream(&self) -> bool {
+        false
+    }
+
+    fn input_tokens(&self) -> u64 {
+        0
+    }
+
+    fn max_tokens(&self) -> Option<u64> {
+        None
+    }
+
+    fn has_tools(&self) -> bool {
+        false
+    }
+
+    fn has_images(&self) -> bool {
+        false
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.facts.header(name)
+    }
+}

@@ -1,0 +1,194 @@
+//! From HTTP to the gateway: what is asked, who asks, and the body within its limits.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, timeout};
+
+use crate::base::ids::DialectId;
+use crate::base::stop::{Refusal, Stop};
+use crate::gateway::{Arrival, Counted, Gateway, Visit};
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::opaque::{OpaqueBody, OpaqueRequest};
+use crate::server::body::Outgoing;
+use crate::server::drain::Drain;
+use crate::server::endpoint::{self, Asked};
+use crate::server::listen::Peer;
+use crate::server::outbound;
+
+/// The longest a caller may take between two reads of its request's body.
+const BODY_SILENCE: Duration = Duration::from_secs(30);
+
+/// Answers one request.
+pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>, peer: Peer) -> Response<Outgoing> {
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let asked = endpoint::find(&head.method, path);
+    let (endpoint, dialect) = match asked {
+        Asked::Chat(dialect) => (Endpoint::Chat, dialect),
+        Asked::CountTokens(dialect) => (Endpoint::CountTokens, dialect),
+        Asked::Models(_) => (Endpoint::Other, models_dialect(&head.headers)),
+        Asked::Opaque(endpoint, _) => (endpoint, DialectId::OPENAI_CHAT),
+        Asked::WrongMethod(method) => return outbound::wrong_method(method),
+        Asked::Unknown => return outbound::not_found(path),
+    };
+    let certificate = peer.certificate.as_ref().map(|certificate| certificate.as_ref().as_ref());
+    let (visit, entered) = gateway
+        .enter(Arrival {
+            started,
+            endpoint,
+            dialect: Some(dialect),
+            headers: head.headers,
+            query: head.uri.query(),
+            peer_certificate: certificate,
+        })
+        .await;
+    let mut response = match entered {
+        Err(stop) => outbound::refused(&visit.refuse(&stop), dialect, &stop),
+        Ok(()) => match asked {
+            Asked::Chat(_) => chat(visit, dialect, body).await,
+            Asked::CountTokens(_) => count_tokens(visit, dialect, body).await,
+            Asked::Models(model) => models(visit, dialect, model),
+            Asked::Opaque(_, below) => opaque(visit, dialect, head.method, with_query(below, head.uri.query()), body).await,
+            Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(path),
+        },
+    };
+    if drain.has_begun() && head.version < http::Version::HTTP_2 {
+        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn chat(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
+    let body = match read(&visit, body).await {
+        Ok(body) => body,
+        Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
+    };
+    let (about, answer) = visit.chat(body).await;
+    match answer {
+        Ok(answer) => outbound::chat(about, dialect, answer).await,
+        Err(stop) => outbound::refused(&about, dialect, &stop),
+    }
+}
+
+async fn count_tokens(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
+    let body = match read(&visit, body).await {
+        Ok(body) => body,
+        Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
+    };
+    match visit.count_tokens("/messages/count_tokens", body).await {
+        (about, Ok(Counted::Provider(answer))) => outbound::forwarded(&about, answer),
+        (about, Ok(Counted::Estimate(tokens))) => outbound::counted(&about, tokens),
+        (about, Err(stop)) => outbound::refused(&about, dialect, &stop),
+    }
+}
+
+fn models(visit: Visit, dialect: DialectId, model: Option<&str>) -> Response<Outgoing> {
+    let models = visit.models();
+    match model {
+        None => outbound::models(&visit.finish(200), dialect, &models),
+        Some(model) if models.iter().any(|known| known == model) => {
+            outbound::model(&visit.finish(200), dialect, model)
+        }
+        Some(model) => {
+            let stop = Stop::from(Refusal::unknown_model(model));
+            outbound::refused(&visit.refuse(&stop), dialect, &stop)
+        }
+    }
+}
+
+async fn opaque(
+    visit: Visit,
+    dialect: DialectId,
+    method: http::Method,
+    path: String,
+    body: Incoming,
+) -> Response<Outgoing> {
+    let headers = visit.headers().clone();
+    let is_json = headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let body = if is_json {
+        let read = read(&visit, body).await;
+        let document = read.and_then(|body| {
+            OpaqueBody::json(body).map_err(|malformed| Refusal::malformed(malformed.to_string()).into())
+        });
+        match document {
+            Ok(body) => body,
+            Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
+        }
+    } else {
+        let limited = Limited::new(body, visit.snapshot().server.body_limit);
+        OpaqueBody::Stream(Some(limited.map_err(Into::into).boxed_unsync()))
+    };
+    match visit.opaque(OpaqueRequest { method, path, headers, body }).await {
+        (about, Ok(answer)) => outbound::forwarded(&about, answer),
+        (about, Err(stop)) => outbound::refused(&about, dialect, &stop),
+    }
+}
+
+/// Reads a body within its limit. A caller that stalls is not waited for.
+async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
+    let limit = visit.snapshot().server.body_limit;
+    check_head(visit.headers(), limit)?;
+    let mut first = Bytes::new();
+    let mut rest = Vec::new();
+    loop {
+        if body.is_end_stream() && first.is_empty() {
+            return Ok(first);
+        }
+        let frame = match timeout(BODY_SILENCE, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(Refusal::malformed("the request body broke off").into()),
+            Err(_) => return Err(Refusal::new(408, "request_timeout", "the request body stopped coming").into()),
+        };
+        let Ok(bytes) = frame.into_data() else { continue };
+        if first.len() + rest.len() + bytes.len() > limit {
+            return Err(Refusal::too_large(limit).into());
+        }
+        // Small bodies come in one piece, which is not copied.
+        if first.is_empty() && rest.is_empty() {
+            first = bytes;
+        } else {
+            if rest.is_empty() {
+                rest.reserve(expected(visit.headers()).clamp(first.len() + bytes.len(), limit));
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&bytes);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.into() })
+}
+
+/// Refuses a body by its head, before it is read.
+fn check_head(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
+    if expected(headers) > limit {
+        return Err(Refusal::too_large(limit).into());
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let message = "compressed request bodies are not accepted; send the body as it is";
+        return Err(Refusal::new(415, "unsupported_encoding", message).into());
+    }
+    Ok(())
+}
+
+fn expected(headers: &HeaderMap) -> usize {
+    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// Anthropic's clients say which version of its API they speak; nobody else does.
+fn models_dialect(headers: &HeaderMap) -> DialectId {
+    if headers.contains_key("anthropic-version") { DialectId::ANTHROPIC_MESSAGES } else { DialectId::OPENAI_CHAT }
+}
+
+fn with_query(path: &str, query: Option<&str>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+

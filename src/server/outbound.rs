@@ -1,0 +1,278 @@
+//! From the gateway to HTTP: answers and errors, in the caller's dialect.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt as _;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body::Frame as BodyFrame;
+
+use crate::base::ids::DialectId;
+use crate::base::json::Writer;
+use crate::base::stop::{Refusal, Stop};
+use crate::chat::{Event, Losses};
+use crate::dialect::{self, Dialect, StreamWriter};
+use crate::gateway::{About, ChatAnswer};
+use crate::pipeline::Burst;
+use crate::pipeline::opaque::OpaqueAnswer;
+use crate::server::body::Outgoing;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MODEL: HeaderName = HeaderName::from_static("x-tidegate-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
+const POLICY: HeaderName = HeaderName::from_static("x-tidegate-policy");
+const REVISION: HeaderName = HeaderName::from_static("x-tidegate-revision");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-ms");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const ESTIMATED: HeaderName = HeaderName::from_static("x-tidegate-estimated");
+
+/// Writes a chat answer: as a stream if one was asked for, in one piece otherwise.
+pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Response<Outgoing> {
+    let Some(caller) = dialect::by_id(dialect) else { return plain_error(500, "the dialect is not built in") };
+    let head = chat.answer.head;
+    let mut frames = chat.answer.frames;
+    let body = if chat.is_stream {
+        let writer = caller.stream_writer(&chat.asked);
+        let request_id = about.request_id.to_string();
+        Outgoing::Stream(Box::new(Stream { frames, writer, request_id, is_over: false }))
+    } else {
+        match whole(caller, &mut frames).await {
+            Ok(bytes) => Outgoing::full(bytes),
+            Err(stop) => return refused(&about, dialect, &stop),
+        }
+    };
+    let content_type = match &body {
+        Outgoing::Stream(stream) => stream.writer.content_type(),
+        _ => "application/json",
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    *headers = head.headers;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if chat.is_stream {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // nginx and its like would gather the stream into large pieces.
+        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    }
+    if let Some(target) = &head.target {
+        let provider = target.as_str().split('/').next().unwrap_or_default();
+        insert(headers, MODEL, &format!("{provider}/{}", head.model));
+    }
+    describe(headers, &about);
+    response
+}
+
+/// The bytes of a whole answer.
+async fn whole(caller: &dyn Dialect, frames: &mut BoxStream<'static, Result<Burst, Stop>>) -> Result<Bytes, Stop> {
+    let mut bytes = None;
+    // Read to the end, so that the answer is accounted for as complete.
+    while let Some(burst) = frames.next().await {
+        for frame in burst? {
+            let written = frame.wire(caller.id()).or_else(|| match frame.first() {
+                Some(Event::Whole(completion)) => {
+                    Some(caller.write_completion(completion, &mut Losses::default()).into())
+                }
+                _ => None,
+            });
+            bytes = written.or(bytes);
+        }
+    }
+    bytes.ok_or_else(|| Refusal::internal("a whole answer was asked for and none came").into())
+}
+
+/// A streamed answer on its way out: for each burst of frames one write.
+pub struct Stream {
+    frames: BoxStream<'static, Result<Burst, Stop>>,
+    writer: Box<dyn StreamWriter>,
+    request_id: String,
+    is_over: bool,
+}
+
+impl Stream {
+    pub fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
+        let mut out = BytesMut::new();
+        while out.is_empty() {
+            if self.is_over {
+                return Poll::Ready(None);
+            }
+            match ready!(self.frames.as_mut().poll_next(cx)) {
+                Some(Ok(burst)) => {
+                    for frame in &burst {
+                        self.writer.write(frame, &mut out);
+                    }
+                }
+                Some(Err(stop)) => {
+                    self.is_over = true;
+                    self.writer.fail(&stop, &self.request_id, &mut out);
+                }
+                None => self.is_over = true,
+            }
+        }
+        Poll::Ready(Some(Ok(BodyFrame::data(out.freeze()))))
+    }
+}
+
+/// Writes an error in the caller's dialect.
+pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgoing> {
+    let body = match dialect::by_id(dialect) {
+        Some(dialect) => dialect.write_failure(stop, about.request_id.as_str()),
+        None => return plain_error(stop.status(), &stop.message()),
+    };
+    let mut response = json(stop.status(), body);
+    let headers = response.headers_mut();
+    if let Some(wait) = stop.retry_after() {
+        // Rounded up: a caller that comes back early is refused again.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        insert(headers, RETRY_AFTER, &seconds.to_string());
+    }
+    // The SDKs retry by themselves. What the gateway has tried in vain, and what no repetition mends, they
+    // shall leave alone.
+    let is_final = match stop {
+        Stop::Failed(failed) => failed.tried.len() > 1,
+        Stop::Refused(refusal) => !matches!(refusal.status, 408 | 429 | 500..),
+    };
+    if is_final {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
+    describe(headers, about);
+    response
+}
+
+/// Passes an opaque reply on.
+pub fn forwarded(about: &About, answer: OpaqueAnswer) -> Response<Outgoing> {
+    let (head, body) = answer.response.into_parts();
+    let mut response = Response::new(Outgoing::Forwarded(Box::new(body)));
+    *response.status_mut() = head.status;
+    let headers = response.headers_mut();
+    *headers = crate::pipeline::chat::visible_headers(&head.headers);
+    for name in DESCRIBES_THE_BODY {
+        for value in head.headers.get_all(&name) {
+            headers.append(&name, value.clone());
+        }
+    }
+    insert(headers, MODEL, answer.target.as_str());
+    describe(headers, about);
+    response
+}
+
+const DESCRIBES_THE_BODY: [HeaderName; 6] = [
+    CONTENT_TYPE,
+    http::header::CONTENT_DISPOSITION,
+    http::header::CONTENT_ENCODING,
+    http::header::CONTENT_LENGTH,
+    http::header::CONTENT_RANGE,
+    CACHE_CONTROL,
+];
+
+/// Our own count of a request's tokens, in Anthropic's shape.
+pub fn counted(about: &About, tokens: u64) -> Response<Outgoing> {
+    let mut writer = Writer::new();
+    writer.object(|w| w.key("input_tokens").u64(tokens));
+    let mut response = json(200, writer.into_bytes());
+    response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));
+    describe(response.headers_mut(), about);
+    response
+}
+
+/// The list of models, in the shape of the caller's dialect.
+pub fn models(about: &About, dialect: DialectId, models: &[String]) -> Response<Outgoing> {
+    let is_anthropic = dialect == DialectId::ANTHROPIC_MESSAGES;
+    let mut writer = Writer::new();
+    writer.object(|w| {
+        if !is_anthropic {
+            w.key("object").str("list");
+        }
+        w.key("data").array(|w| models.iter().for_each(|model| write_model(w, dialect, model)));
+        if is_anthropic {
+            w.key("has_more").bool(false);
+            for (key, model) in [("first_id", models.first()), ("last_id", models.last())] {
+                match model {
+                    Some(model) => w.key(key).str(model),
+                    None => w.key(key).null(),
+                }
+            }
+        }
+    });
+    let mut response = json(200, writer.into_bytes());
+    describe(response.headers_mut(), about);
+    response
+}
+
+/// One model.
+pub fn model(about: &About, dialect: DialectId, model: &str) -> Response<Outgoing> {
+    let mut writer = Writer::new();
+    write_model(&mut writer, dialect, model);
+    let mut response = json(200, writer.into_bytes());
+    describe(response.headers_mut(), about);
+    response
+}
+
+fn write_model(writer: &mut Writer, dialect: DialectId, model: &str) {
+    writer.object(|w| {
+        w.key("id").str(model);
+        if dialect == DialectId::ANTHROPIC_MESSAGES {
+            w.key("type").str("model");
+            w.key("display_name").str(model);
+            w.key("created_at").str("1970-01-01T00:00:00Z");
+        } else {
+            w.key("object").str("model");
+            w.key("created").u64(0);
+            w.key("owned_by").str("tidegate");
+        }
+    });
+}
+
+/// A path nobody knows. There is no dialect to answer in; OpenAI's is the most widely read.
+pub fn not_found(path: &str) -> Response<Outgoing> {
+    plain_error(404, &format!("`{path}` is not an endpoint; chat is at /v1/chat/completions and /v1/messages"))
+}
+
+pub fn wrong_method(allowed: &'static str) -> Response<Outgoing> {
+    let mut response = plain_error(405, &format!("this endpoint takes {allowed}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn plain_error(status: u16, message: &str) -> Response<Outgoing> {
+    let mut writer = Writer::new();
+    writer.object(|w| {
+        w.key("error").object(|w| {
+            w.key("message").str(message);
+            w.key("type").str("invalid_request_error");
+            w.key("param").null();
+            w.key("code").null();
+        });
+    });
+    json(status, writer.into_bytes())
+}
+
+pub fn json(status: u16, body: Vec<u8>) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::full(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Adds what the caller may know of how its request was handled.
+fn describe(headers: &mut HeaderMap, about: &About) {
+    insert(headers, REQUEST_ID, about.request_id.as_str());
+    headers.insert(ATTEMPTS, HeaderValue::from(about.attempts));
+    if let Some(policy) = &about.policy {
+        insert(headers, POLICY, policy.as_str());
+    }
+    insert(headers, REVISION, &about.revision);
+    insert(headers, OVERHEAD, &format!("{:.3}", about.overhead.as_secs_f64() * 1000.0));
+}
+
+/// A value that cannot be a header is left out.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

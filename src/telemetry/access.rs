@@ -1,0 +1,190 @@
+//! The access log: one JSON line for each request, once it is over.
+//!
+//! A thread of its own writes the lines. If it cannot keep up, lines are dropped and counted rather than
+//! requests delayed.
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::base::json::Writer;
+
+/// What is written about a request.
+#[derive(Debug, Default, Clone)]
+pub struct Line {
+    pub time: String,
+    pub request_id: String,
+    pub endpoint: &'static str,
+    pub dialect: Option<&'static str>,
+    pub stream: bool,
+    pub status: u16,
+    /// `ok`, `refused`, `failed`, `cut` or `hang_up`.
+    pub outcome: &'static str,
+    /// The reason, when the outcome is not `ok`.
+    pub code: Option<Cow<'static, str>>,
+    pub policy: Option<String>,
+    pub key: Option<String>,
+    pub team: Option<String>,
+    pub user: Option<String>,
+    pub model: String,
+    pub target: Option<String>,
+    pub attempts: usize,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub finish: Option<&'static str>,
+    pub took: Duration,
+    pub first_token: Option<Duration>,
+    pub overhead: Option<Duration>,
+    pub losses: Vec<String>,
+}
+
+impl Line {
+    fn to_json(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(512);
+        writer.object(|w| {
+            w.key("time").str(&self.time);
+            w.key("request_id").str(&self.request_id);
+            w.key("endpoint").str(self.endpoint);
+            optional(w, "dialect", self.dialect);
+            w.key("stream").bool(self.stream);
+            w.key("status").u64(u64::from(self.status));
+            w.key("outcome").str(self.outcome);
+            optional(w, "code", self.code.as_deref());
+            optional(w, "policy", self.policy.as_deref());
+            optional(w, "key", self.key.as_deref());
+            optional(w, "team", self.team.as_deref());
+            optional(w, "user", self.user.as_deref());
+            w.key("model").str(&self.model);
+            optional(w, "target", self.target.as_deref());
+            w.key("attempts").u64(self.attempts as u64);
+            count(w, "input_tokens", self.input_tokens);
+            count(w, "output_tokens", self.output_tokens);
+            optional(w, "finish", self.finish);
+            millis(w, "took_ms", Some(self.took));
+            millis(w, "first_token_ms", self.first_token);
+            millis(w, "overhead_ms", self.overhead);
+            if !self.losses.is_empty() {
+                w.key("losses").array(|w| self.losses.iter().for_each(|loss| w.str(loss)));
+            }
+        });
+        let mut line = writer.into_bytes();
+        line.push(b'\n');
+        line
+    }
+}
+
+fn optional(writer: &mut Writer, key: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        writer.key(key).str(value);
+    }
+}
+
+fn count(writer: &mut Writer, key: &str, value: Option<u64>) {
+    if let Some(value) = value {
+        writer.key(key).u64(value);
+    }
+}
+
+fn millis(writer: &mut Writer, key: &str, value: Option<Duration>) {
+    if let Some(value) = value {
+        writer.key(key).number(&((value.as_micros() as f64) / 1000.0).into());
+    }
+}
+
+/// Where the lines go.
+#[derive(Clone)]
+pub struct AccessLog {
+    lines: Option<SyncSender<Message>>,
+    dropped: Arc<AtomicU64>,
+}
+
+enum Message {
+    Line(Box<Line>),
+    /// Say so when everything before this is written.
+    Flush(SyncSender<()>),
+}
+
+/// Lines that may wait to be written.
+const QUEUE: usize = 8192;
+
+impl AccessLog {
+    /// A log that keeps nothing.
+    pub fn off() -> Self {
+        Self { lines: None, dropped: Arc::default() }
+    }
+
+    /// A log on standard output.
+    pub fn stdout() -> Self {
+        Self::to(std::io::stdout())
+    }
+
+    /// A log to any writer, from a thread of its own.
+    pub fn to(sink: impl Write + Send + 'static) -> Self {
+        let (lines, queue) = sync_channel(QUEUE);
+        let spawned = thread::Builder::new().name("access-log".into()).spawn(move || write_all(&queue, sink));
+        Self { lines: spawned.is_ok().then_some(lines), dropped: Arc::default() }
+    }
+
+    pub fn write(&self, line: Line) {
+        let Some(lines) = &self.lines else { return };
+        if let Err(TrySendError::Full(_)) = lines.try_send(Message::Line(Box::new(line))) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits, for a second at the most, until what was handed over is written.
+    pub fn flush(&self) {
+        let Some(lines) = &self.lines else { return };
+        let (done, wait) = sync_channel(1);
+        if lines.send(Message::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(Duration::from_secs(1));
+        }
+    }
+
+    /// Lines that were dropped because the writer could not keep up.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// Writes what has gathered in one go, and flushes when nothing is left to write.
+fn write_all(queue: &Receiver<Message>, mut sink: impl Write) {
+    let mut batch = Vec::new();
+    while let Ok(first) = queue.recv() {
+        let mut next = Some(first);
+        let mut flushed = None;
+        while let Some(message) = next.take() {
+            match message {
+                Message::Line(line) => batch.extend(line.to_json()),
+                Message::Flush(done) => flushed = Some(done),
+            }
+            if batch.len() < 64 * 1024 && flushed.is_none() {
+                next = queue.try_recv().ok();
+            }
+        }
+        // A log nobody can read any more must not stop the gateway.
+        let _ = sink.write_all(&batch).and_then(|()| sink.flush());
+        batch.clear();
+        if let Some(done) = flushed {
+            let _ = done.try_send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_json_object_without_what_is_unknown() {
+        let line = Line { request_id: "req_1".into(), endpoint: "chat", model: "a\"b".into(), ..Line::default() };
+        let text = String::from_utf8(line.to_json()).unwrap();
+        let value: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!(value["model"], "a\"b");
+        assert!(value.get("team").is_none() && text.ends_with('\n') && text.matches('\n').count() == 1);
+    }
+}

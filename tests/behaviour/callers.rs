@@ -1,0 +1,97 @@
+//! Who may call, and that their keys stay with the gateway.
+
+use http::Method;
+use serde_json::json;
+use tidegate::auth::{KeyHash, VirtualKey};
+
+use crate::support::{FakeUpstream, House, chat, completion};
+
+/// A gateway with one key, and the key.
+async fn with_a_key(upstream: &FakeUpstream, about: &str) -> (House, String) {
+    let key = VirtualKey::generate().unwrap();
+    let hash = KeyHash::of(key.secret().expose());
+    let gateway = format!(
+        "version: 1\ncallers: {{ keys: keys.yaml, user: [header x-user-id, body metadata.user_id] }}\n\
+         providers:\n  up: {{ kind: openai_compatible, url: \"{}\", key: \"${{env:NOT_SET:-sk-upstream}}\" }}\n\
+         policies:\n  - policy: ours\n    for: {{ team: search }}\n    route: up\n",
+        upstream.url()
+    );
+    let keys = format!("version: 1\nkeys:\n  k1:\n    hash: {hash}\n    team: search\n{about}");
+    let house = House::with_files(&[("tidegate.yaml", &gateway), ("keys.yaml", &keys)]).await;
+    (house, key.secret().expose().to_owned())
+}
+
+#[tokio::test]
+async fn every_header_that_sdks_put_a_key_in_is_understood_and_none_travels_on() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let (house, key) = with_a_key(&upstream, "").await;
+    let bearer = format!("Bearer {key}");
+    for (name, value) in [("authorization", bearer.as_str()), ("x-api-key", &key), ("api-key", &key), ("x-goog-api-key", &key)] {
+        let answer = house.http.post_with("/v1/chat/completions", &[(name, value)], chat("m").to_string()).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+    }
+    for request in upstream.received() {
+        assert!(!request.head.contains(&key), "{}", request.head);
+        assert_eq!(request.header("authorization"), Some("Bearer sk-upstream"));
+    }
+    let line = &house.access_lines(1).await[0];
+    assert_eq!((&line["key"], &line["team"]), (&json!("k1"), &json!("search")));
+}
+
+#[tokio::test]
+async fn a_wrong_or_missing_key_is_refused_in_the_callers_dialect_before_the_body_is_read() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let (house, _) = with_a_key(&upstream, "").await;
+    for headers in [vec![], vec![("authorization", "Bearer tg-wrong")]] {
+        let openai = house.http.post_with("/v1/chat/completions", &headers, "not json").await;
+        assert_eq!((openai.status, &openai.json()["error"]["code"]), (401, &json!("invalid_api_key")));
+        let anthropic = house.http.post_with("/v1/messages", &headers, "not json").await;
+        assert_eq!((anthropic.status, &anthropic.json()["error"]["type"]), (401, &json!("authentication_error")));
+        assert!(!openai.text().contains("tg-wrong"));
+    }
+    assert_eq!(house.http.get("/v1/models").await.status, 401);
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn an_expired_key_is_refused() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let (house, key) = with_a_key(&upstream, "    expires: 2020-01-01T00:00:00Z\n").await;
+    let answer = house.http.post_with("/v1/chat/completions", &[("x-api-key", &key)], chat("m").to_string()).await;
+    assert_eq!((answer.status, upstream.count()), (401, 0));
+    assert!(answer.text().contains("expired"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_key_may_name_only_its_models_and_sees_only_them() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let (house, key) = with_a_key(&upstream, "    models: [\"small-*\"]\n").await;
+    let post = async |model: &str| house.http.post_with("/v1/chat/completions", &[("x-api-key", &key)], chat(model).to_string()).await;
+    assert_eq!(post("small-1").await.status, 200);
+    let refused = post("large-1").await;
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (404, &json!("model_not_found")));
+}
+
+#[tokio::test]
+async fn users_are_taken_from_where_the_file_says() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let (house, key) = with_a_key(&upstream, "").await;
+    let mut body = chat("m");
+    body["metadata"] = json!({ "user_id": "from-body" });
+    house.http.post_with("/v1/chat/completions", &[("x-api-key", &key)], body.to_string()).await;
+    house.http.post_with("/v1/chat/completions", &[("x-api-key", &key), ("x-user-id", "from-header")], body.to_string()).await;
+    let lines = house.access_lines(2).await;
+    let users: Vec<_> = lines.iter().map(|line| line["user"].as_str().unwrap()).collect();
+    assert_eq!(users, ["from-body", "from-header"]);
+}
+
+#[tokio::test]
+async fn a_new_key_works_after_a_reload_and_a_removed_one_does_not() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let (house, old) = with_a_key(&upstream, "").await;
+    let new = VirtualKey::generate().unwrap();
+    house.write("keys.yaml", &format!("version: 1\nkeys:\n  k2: {{ hash: \"{}\", team: search }}\n", KeyHash::of(new.secret().expose())));
+    assert!(house.reloader.reload(&house.gateway));
+    let send = async |key: &str| house.http.send(Method::GET, "/v1/models", &[("x-api-key", key)], Default::default()).await.status;
+    assert_eq!((send(new.secret().expose()).await, send(&old).await), (200, 401));
+}

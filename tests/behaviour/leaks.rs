@@ -1,0 +1,100 @@
+//! Nothing leaks: canaries driven through every endpoint and error path appear in no sink.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tidegate::auth::{KeyHash, VirtualKey};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{Act, FakeUpstream, House, completion, sse, stream_of, whole};
+
+/// What must be seen nowhere.
+const UPSTREAM_KEY: &str = "sk-canary-upstream";
+const PROMPT: &str = "canary-prompt";
+const ANSWER: &str = "canary-answer";
+
+/// Everything that is logged, at the most talkative level.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Sink {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// What an upstream does wrong, one thing after the other, quoting what it was sent where it can.
+fn troubles() -> Vec<Vec<Act>> {
+    let quoting = format!(r#"{{"error":{{"message":"bad: {PROMPT} {UPSTREAM_KEY}","type":"invalid_request_error"}}}}"#);
+    vec![
+        whole(200, &completion(ANSWER)),
+        whole(400, &quoting),
+        whole(401, &quoting),
+        whole(429, &quoting),
+        whole(500, &quoting),
+        whole(200, "garbage"),
+        vec![Act::Close],
+        sse::stream(&stream_of(&[ANSWER])),
+        sse::broken_off(&stream_of(&[ANSWER, "x"]), 2, Act::Close),
+        sse::broken_off(&[r#"{"error":{"message":"bad: canary-prompt"}}"#.to_owned()], 1, sse::end()),
+    ]
+}
+
+#[tokio::test]
+async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
+    let sink = Sink::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(sink.clone()).with_ansi(false).finish();
+    // This thread's only: the other tests of this process log what they like.
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let upstream = FakeUpstream::start(troubles()).await;
+    let key = VirtualKey::generate().unwrap();
+    let gateway = format!(
+        "version: 1\ncallers: {{ keys: keys.yaml }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
+         policies:\n  - policy: p\n    route: up\n",
+        upstream.url()
+    );
+    let keys = format!("version: 1\nkeys:\n  k1: {{ hash: \"{}\" }}\n", KeyHash::of(key.secret().expose()));
+    let house = House::with_files(&[("tidegate.yaml", &gateway), ("keys.yaml", &keys)]).await;
+
+    let bearer = format!("Bearer {}", key.secret().expose());
+    let mut seen = String::new();
+    for round in 0..troubles().len() {
+        let body = json!({ "model": "m", "max_tokens": 9, "stream": round >= 7, "messages": [{ "role": "user", "content": PROMPT }] }).to_string();
+        let path = if round % 2 == 0 { "/v1/chat/completions" } else { "/v1/messages" };
+        let answer = house.http.post_with(path, &[("authorization", &bearer)], body).await;
+        seen.push_str(&format!("{:?}", answer.headers));
+        assert!(!answer.text().contains(UPSTREAM_KEY), "the provider's key came back: {}", answer.text());
+    }
+    for path in ["/v1/embeddings", "/v1/files", "/v1/messages/count_tokens", "/v1/models", "/nowhere"] {
+        let answer = house.http.post_with(path, &[("x-api-key", "tg-canary-wrong")], PROMPT).await;
+        seen.push_str(answer.text());
+    }
+    for path in ["/metrics", "/policies"] {
+        seen.push_str(house.admin.get(path).await.text());
+    }
+    for line in house.access_lines(troubles().len() + 4).await {
+        seen.push_str(&line.to_string());
+    }
+    seen.push_str(&String::from_utf8_lossy(&sink.0.lock().unwrap()));
+    assert!(seen.contains("giving up") || seen.contains("`up`"), "nothing was logged, so nothing was tested");
+    for canary in [UPSTREAM_KEY, key.secret().expose(), "tg-canary-wrong", PROMPT, ANSWER] {
+        if let Some(at) = seen.find(canary) {
+            let from = at.saturating_sub(300);
+            panic!("`{canary}` was seen: …{}", &seen[from..(at + 60).min(seen.len())]);
+        }
+    }
+}

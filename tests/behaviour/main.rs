@@ -1,0 +1,13 @@
+//! What the gateway does, seen from outside: real sockets on both sides, providers scripted to the byte.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod callers;
+mod fallback;
+mod leaks;
+mod policy;
+mod providers;
+mod reload;
+mod server;
+mod streams;

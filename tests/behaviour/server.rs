@@ -1,0 +1,201 @@
+//! The server itself: limits, health, draining, both HTTP versions.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Act, FakeUpstream, House, chat, completion, sse, stream_of, streamed, whole};
+
+fn to(upstream: &FakeUpstream, more: &str) -> String {
+    format!(
+        "{more}providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\npolicies:\n  - policy: p\n    route: up\n",
+        upstream.url()
+    )
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_with_413() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "limits: { body: 1KiB }\n")).await;
+    let mut body = chat("m");
+    body["messages"][0]["content"] = json!("x".repeat(2000));
+    let answer = house.http.post("/v1/chat/completions", &body).await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"], upstream.count()), (413, &json!("request_too_large"), 0));
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_request_is_refused_with_its_place() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "")).await;
+    for (body, param) in [
+        ("{\"model\":\"m\",\"messages\":", json!("messages")),
+        (r#"{"model":"m","messages":[{"role":"user","content":7}]}"#, json!("messages[0].content")),
+        (r#"{"model":7,"messages":[]}"#, json!("model")),
+    ] {
+        let answer = house.http.post_with("/v1/chat/completions", &[], body).await;
+        assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &param), "{body}: {}", answer.text());
+        assert_eq!(answer.json()["error"]["type"], "invalid_request_error");
+    }
+    assert_eq!(upstream.count(), 0);
+    let zipped = house.http.post_with("/v1/chat/completions", &[("content-encoding", "gzip")], "x").await;
+    assert_eq!(zipped.status, 415);
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_told_apart() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "")).await;
+    assert_eq!(house.http.get("/nowhere").await.status, 404);
+    let wrong = house.http.get("/v1/chat/completions").await;
+    assert_eq!((wrong.status, wrong.header("allow")), (405, "POST"));
+    assert_eq!(house.http.get("/metrics").await.status, 404, "metrics are not for callers");
+}
+
+#[tokio::test]
+async fn the_admin_port_tells_health_metrics_and_policies() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "")).await;
+    house.http.post("/v1/chat/completions", &chat("m")).await;
+    for path in ["/livez", "/readyz", "/healthz"] {
+        assert_eq!(house.admin.get(path).await.status, 200, "{path}");
+    }
+    let metrics = house.admin.get("/metrics").await;
+    assert!(metrics.text().contains(r#"tidegate_requests_total{policy="p",status_class="2xx",decision="ok"} 1"#), "{}", metrics.text());
+    let policies = house.admin.get("/policies").await.json();
+    assert_eq!((&policies["policies"][0]["policy"], &policies["targets"][0]["breaker"]), (&json!("p"), &json!("closed")));
+    assert_eq!(house.admin.post("/policies", &json!({})).await.status, 405);
+}
+
+#[tokio::test]
+async fn a_drain_lets_requests_end_and_takes_no_new_connection() {
+    let mut script = sse::broken_off(&stream_of(&["one"]), 2, Act::Wait(Duration::from_millis(300)));
+    script.extend(stream_of(&["one"]).iter().skip(2).map(|frame| sse::data(frame)));
+    script.push(sse::end());
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&to(&upstream, "")).await;
+    let (http, body) = (house.http.clone(), streamed("m"));
+    let call = tokio::spawn(async move { http.post("/v1/chat/completions", &body).await });
+    while upstream.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.drain.begin();
+    assert_eq!(house.admin.get("/readyz").await.status, 503);
+    assert_eq!(house.admin.get("/livez").await.status, 200);
+    let answer = call.await.unwrap();
+    assert_eq!(answer.data().last(), Some(&"[DONE]"));
+    tokio::time::timeout(Duration::from_secs(5), house.drain.done()).await.expect("the drain does not end");
+    assert!(TcpStream::connect(house.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_head_that_dribbles_in_is_cut_off() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "limits: { header_timeout: 100ms }\n")).await;
+    let mut slow = TcpStream::connect(house.address).await.unwrap();
+    slow.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    let mut rest = Vec::new();
+    tokio::time::timeout(Duration::from_secs(5), slow.read_to_end(&mut rest)).await.expect("still open").unwrap();
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
+}
+
+#[tokio::test]
+async fn a_head_over_the_limit_is_refused() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "limits: { header: 8KiB }\n")).await;
+    let mut client = TcpStream::connect(house.address).await.unwrap();
+    let head = format!("GET /v1/models HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "y".repeat(20_000));
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 431");
+}
+
+#[tokio::test]
+async fn http2_without_tls_works_by_prior_knowledge() {
+    let upstream = FakeUpstream::answering(&completion("over h2")).await;
+    let house = House::with(&to(&upstream, "")).await;
+    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).http2_only(true).build_http();
+    let body = http_body_util::Full::new(bytes::Bytes::from(chat("m").to_string()));
+    let request = http::Request::post(format!("http://{}/v1/chat/completions", house.address)).body(body).unwrap();
+    let response = client.request(request).await.unwrap();
+    assert_eq!((response.version(), response.status().as_u16()), (http::Version::HTTP_2, 200));
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_says_what_happened() {
+    let upstream = FakeUpstream::start(vec![whole(200, &completion("a"))]).await;
+    let house = House::with(&to(&upstream, "")).await;
+    let answer = house.http.post("/v1/chat/completions", &chat("m")).await;
+    assert!(answer.header("x-request-id").starts_with("req_"));
+    assert!(answer.header("x-tidegate-overhead-ms").parse::<f64>().unwrap() < 1000.0);
+    assert_eq!(answer.header("x-tidegate-revision").len(), 12);
+    let line = &house.access_lines(1).await[0];
+    assert_eq!(line["request_id"], answer.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn the_certificate_and_mutual_tls_decide_who_connects() {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let issue = |name: &str, cn: &str| {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, cn);
+        params.distinguished_name.push(DnType::OrganizationalUnitName, "search");
+        let key = KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &ca).unwrap();
+        (cert, key)
+    };
+    let (server, client) = (issue("localhost", "server"), issue("client", "alice"));
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let gateway = to(&upstream, "version: 1\ncallers: { mtls: { team: organizational_unit, user: common_name } }\ntls: { cert: s.crt, key: s.key, client_ca: ca.crt }\n");
+    let house = House::with_files(&[
+        ("tidegate.yaml", &gateway),
+        ("s.crt", &server.0.pem()),
+        ("s.key", &server.1.serialize_pem()),
+        ("ca.crt", &ca.pem()),
+    ])
+    .await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca.der().clone()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = || {
+        let builder = rustls::ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        builder.with_root_certificates(roots.clone())
+    };
+    let key = rustls_pki_types::PrivateKeyDer::try_from(client.1.serialize_der()).unwrap();
+    let known = builder().with_client_auth_cert(vec![client.0.der().clone()], key).unwrap();
+    let answer = raw_tls(known, house.address).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let line = &house.access_lines(1).await[0];
+    assert_eq!((&line["team"], &line["user"]), (&json!("search"), &json!("alice")));
+
+    let stranger = builder().with_no_client_auth();
+    assert!(!raw_tls(stranger, house.address).await.starts_with("HTTP"));
+}
+
+/// Asks for the models over TLS; whatever came back, perhaps nothing.
+async fn raw_tls(config: rustls::ClientConfig, address: std::net::SocketAddr) -> String {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
+    let Ok(mut stream) = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await else {
+        return String::new();
+    };
+    let _ = stream.write_all(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_head_request_and_an_unused_method_do_no_harm() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "")).await;
+    let head = house.http.send(Method::HEAD, "/v1/models", &[], Default::default()).await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(house.http.send(Method::PUT, "/v1/chat/completions", &[], Default::default()).await.status, 405);
+}
