@@ -713,6 +713,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_was_only_peeked_at_is_skipped() {
+        let source = ByteString::from(r#"{ "a" : [ 1 ] , "b" : 2 }"#);
+        let mut kinds = Vec::new();
+        let read = Reader::new(&source).object(|reader, _| {
+            kinds.push(reader.peek()?);
+            Ok(())
+        });
+        assert_eq!((read, kinds), (Ok(()), vec![Kind::Array, Kind::Number]));
+    }
+
+    #[test]
     fn a_member_can_be_glimpsed_before_its_object_is_read() {
         let glimpse =
             |text: &str| Reader::new(&ByteString::from(text)).glimpse("type").map(|text| text.as_str().into_owned());

@@ -13,7 +13,7 @@ use super::mark::{ADAPTIVE, UNBUDGETED};
 use super::member::{Cx, Members, object, remainder};
 use crate::base::json::{Json, Kind, Number, Result};
 use crate::base::text::Text;
-use crate::chat::{Content, Message, Reasoning, Request, Role, ToolChoice};
+use crate::chat::{Content, Message, Part, Reasoning, Request, Role, ToolChoice};
 use crate::dialect::Quirks;
 
 /// The least budget Anthropic takes.
@@ -221,16 +221,13 @@ impl Settled {
 
 /// True if the conversation stands in the middle of a turn of tool calls without signed thinking.
 fn is_amid_unsigned_tools(request: &Request) -> bool {
-    let turns = || request.messages.iter().rev().filter(|message| !message.role.instructs());
     let is_result = |message: &&Message| {
         message.role == Role::Tool || message.parts.iter().any(|part| matches!(part.content, Content::ToolResult(_)))
     };
-    let Some(calls) =
-        turns().take_while(|m| m.role == Role::Assistant || is_result(m)).find(|m| m.role == Role::Assistant)
-    else {
+    let mut turns = request.messages.iter().rev().filter(|message| !message.role.instructs()).peekable();
+    if !turns.peek().is_some_and(is_result) {
         return false;
-    };
-    let is_signed = |content: &Content| matches!(content, Content::Thinking(thinking) if thinking.signature.is_some() || thinking.sealed.is_some());
-    calls.parts.iter().any(|part| matches!(part.content, Content::ToolCall(_)))
-        && !calls.parts.iter().any(|part| is_signed(&part.content))
+    }
+    let is_signed = |part: &Part| matches!(&part.content, Content::Thinking(thinking) if thinking.signature.is_some() || thinking.sealed.is_some());
+    turns.find(|message| !is_result(message)).is_some_and(|calls| !calls.parts.iter().any(is_signed))
 }

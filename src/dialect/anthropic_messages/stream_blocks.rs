@@ -22,14 +22,14 @@ pub(super) fn put(out: &mut BytesMut, event: &'static str, members: impl FnOnce(
     put_data(out, event, &writer.into_bytes());
 }
 
-/// Writes a frame of JSON that is there already, in as many lines as it has.
+/// Writes a frame of JSON that is there already. It is put on one line: a line end can only be white space
+/// there, and not every client knows that data may have several lines.
 pub(super) fn put_data(out: &mut BytesMut, event: &str, data: &[u8]) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(event.as_bytes());
-    for line in data.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        out.extend_from_slice(b"\ndata: ");
-        out.extend_from_slice(line);
-    }
+    out.extend_from_slice(b"\ndata: ");
+    let one_line = data.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte });
+    out.extend(one_line);
     out.extend_from_slice(b"\n\n");
 }
 

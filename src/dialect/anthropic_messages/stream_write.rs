@@ -94,8 +94,8 @@ impl Writer {
                 (open, opened) = (Some(*lane), opened.saturating_add(1));
                 fits
             }
-            Event::Delta { lane, .. } => open == Some(*lane),
-            Event::Close { lane } => open.take_if(|open| open == lane).is_some(),
+            Event::Delta { lane, .. } => open == Some(*lane) && lane.part.saturating_add(1) == opened,
+            Event::Close { lane } => open.take() == Some(*lane) && lane.part.saturating_add(1) == opened,
             Event::Finish { .. } => !is_held && open.is_none() && stage == Stage::Started,
             Event::End => !is_held && open.is_none(),
             Event::Usage(_) | Event::Ping | Event::Failed(_) => true,
