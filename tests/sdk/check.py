@@ -1,6 +1,6 @@
 """The checks: stock SDKs on one side, simulated upstreams of either dialect on the other.
 
-    check.py URL_WITHOUT_KEYS URL_WITH_KEYS KEY [WORD …]
+    check.py URL_WITHOUT_KEYS URL_WITH_KEYS KEY NARROW_KEY [WORD …]
 
 Prints a line for each check and ends with their number; the exit code says whether all passed.
 """
@@ -15,8 +15,8 @@ from common import Gateway
 
 
 def main():
-    gateway = Gateway(*sys.argv[1:4])
-    words = sys.argv[4:]
+    gateway = Gateway(*sys.argv[1:5])
+    words = sys.argv[5:]
     passed, failed = 0, []
     for sdk in (check_openai, check_anthropic):
         for name, check in sdk.checks(gateway):

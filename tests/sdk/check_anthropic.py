@@ -208,6 +208,14 @@ def once_tokens_are_counted(clients):
     assert clients.open.messages.count_tokens(**ask, system="Be brief. " * 20).input_tokens >= counted + 40
 
 
+def once_tokens_are_estimated_for_an_upstream_that_does_not_count(clients):
+    raw = clients.open.messages.with_raw_response.count_tokens(
+        model="o-chat", messages=[{"role": "user", "content": "hi"}]
+    )
+    assert raw.parse().input_tokens > 0
+    equal(raw.headers["x-tidegate-estimated"], "true")
+
+
 def both_an_overloaded_upstream_is_a_rate_limit_error(clients, upstream):
     with raises(anthropic.RateLimitError):
         clients.create(upstream, model="429")
@@ -277,9 +285,18 @@ def once_the_right_key_opens_in_either_header(clients):
         equal(text(clients.locked(**credential).messages.create(**clients.ask("a"))), HELLO + "hi")
 
 
-def once_the_models_are_listed(clients):
+def once_the_models_are_listed_that_the_caller_may_name(clients):
     models = list(clients.open.models.list())
-    assert all(model.id and model.type == "model" for model in models)
+    assert {"o-429", "a-429"} <= {model.id for model in models}, models
+    assert all(model.type == "model" for model in models)
+    equal(clients.open.models.retrieve("a-429").id, "a-429")
+    narrow = clients.locked(api_key=clients.gateway.narrow_key)
+    equal([model.id for model in narrow.models.list()], ["o-429"])
+
+
+def once_a_model_that_the_key_may_not_name_is_as_good_as_unknown(clients):
+    with raises(anthropic.NotFoundError, "a-chat"):
+        clients.locked(api_key=clients.gateway.narrow_key).messages.create(**clients.ask("a"))
 
 
 def both_the_headers_say_what_served(clients, upstream):

@@ -39,7 +39,7 @@ def both_a_plain_answer_with_usage(clients, upstream):
     choice = answer.choices[0]
     equal((answer.object, choice.message.role, choice.finish_reason), ("chat.completion", "assistant", "stop"))
     equal(choice.message.content, HELLO + "hi")
-    assert answer.id and answer.created > 0
+    assert answer.id and answer.created > 1_700_000_000, f"it was made at {answer.created}"
     assert answer.usage.prompt_tokens > 0 and answer.usage.completion_tokens > 0
     equal(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens)
 
@@ -267,9 +267,25 @@ def once_the_right_key_opens(clients):
     equal(answer.choices[0].message.content, HELLO + "hi")
 
 
-def once_the_models_are_listed(clients):
+def once_the_models_are_listed_that_the_caller_may_name(clients):
     models = list(clients.open.models.list())
-    assert all(model.id and model.object == "model" for model in models)
+    assert {"o-429", "a-429"} <= {model.id for model in models}, models
+    assert all(model.object == "model" for model in models)
+    equal(clients.open.models.retrieve("a-429").id, "a-429")
+    narrow = clients.locked(clients.gateway.narrow_key)
+    equal([model.id for model in narrow.models.list()], ["o-429"])
+
+
+def once_a_model_that_the_key_may_not_name_is_as_good_as_unknown(clients):
+    client = clients.locked(clients.gateway.narrow_key)
+    with raises(openai.NotFoundError, "o-chat"):
+        client.chat.completions.create(model="o-chat", messages=[{"role": "user", "content": "hi"}])
+
+
+def once_texts_are_embedded(clients):
+    answer = clients.open.embeddings.create(model="o-embed", input=["one", "two"])
+    equal([item.index for item in answer.data], [0, 1])
+    assert all(isinstance(number, float) for item in answer.data for number in item.embedding)
 
 
 def both_the_headers_say_what_served(clients, upstream):

@@ -23,6 +23,8 @@ class Gateway:
     open: str
     locked: str
     key: str
+    # May name the model `o-429` and no other.
+    narrow_key: str
 
 
 def named_checks(sdk, module, *arguments):
