@@ -81,9 +81,7 @@ fn main() -> io::Result<()> {
     let kinds = options.kinds();
     if let Some(absent) = kinds.iter().find(|kind| **kind != Kind::Direct && kind.program().is_none()) {
         let name = absent.name();
-        println!(
-            "nothing was measured: `{name}` is not installed (Debian: `apt install {name}`), and `--only` may leave it out"
-        );
+        println!("nothing was measured: `{name}` is not installed (Debian: `apt install {name}`)");
         return Ok(());
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(compare(&options, &kinds))

@@ -14,7 +14,10 @@ WEATHER = {
     "required": ["city", "days"],
 }
 # Long enough that its slow answer takes some ten seconds, a quarter for each token.
-LONG = "Tell me about the tides, one by one, and leave nothing out: the spring tide, the neap tide, the king tide, the rip."
+LONG = (
+    "Tell me about the tides, one by one, and leave nothing out: "
+    "the spring tide, the neap tide, the king tide, the rip."
+)
 SLOW_ANSWER_TAKES = 9.0
 
 
