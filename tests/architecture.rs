@@ -108,7 +108,8 @@ fn heavy_crates_are_used_at_home_only() {
         for (name, homes) in HOMES {
             let uses = text.lines().any(|line| {
                 let code = line.trim_start();
-                !code.starts_with("//") && (code.contains(&format!("{name}::")) || code.starts_with(&format!("use {name}")))
+                !code.starts_with("//")
+                    && (code.contains(&format!("{name}::")) || code.starts_with(&format!("use {name}")))
             });
             if uses && !homes.contains(&module.as_str()) {
                 wrong.insert(path.display().to_string(), *name);

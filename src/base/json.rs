@@ -173,6 +173,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What kind of value comes next.
+    #[inline]
     pub fn peek(&mut self) -> Result<Kind> {
         self.skip_space();
         match self.byte() {
@@ -368,6 +369,7 @@ impl<'a> Reader<'a> {
         Ok(if has_escapes { Cow::Owned(text::unescape(inside)) } else { Cow::Borrowed(inside) })
     }
 
+    #[inline]
     fn want(&mut self, kind: Kind) -> Result<()> {
         let found = self.peek()?;
         if found == kind {
@@ -376,6 +378,7 @@ impl<'a> Reader<'a> {
         Err(Malformed::new(format!("expected {}, found {}", kind.with_article(), found.with_article())))
     }
 
+    #[inline]
     fn enter(&mut self) -> Result<()> {
         self.at += 1;
         self.depth += 1;
@@ -386,6 +389,7 @@ impl<'a> Reader<'a> {
     }
 
     /// After an item: true at the closing bracket, false after a comma.
+    #[inline]
     fn ends(&mut self, close: u8) -> Result<bool> {
         self.skip_space();
         if self.eat(b',') {
@@ -401,24 +405,19 @@ impl<'a> Reader<'a> {
     /// Passes a string by; true if it has escapes.
     fn skip_string(&mut self) -> Result<bool> {
         let bytes = self.source.as_bytes();
-        let start = self.at + 1;
-        let mut at = start;
+        let mut at = self.at + 1;
         let mut has_escapes = false;
         loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
-                return Err(self.not_json("a string has no end"));
-            };
-            at += found;
-            if bytes.get(at) == Some(&b'"') {
-                break;
+            at = next_special(bytes, at);
+            match bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    at += self.check_escape(bytes.get(at + 1..).unwrap_or_default())?;
+                }
+                Some(_) => return Err(self.not_json("a control character in a string must be escaped")),
+                None => return Err(self.not_json("a string has no end")),
             }
-            has_escapes = true;
-            at += self.check_escape(bytes.get(at + 1..).unwrap_or_default())?;
-        }
-        let inside = bytes.get(start..at).unwrap_or_default();
-        if inside.iter().any(|byte| *byte < 0x20) {
-            return Err(self.not_json("a control character in a string must be escaped"));
         }
         self.at = at + 1;
         Ok(has_escapes)
@@ -450,6 +449,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline]
     fn digits(&mut self) -> usize {
         let start = self.at;
         while matches!(self.byte(), Some(b'0'..=b'9')) {
@@ -458,6 +458,7 @@ impl<'a> Reader<'a> {
         self.at - start
     }
 
+    #[inline]
     fn literal(&mut self, word: &'static str) -> Result<()> {
         let rest = self.source.as_bytes().get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
@@ -467,16 +468,19 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.source.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn eat(&mut self, byte: u8) -> bool {
         let found = self.byte() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
@@ -491,6 +495,30 @@ impl<'a> Reader<'a> {
     fn not_json(&self, what: &str) -> Malformed {
         Malformed::new(format!("not valid JSON: {what} at byte {}", self.at))
     }
+}
+
+/// Where the first byte stands that means something inside a string: a quote, a backslash, a control character.
+///
+/// Most strings are short and some are very long, so eight bytes are looked at in one word: each of the three
+/// tests sets the high bit of the bytes it finds. A borrow may set a bit too many, but only above the first.
+#[inline]
+fn next_special(bytes: &[u8], from: usize) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let mut at = from;
+    let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
+        let found = (quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word);
+        if found & HIGH != 0 {
+            return at + (found & HIGH).trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
 }
 
 /// Writes a JSON document front to back.
@@ -673,6 +701,14 @@ mod tests {
             copy(&mut Reader::new(&source), &mut writer).unwrap();
             let written: Value = serde_json::from_slice(&writer.into_bytes()).unwrap();
             prop_assert_eq!(written, serde_json::from_str::<Value>(&source).unwrap());
+        }
+
+        #[test]
+        fn the_first_special_byte_is_found_wherever_it_stands(bytes in prop::collection::vec(any::<u8>(), 0..40), from in 0usize..40) {
+            let from = from.min(bytes.len());
+            let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+            let expected = bytes[from..].iter().position(is_special).map_or(bytes.len(), |found| from + found);
+            prop_assert_eq!(next_special(&bytes, from), expected);
         }
 
         #[test]

@@ -26,13 +26,19 @@ pub struct DemoArgs {
 const POLICY: &str = include_str!("../../policies/demo.yaml");
 
 pub fn run(args: &DemoArgs) -> ExitCode {
-    let folder = args.dir.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("tidegate-demo-{}", std::process::id())));
+    let folder =
+        args.dir.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("tidegate-demo-{}", std::process::id())));
     let file = folder.join("tidegate.yaml");
     if let Err(error) = write_policy(&folder, &file) {
         eprintln!("error: `{}` cannot be written: {error}", file.display());
         return ExitCode::from(2);
     }
-    let serve = ServeArgs { files: vec![file.clone()], listen: Some(args.listen), admin: Some(args.admin), no_access_log: false };
+    let serve = ServeArgs {
+        files: vec![file.clone()],
+        listen: Some(args.listen),
+        admin: Some(args.admin),
+        no_access_log: false,
+    };
     let code = serve::run_with(&serve, |data, admin| print!("{}", guide(data, admin, &file)));
     if args.dir.is_none() {
         // Left-overs in the temporary folder do no harm.

@@ -135,7 +135,13 @@ async fn run_until_stopped(
     // The admin port outlives the data port, so that probes see the draining.
     let (data_drain, admin_drain) = (Drain::default(), Drain::default());
     let serving = server::serve(Arc::clone(&gateway), data, data_drain.clone());
-    let probes = server::serve_admin(Arc::clone(&gateway), Arc::clone(&reloader), data_drain.clone(), admin, admin_drain.clone());
+    let probes = server::serve_admin(
+        Arc::clone(&gateway),
+        Arc::clone(&reloader),
+        data_drain.clone(),
+        admin,
+        admin_drain.clone(),
+    );
     let watching = reloader.watch(Arc::clone(&gateway));
     let tending = tend(Arc::clone(&gateway));
     let served = tokio::spawn(serving);

@@ -9,6 +9,7 @@ use futures_core::stream::BoxStream;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::base::ids::RequestId;
 use crate::base::stop::{Fault, Stop};
 use crate::chat::{Completion, Event, FinishReason, Frame, Usage};
 use crate::dialect::is_semantic;
@@ -42,6 +43,13 @@ impl Account {
         Self { world, line, started: cx.started, usage: Usage::default(), is_closed: false }
     }
 
+    /// The account of a request that is for no endpoint.
+    pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Self {
+        world.metrics.request_began();
+        let line = Line { time: now.to_string(), request_id: id.to_string(), endpoint: "none", ..Line::default() };
+        Self { world, line, started, usage: Usage::default(), is_closed: false }
+    }
+
     /// Notes what the steps and attempts have settled.
     pub fn note(&mut self, cx: &Cx) {
         let line = &mut self.line;
@@ -73,7 +81,7 @@ impl Account {
     /// The request ends here, with an answer that is not a stream of frames.
     pub fn finish(mut self, status: u16) {
         self.line.status = status;
-        self.close("ok");
+        self.close(if status < 400 { "ok" } else { "refused" });
     }
 
     /// The answer broke off.

@@ -70,6 +70,14 @@ impl Gateway {
         self.snapshot.store(snapshot);
     }
 
+    /// Notes a request that is for no endpoint, so that it leaves a line in the log, too.
+    pub fn stray(&self, started: Instant, status: u16) -> RequestId {
+        let now = self.world.clock.now();
+        let id = RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0));
+        Account::stray(Arc::clone(&self.world), id, started, now).finish(status);
+        id
+    }
+
     /// Lets a request in: pins the snapshot and finds out who calls, before the body is read.
     ///
     /// The visit comes back either way, so that a stranger's request has an id and a line in the log, too.
@@ -77,11 +85,8 @@ impl Gateway {
         let now = self.world.clock.now();
         let id = RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0));
         let snapshot = self.pin();
-        let presented = Presented {
-            headers: &arrival.headers,
-            query: arrival.query,
-            peer_certificate: arrival.peer_certificate,
-        };
+        let presented =
+            Presented { headers: &arrival.headers, query: arrival.query, peer_certificate: arrival.peer_certificate };
         let caller = snapshot.authenticator.authenticate(presented, now).await;
         let (caller, outcome) = match caller {
             Ok(caller) => (caller, Ok(())),

@@ -179,7 +179,8 @@ impl Reloader {
     /// Sockets are bound once.
     fn warn_of_what_needs_a_restart(&self, settings: &Settings) {
         let mut before = lock(&self.settings);
-        let bound = |settings: &Settings| (settings.listen, settings.admin, settings.connections, settings.tls.is_some());
+        let bound =
+            |settings: &Settings| (settings.listen, settings.admin, settings.connections, settings.tls.is_some());
         if bound(&before) != bound(settings) {
             warn!("a change of listen, admin, limits of connections, or TLS on or off takes effect at the next start");
         }
@@ -243,7 +244,11 @@ fn contents(files: &BTreeSet<PathBuf>) -> String {
 
 fn folders(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let here = || PathBuf::from(".");
-    files.iter().filter_map(|file| file.parent()).map(|folder| if folder.as_os_str().is_empty() { here() } else { folder.to_owned() }).collect()
+    files
+        .iter()
+        .filter_map(|file| file.parent())
+        .map(|folder| if folder.as_os_str().is_empty() { here() } else { folder.to_owned() })
+        .collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

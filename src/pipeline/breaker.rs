@@ -42,10 +42,18 @@ impl Default for Breaker {
 
 #[derive(Debug)]
 enum State {
-    Closed { failures: u32 },
-    Open { until: Instant, pause: Duration },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+        pause: Duration,
+    },
     /// `since` bounds how long a probe that never reports back keeps others out.
-    Probing { since: Instant, pause: Duration },
+    Probing {
+        since: Instant,
+        pause: Duration,
+    },
 }
 
 impl Default for State {

@@ -83,7 +83,8 @@ impl<'a> ChatExchange<'a> {
             Ok(body) => body,
             Err(fault) => return Err(watch.lost(fault)),
         };
-        let garbled = |reason: String| Fault::Garbled { target: target.name.clone(), dialect: target.dialect.id(), reason };
+        let garbled =
+            |reason: String| Fault::Garbled { target: target.name.clone(), dialect: target.dialect.id(), reason };
         let read = bytestring::ByteString::try_from(body.clone())
             .map_err(|_| "it is not UTF-8".to_owned())
             .and_then(|text| target.dialect.read_completion(&text).map_err(|malformed| malformed.to_string()));
@@ -95,16 +96,18 @@ impl<'a> ChatExchange<'a> {
             }
             Err(reason) => return Err(watch.lost(garbled(reason))),
         };
-        let filtered = completion.choices.iter().all(|choice| {
-            choice.finish.as_ref().is_some_and(|finish| finish.reason == FinishReason::ContentFilter)
-        });
+        let filtered = completion
+            .choices
+            .iter()
+            .all(|choice| choice.finish.as_ref().is_some_and(|finish| finish.reason == FinishReason::ContentFilter));
         if filtered && !completion.choices.is_empty() && sending.rules.retry_on.contains(&FaultClass::ContentFiltered) {
             return Err(watch.lost(filtered_by(&target)));
         }
         watch.first_token_after(sending.started.elapsed());
         watch.good();
         let head = self.head(&target, headers);
-        let frame = Frame::read(Events::from_iter([Event::Whole(Box::new(completion))]), target.dialect.id(), body, Some(0));
+        let frame =
+            Frame::read(Events::from_iter([Event::Whole(Box::new(completion))]), target.dialect.id(), body, Some(0));
         Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })
     }
 
@@ -156,7 +159,11 @@ impl Exchange for ChatExchange<'_> {
 
     fn compose(&mut self, target: &Target, is_last: bool, losses: &mut Losses) -> Result<Call, Fault> {
         let Some(mut request) = self.outgoing(is_last) else {
-            return Err(Fault::PassedOver { target: target.name.clone(), reason: "the request is spent".into(), retry_after: None });
+            return Err(Fault::PassedOver {
+                target: target.name.clone(),
+                reason: "the request is spent".into(),
+                retry_after: None,
+            });
         };
         let came_in = request.dialect;
         if let Some(model) = &target.model
@@ -222,7 +229,10 @@ pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {
     let mut visible = HeaderMap::new();
     for (name, value) in upstream {
         let text = name.as_str();
-        if text.starts_with("x-ratelimit-") || text.starts_with("anthropic-ratelimit-") || text == "openai-processing-ms" {
+        if text.starts_with("x-ratelimit-")
+            || text.starts_with("anthropic-ratelimit-")
+            || text == "openai-processing-ms"
+        {
             visible.append(name.clone(), value.clone());
         }
         if text == "x-request-id" || text == "request-id" {
@@ -237,7 +247,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn is_error_object(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body.get("error").is_some_and(|error| !error.is_null()))
+    serde_json::from_slice::<serde_json::Value>(body)
+        .is_ok_and(|body| body.get("error").is_some_and(|error| !error.is_null()))
 }
 
 /// True if the first thing a stream says is that the content was filtered.
@@ -251,4 +262,3 @@ fn filtered_by(target: &Target) -> Fault {
     let reply = Box::new(crate::base::stop::Reply { status: 400, message, ..Default::default() });
     Fault::Filtered { target: target.name.clone(), reply }
 }
-

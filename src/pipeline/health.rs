@@ -140,10 +140,11 @@ impl Outcomes {
 
     fn recent(&self, slot: u64) -> (u32, u32) {
         let oldest = slot.saturating_sub(9);
-        self.0.iter().map(|cell| cell.load(Ordering::Relaxed)).filter(|cell| (oldest..=slot).contains(&(cell >> 40))).fold(
-            (0, 0),
-            |(bad, all), cell| (bad + (cell >> 20 & 0xf_ffff) as u32, all + (cell & 0xf_ffff) as u32),
-        )
+        self.0
+            .iter()
+            .map(|cell| cell.load(Ordering::Relaxed))
+            .filter(|cell| (oldest..=slot).contains(&(cell >> 40)))
+            .fold((0, 0), |(bad, all), cell| (bad + (cell >> 20 & 0xf_ffff) as u32, all + (cell & 0xf_ffff) as u32))
     }
 }
 

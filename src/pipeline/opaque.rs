@@ -51,8 +51,7 @@ impl OpaqueBody {
     /// # Errors
     /// When the body claims to be JSON and is not.
     pub fn json(body: Bytes) -> Result<Self, Malformed> {
-        let text = ByteString::try_from(body.clone())
-            .map_err(|_| Malformed::new("the body is not UTF-8"))?;
+        let text = ByteString::try_from(body.clone()).map_err(|_| Malformed::new("the body is not UTF-8"))?;
         let mut model = Text::default();
         if !text.trim().is_empty() {
             let mut reader = Reader::new(&text);
@@ -131,7 +130,9 @@ impl http_body::Body for Watched {
                 this.watch.good();
                 return Poll::Ready(None);
             }
-            Poll::Ready(Some(Err(error))) => Fault::Cut { target: target(), reason: format!("the connection broke: {error}") },
+            Poll::Ready(Some(Err(error))) => {
+                Fault::Cut { target: target(), reason: format!("the connection broke: {error}") }
+            }
             Poll::Pending => {
                 let (phase, limit) = ready!(this.silence.poll(cx));
                 Fault::Silent { target: target(), phase, limit }
@@ -154,7 +155,11 @@ impl Exchange for OpaqueExchange {
 
     fn compose(&mut self, target: &Target, _is_last: bool, _losses: &mut Losses) -> Result<Call, Fault> {
         let Some(body) = self.body_for(target) else {
-            return Err(Fault::PassedOver { target: target.name.clone(), reason: "the body was already sent".into(), retry_after: None });
+            return Err(Fault::PassedOver {
+                target: target.name.clone(),
+                reason: "the body was already sent".into(),
+                retry_after: None,
+            });
         };
         let OpaqueRequest { method, path, headers, .. } = &self.request;
         Ok(Call { method: method.clone(), path: path.clone().into(), headers: headers.clone(), body })

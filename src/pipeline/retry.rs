@@ -90,7 +90,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// Full jitter over an exponential ceiling (100 ms doubling to 5 s), at least what the target asked for.
 pub fn wait(next: u32, asked: Option<Duration>, others_left: bool, left: Duration) -> Option<Duration> {
-    let ceiling = Duration::from_millis(100).saturating_mul(1 << next.saturating_sub(1).min(6)).min(Duration::from_secs(5));
+    let ceiling =
+        Duration::from_millis(100).saturating_mul(1 << next.saturating_sub(1).min(6)).min(Duration::from_secs(5));
     let jittered = ceiling.mul_f64(fastrand::f64());
     let wait = asked.unwrap_or(Duration::ZERO).max(jittered);
     let patience = if others_left { PATIENCE } else { left };

@@ -178,9 +178,10 @@ impl Route {
     fn representative(&self) -> Option<&Target> {
         match &self.choice {
             Choice::Target(target) => Some(target),
-            Choice::Fallback(routes) | Choice::Fastest(routes) | Choice::Cheapest(routes) | Choice::LeastBusy(routes) => {
-                routes.first()?.representative()
-            }
+            Choice::Fallback(routes)
+            | Choice::Fastest(routes)
+            | Choice::Cheapest(routes)
+            | Choice::LeastBusy(routes) => routes.first()?.representative(),
             Choice::Weighted(routes) => routes.iter().max_by_key(|(weight, _)| *weight)?.1.representative(),
             Choice::First(cases) => cases.last()?.to.representative(),
             Choice::Canary(canary) => canary.stable.representative(),

@@ -27,18 +27,10 @@ pub trait Step: Send + Sync {
     }
 
     /// Looks at, and may change, a chat request on its way out.
-    fn begin<'a>(
-        &'a self,
-        cx: &'a mut Cx,
-        request: &'a mut Verbatim<Request>,
-    ) -> BoxFuture<'a, Result<Flow, Stop>>;
+    fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>>;
 
     /// The same for a request whose body the gateway does not read. A step that has no answer refuses.
-    fn begin_opaque<'a>(
-        &'a self,
-        _cx: &'a mut Cx,
-        _request: &'a mut OpaqueRequest,
-    ) -> BoxFuture<'a, Result<(), Stop>> {
+    fn begin_opaque<'a>(&'a self, _cx: &'a mut Cx, _request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
         let message = format!("the step `{}` cannot act on this kind of request", self.name());
         Box::pin(async move { Err(Refusal::new(403, "guard_cannot_act", message).into()) })
     }

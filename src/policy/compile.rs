@@ -51,8 +51,11 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let mut problems = Vec::new();
     let targets = providers::targets(config, parts, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
-    let policies: Vec<_> =
-        config.policies.iter().filter_map(|policy| compile_policy(policy, config, &targets, parts, &mut problems)).collect();
+    let policies: Vec<_> = config
+        .policies
+        .iter()
+        .filter_map(|policy| compile_policy(policy, config, &targets, parts, &mut problems))
+        .collect();
     match authenticator {
         Some(authenticator) if problems.is_empty() => Ok(Snapshot {
             revision: revision.to_owned(),
@@ -81,7 +84,13 @@ fn compile_policy(
         condition: policy.condition.as_ref().map(|condition| condition.value.clone()),
         endpoints,
         models: listed_models(policy, config),
-        line: Line { policy: policy.name.value.clone(), steps, mode: policy.mode.into(), route, rules: Arc::new(rules) },
+        line: Line {
+            policy: policy.name.value.clone(),
+            steps,
+            mode: policy.mode.into(),
+            route,
+            rules: Arc::new(rules),
+        },
     })
 }
 
@@ -108,7 +117,8 @@ fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<(Vec<Arc<
     }
     for endpoint in policy.selector.named_endpoints() {
         for (step, span) in steps.iter().filter(|(step, _)| !step.acts_on(*endpoint)) {
-            let message = format!("the step `{}` cannot act on `{}`, which this policy is for", step.name(), endpoint.name());
+            let message =
+                format!("the step `{}` cannot act on `{}`, which this policy is for", step.name(), endpoint.name());
             let help = "give that endpoint a policy of its own, without this step";
             problems.push(Problem::error(codes::CANNOT_ACT, message).at(*span, "this step").help(help));
         }

@@ -63,9 +63,10 @@ impl Snapshot {
     pub fn models_for(&self, facts: &dyn Facts) -> Vec<String> {
         let mut models: Vec<String> = Vec::new();
         for policy in &self.policies {
-            let listed = policy.models.iter().filter(|model| {
-                facts.caller().may_name(model) && policy.selector.matches(&Naming { facts, model })
-            });
+            let listed = policy
+                .models
+                .iter()
+                .filter(|model| facts.caller().may_name(model) && policy.selector.matches(&Naming { facts, model }));
             models.extend(listed.cloned());
         }
         models.sort();

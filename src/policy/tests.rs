@@ -214,7 +214,7 @@ fn overlays_change_what_is_there_and_say_where_each_value_comes_from() {
 providers:
   remove: [anthropic]
   openai: { url: "https://proxy.internal", key: sk-literal }
-  extra: { add: true, kind: openai }
+  extra: { add: true, kind: ollama }
 policies:
   remove: [b]
   a: { route: { fastest: [openai, extra] } }
@@ -435,10 +435,10 @@ fn broken_files_are_explained() {
 
 #[test]
 fn imports_that_do_not_fit_are_explained() {
-    let root = "version: 1\nimport: [a.yaml, b.yaml, missing.yaml]\nproviders: { openai: { kind: openai } }\npolicies: [{ policy: z, route: openai }]\n";
+    let root = "version: 1\nimport: [a.yaml, b.yaml, missing.yaml]\nproviders: { openai: { kind: ollama } }\npolicies: [{ policy: z, route: openai }]\n";
     let house = House::new(&[
         ("t.yaml", root),
-        ("a.yaml", "providers: { openai: { kind: openai } }\nlisten: 127.0.0.1:1\n"),
+        ("a.yaml", "providers: { openai: { kind: ollama } }\nlisten: 127.0.0.1:1\n"),
         ("b.yaml", "- a list\n"),
     ]);
     insta::assert_snapshot!(shown(&house.load(&["t.yaml"])));
@@ -448,7 +448,7 @@ fn imports_that_do_not_fit_are_explained() {
 fn callers_must_be_able_to_show_who_they_are() {
     let with = |callers: &str| {
         let text = format!(
-            "version: 1\nlisten: 0.0.0.0:4000\nproviders: {{ openai: {{ kind: openai }} }}\n{callers}policies: [{{ policy: a, route: openai }}]\n"
+            "version: 1\nlisten: 0.0.0.0:4000\nproviders: {{ openai: {{ kind: ollama }} }}\n{callers}policies: [{{ policy: a, route: openai }}]\n"
         );
         lines(&load_text(&text))
     };

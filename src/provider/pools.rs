@@ -52,12 +52,7 @@ impl Pools {
     ///
     /// # Errors
     /// When the CA file cannot be used, or the proxy is of a kind we do not speak.
-    pub fn transport(
-        &self,
-        address: &Address,
-        ca: Option<&Path>,
-        http2: bool,
-    ) -> Result<Arc<dyn Transport>, String> {
+    pub fn transport(&self, address: &Address, ca: Option<&Path>, http2: bool) -> Result<Arc<dyn Transport>, String> {
         let ca = ca.map(read_ca).transpose()?;
         let proxy = self.proxy(address);
         let setting = Setting {

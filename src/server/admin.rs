@@ -5,14 +5,19 @@ use hyper::body::Incoming;
 
 use crate::base::json::Writer;
 use crate::gateway::Gateway;
-use crate::policy::Snapshot;
 use crate::gateway::reload::{Reloader, Status};
+use crate::policy::Snapshot;
 use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
 use crate::server::outbound::json;
 
 /// Answers one request of an operator or a probe.
-pub fn handle(gateway: &Gateway, reloader: &Reloader, drain: &Drain, request: &Request<Incoming>) -> Response<Outgoing> {
+pub fn handle(
+    gateway: &Gateway,
+    reloader: &Reloader,
+    drain: &Drain,
+    request: &Request<Incoming>,
+) -> Response<Outgoing> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return text(405, "the admin port is read-only\n".into());
     }

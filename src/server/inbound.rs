@@ -34,8 +34,8 @@ pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>
         Asked::CountTokens(dialect) => (Endpoint::CountTokens, dialect),
         Asked::Models(_) => (Endpoint::Other, models_dialect(&head.headers)),
         Asked::Opaque(endpoint, _) => (endpoint, DialectId::OPENAI_CHAT),
-        Asked::WrongMethod(method) => return outbound::wrong_method(method),
-        Asked::Unknown => return outbound::not_found(path),
+        Asked::WrongMethod(method) => return outbound::wrong_method(&gateway.stray(started, 405), method),
+        Asked::Unknown => return outbound::not_found(&gateway.stray(started, 404), path),
     };
     let certificate = peer.certificate.as_ref().map(|certificate| certificate.as_ref().as_ref());
     let (visit, entered) = gateway
@@ -54,8 +54,11 @@ pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>
             Asked::Chat(_) => chat(visit, dialect, body).await,
             Asked::CountTokens(_) => count_tokens(visit, dialect, body).await,
             Asked::Models(model) => models(visit, dialect, model),
-            Asked::Opaque(_, below) => opaque(visit, dialect, head.method, with_query(below, head.uri.query()), body).await,
-            Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(path),
+            Asked::Opaque(_, below) => {
+                opaque(visit, dialect, head.method, with_query(below, head.uri.query()), body).await
+            }
+            // Turned away above.
+            Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(&visit.request_id(), path),
         },
     };
     if drain.has_begun() && head.version < http::Version::HTTP_2 {
@@ -92,9 +95,7 @@ fn models(visit: Visit, dialect: DialectId, model: Option<&str>) -> Response<Out
     let models = visit.models();
     match model {
         None => outbound::models(&visit.finish(200), dialect, &models),
-        Some(model) if models.iter().any(|known| known == model) => {
-            outbound::model(&visit.finish(200), dialect, model)
-        }
+        Some(model) if models.iter().any(|known| known == model) => outbound::model(&visit.finish(200), dialect, model),
         Some(model) => {
             let stop = Stop::from(Refusal::unknown_model(model));
             outbound::refused(&visit.refuse(&stop), dialect, &stop)
@@ -191,4 +192,3 @@ fn with_query(path: &str, query: Option<&str>) -> String {
         None => path.to_owned(),
     }
 }
-

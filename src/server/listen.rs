@@ -114,7 +114,8 @@ where
             Err(_) => return debug!(%address, "a TLS handshake took too long"),
         };
         let certificates = stream.get_ref().1.peer_certificates();
-        let certificate = certificates.and_then(|chain| chain.first()).map(|first| Arc::new(first.clone().into_owned()));
+        let certificate =
+            certificates.and_then(|chain| chain.first()).map(|first| Arc::new(first.clone().into_owned()));
         self.serve(stream, Peer { address, certificate }).await;
     }
 

@@ -35,13 +35,7 @@ pub async fn serve(gateway: Arc<Gateway>, listener: Listener, drain: Drain) {
 
 /// Serves the admin port until `stop` begins. `data` is the drain of the data port, whose beginning makes
 /// the gateway not ready.
-pub async fn serve_admin(
-    gateway: Arc<Gateway>,
-    reloader: Arc<Reloader>,
-    data: Drain,
-    listener: Listener,
-    stop: Drain,
-) {
+pub async fn serve_admin(gateway: Arc<Gateway>, reloader: Arc<Reloader>, data: Drain, listener: Listener, stop: Drain) {
     listener
         .run(stop, move |request, _| {
             let response: Response<body::Outgoing> = admin::handle(&gateway, &reloader, &data, &request);

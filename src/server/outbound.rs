@@ -10,7 +10,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame as BodyFrame;
 
-use crate::base::ids::DialectId;
+use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Event, Losses};
@@ -92,10 +92,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
         let mut out = BytesMut::new();
         while out.is_empty() {
             if self.is_over {
@@ -229,12 +226,16 @@ fn write_model(writer: &mut Writer, dialect: DialectId, model: &str) {
 }
 
 /// A path nobody knows. There is no dialect to answer in; OpenAI's is the most widely read.
-pub fn not_found(path: &str) -> Response<Outgoing> {
-    plain_error(404, &format!("`{path}` is not an endpoint; chat is at /v1/chat/completions and /v1/messages"))
+pub fn not_found(id: &RequestId, path: &str) -> Response<Outgoing> {
+    let message = format!("`{path}` is not an endpoint; chat is at /v1/chat/completions and /v1/messages");
+    let mut response = plain_error(404, &message);
+    insert(response.headers_mut(), REQUEST_ID, id.as_str());
+    response
 }
 
-pub fn wrong_method(allowed: &'static str) -> Response<Outgoing> {
+pub fn wrong_method(id: &RequestId, allowed: &'static str) -> Response<Outgoing> {
     let mut response = plain_error(405, &format!("this endpoint takes {allowed}"));
+    insert(response.headers_mut(), REQUEST_ID, id.as_str());
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

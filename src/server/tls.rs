@@ -54,9 +54,8 @@ fn server_config(files: &TlsFiles) -> Result<ServerConfig, String> {
         }
     };
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| in_file(&files.key, &error))?;
-    let mut config = builder
-        .with_single_cert(certificates(&files.cert)?, key)
-        .map_err(|error| in_file(&files.cert, &error))?;
+    let mut config =
+        builder.with_single_cert(certificates(&files.cert)?, key).map_err(|error| in_file(&files.cert, &error))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::base::json::Number;
 use crate::base::stop::Stop;
 use crate::base::text::Text;
-use crate::chat::{Message, Part, Params, Reasoning, Request, Role, Verbatim};
+use crate::chat::{Message, Params, Part, Reasoning, Request, Role, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::{Flow, Step};
 
@@ -175,7 +175,8 @@ impl Param {
     }
 
     fn check_cap(self, cap: f64) -> Result<(Self, f64), String> {
-        if !matches!(self, Self::MaxTokens | Self::Temperature | Self::TopP | Self::TopK | Self::N | Self::TopLogprobs) {
+        if !matches!(self, Self::MaxTokens | Self::Temperature | Self::TopP | Self::TopK | Self::N | Self::TopLogprobs)
+        {
             return Err(format!("`{}` cannot be capped", self.name()));
         }
         let whole = matches!(self, Self::MaxTokens | Self::TopK | Self::N | Self::TopLogprobs);

@@ -20,8 +20,10 @@ pub enum Format {
 /// When the level cannot be understood.
 pub fn start(format: Format, level: &str) -> Result<(), String> {
     let directives = std::env::var("TIDEGATE_LOG").unwrap_or_else(|_| level.to_owned());
-    let filter = EnvFilter::try_new(&directives).map_err(|error| format!("`{directives}` is not a log level: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
+    let filter =
+        EnvFilter::try_new(&directives).map_err(|error| format!("`{directives}` is not a log level: {error}"))?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
     // A second start (tests, `demo`) keeps the first.
     let _ = match format {
         Format::Pretty => builder.with_target(false).try_init(),

@@ -115,11 +115,20 @@ impl Metrics {
         let help = "Time from the request to the end of its answer";
         r.register_with_unit("gen_ai_client_operation_duration", help, Unit::Seconds, self.duration.clone());
         let help = "Time from the request to the first token of its answer";
-        r.register_with_unit("gen_ai_client_operation_time_to_first_chunk", help, Unit::Seconds, self.first_token.clone());
+        r.register_with_unit(
+            "gen_ai_client_operation_time_to_first_chunk",
+            help,
+            Unit::Seconds,
+            self.first_token.clone(),
+        );
         r.register("gen_ai_client_token_usage", "Tokens used by a request", self.tokens.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
-        r.register("tidegate_policy_reload_failed", "1 while the files on disk cannot be loaded", self.reload_failed.clone());
+        r.register(
+            "tidegate_policy_reload_failed",
+            "1 while the files on disk cannot be loaded",
+            self.reload_failed.clone(),
+        );
         r.register("tidegate_requests_in_flight", "Requests under way", self.in_flight.clone());
         r.register("tidegate_access_log_dropped", "Access log lines dropped", self.dropped_lines.clone());
         r.register("tidegate_shadows_dropped", "Shadow copies not sent", self.dropped_shadows.clone());

@@ -26,7 +26,9 @@ async fn every_header_that_sdks_put_a_key_in_is_understood_and_none_travels_on()
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let (house, key) = with_a_key(&upstream, "").await;
     let bearer = format!("Bearer {key}");
-    for (name, value) in [("authorization", bearer.as_str()), ("x-api-key", &key), ("api-key", &key), ("x-goog-api-key", &key)] {
+    for (name, value) in
+        [("authorization", bearer.as_str()), ("x-api-key", &key), ("api-key", &key), ("x-goog-api-key", &key)]
+    {
         let answer = house.http.post_with("/v1/chat/completions", &[(name, value)], chat("m").to_string()).await;
         assert_eq!(answer.status, 200, "{name}: {}", answer.text());
     }
@@ -66,7 +68,9 @@ async fn an_expired_key_is_refused() {
 async fn a_key_may_name_only_its_models_and_sees_only_them() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let (house, key) = with_a_key(&upstream, "    models: [\"small-*\"]\n").await;
-    let post = async |model: &str| house.http.post_with("/v1/chat/completions", &[("x-api-key", &key)], chat(model).to_string()).await;
+    let post = async |model: &str| {
+        house.http.post_with("/v1/chat/completions", &[("x-api-key", &key)], chat(model).to_string()).await
+    };
     assert_eq!(post("small-1").await.status, 200);
     let refused = post("large-1").await;
     assert_eq!((refused.status, &refused.json()["error"]["code"]), (404, &json!("model_not_found")));
@@ -79,7 +83,10 @@ async fn users_are_taken_from_where_the_file_says() {
     let mut body = chat("m");
     body["metadata"] = json!({ "user_id": "from-body" });
     house.http.post_with("/v1/chat/completions", &[("x-api-key", &key)], body.to_string()).await;
-    house.http.post_with("/v1/chat/completions", &[("x-api-key", &key), ("x-user-id", "from-header")], body.to_string()).await;
+    house
+        .http
+        .post_with("/v1/chat/completions", &[("x-api-key", &key), ("x-user-id", "from-header")], body.to_string())
+        .await;
     let lines = house.access_lines(2).await;
     let users: Vec<_> = lines.iter().map(|line| line["user"].as_str().unwrap()).collect();
     assert_eq!(users, ["from-body", "from-header"]);
@@ -90,8 +97,13 @@ async fn a_new_key_works_after_a_reload_and_a_removed_one_does_not() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let (house, old) = with_a_key(&upstream, "").await;
     let new = VirtualKey::generate().unwrap();
-    house.write("keys.yaml", &format!("version: 1\nkeys:\n  k2: {{ hash: \"{}\", team: search }}\n", KeyHash::of(new.secret().expose())));
+    house.write(
+        "keys.yaml",
+        &format!("version: 1\nkeys:\n  k2: {{ hash: \"{}\", team: search }}\n", KeyHash::of(new.secret().expose())),
+    );
     assert!(house.reloader.reload(&house.gateway));
-    let send = async |key: &str| house.http.send(Method::GET, "/v1/models", &[("x-api-key", key)], Default::default()).await.status;
+    let send = async |key: &str| {
+        house.http.send(Method::GET, "/v1/models", &[("x-api-key", key)], Default::default()).await.status
+    };
     assert_eq!((send(new.secret().expose()).await, send(&old).await), (200, 401));
 }

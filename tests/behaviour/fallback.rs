@@ -29,7 +29,11 @@ async fn good() -> FakeUpstream {
 
 async fn falls_over(script: Vec<Act>, more: &str, body: &Value) -> (u16, String, usize, String) {
     let (a, b) = (FakeUpstream::start(vec![script]).await, {
-        if body["stream"] == true { FakeUpstream::start(vec![sse::stream(&stream_of(&["from b"]))]).await } else { good().await }
+        if body["stream"] == true {
+            FakeUpstream::start(vec![sse::stream(&stream_of(&["from b"]))]).await
+        } else {
+            good().await
+        }
     });
     let house = House::with(&a_then_b(&a, &b, more)).await;
     let answer = house.http.post("/v1/chat/completions", body).await;
@@ -85,7 +89,8 @@ async fn an_error_event_before_the_first_token_is_a_fault_like_any_other() {
 
 #[tokio::test]
 async fn an_error_in_the_body_of_a_200_is_a_fault_like_any_other() {
-    let (got, says, ..) = falls_over(whole(200, r#"{"error":{"message":"no capacity","code":502}}"#), "", &chat("m")).await;
+    let (got, says, ..) =
+        falls_over(whole(200, r#"{"error":{"message":"no capacity","code":502}}"#), "", &chat("m")).await;
     assert_eq!((got, says.as_str()), (200, "from b"));
 }
 

@@ -5,7 +5,6 @@ mod support;
 
 mod callers;
 mod fallback;
-mod leaks;
 mod policy;
 mod providers;
 mod reload;

@@ -17,7 +17,10 @@ async fn the_first_policy_that_covers_a_request_decides_on_it() {
     );
     let house = House::with(&yaml).await;
     let plain = house.http.post("/v1/chat/completions", &chat("m")).await;
-    assert_eq!((plain.says().as_str(), plain.header("x-tidegate-policy"), plain.header("x-tidegate-model")), ("a", "rest", "a/m"));
+    assert_eq!(
+        (plain.says().as_str(), plain.header("x-tidegate-policy"), plain.header("x-tidegate-model")),
+        ("a", "rest", "a/m")
+    );
     let big = house.http.post("/v1/chat/completions", &chat("big-one")).await;
     assert_eq!((big.header("x-tidegate-policy"), big.header("x-tidegate-model")), ("large", "b/huge"));
     assert_eq!(b.received()[0].json()["model"], "huge");
@@ -69,7 +72,10 @@ async fn rewrite_sets_caps_and_defaults_and_keeps_everything_else() {
     body["metadata"] = json!({ "kept": "yes" });
     house.http.post("/v1/chat/completions", &body).await;
     let sent = a.received()[0].json();
-    assert_eq!((&sent["temperature"], &sent["top_p"], &sent["seed"], &sent["max_tokens"]), (&json!(0), &json!(0.5), &json!(1), &json!(100)));
+    assert_eq!(
+        (&sent["temperature"], &sent["top_p"], &sent["seed"], &sent["max_tokens"]),
+        (&json!(0), &json!(0.5), &json!(1), &json!(100))
+    );
     assert_eq!(sent["messages"][0], json!({ "role": "system", "content": "be brief" }));
     assert_eq!(sent["messages"][1], body["messages"][0]);
     assert_eq!(sent["metadata"], body["metadata"]);
@@ -89,7 +95,8 @@ async fn a_policy_in_observe_mode_changes_nothing() {
 
 #[tokio::test]
 async fn a_route_may_deny_with_the_words_of_the_policy() {
-    let yaml = "policies:\n  - policy: p\n    route: { deny: { status: 403, code: closed, message: \"closed today\" } }\n";
+    let yaml =
+        "policies:\n  - policy: p\n    route: { deny: { status: 403, code: closed, message: \"closed today\" } }\n";
     let house = House::with(yaml).await;
     let answer = house.http.post("/v1/chat/completions", &chat("m")).await;
     assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (403, Some("closed")));
@@ -110,8 +117,15 @@ async fn models_lead_to_targets_of_their_own() {
     assert_eq!(house.http.post("/v1/chat/completions", &chat("small")).await.header("x-tidegate-model"), "a/mini");
     assert_eq!(house.http.post("/v1/chat/completions", &chat("large")).await.header("x-tidegate-model"), "b/maxi");
     let models = house.http.get("/v1/models").await.json();
-    assert_eq!((&models["object"], &models["data"][0]["id"], &models["data"][1]["id"]), (&json!("list"), &json!("large"), &json!("small")));
-    let theirs = house.http.send(http::Method::GET, "/v1/models", &[("anthropic-version", "2023-06-01")], Default::default()).await.json();
+    assert_eq!(
+        (&models["object"], &models["data"][0]["id"], &models["data"][1]["id"]),
+        (&json!("list"), &json!("large"), &json!("small"))
+    );
+    let theirs = house
+        .http
+        .send(http::Method::GET, "/v1/models", &[("anthropic-version", "2023-06-01")], Default::default())
+        .await
+        .json();
     assert_eq!((&theirs["has_more"], &theirs["data"][0]["type"]), (&json!(false), &json!("model")));
     assert_eq!(house.http.get("/v1/models/small").await.json()["id"], "small");
     assert_eq!(house.http.get("/v1/models/other").await.status, 404);
@@ -131,7 +145,8 @@ async fn a_sticky_route_sends_a_session_to_the_same_target_each_time() {
     for session in ["s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"] {
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..4 {
-            let answer = house.http.post_with("/v1/chat/completions", &[("x-session-id", session)], chat("m").to_string()).await;
+            let answer =
+                house.http.post_with("/v1/chat/completions", &[("x-session-id", session)], chat("m").to_string()).await;
             seen.insert(answer.says());
         }
         assert_eq!(seen.len(), 1, "{session} saw {seen:?}");
@@ -141,7 +156,10 @@ async fn a_sticky_route_sends_a_session_to_the_same_target_each_time() {
 
 #[tokio::test]
 async fn a_canary_gets_its_share_and_none_once_it_fails_too_often() {
-    let (good, bad) = (FakeUpstream::answering(&completion("stable")).await, FakeUpstream::start(vec![crate::support::whole(500, "{}")]).await);
+    let (good, bad) = (
+        FakeUpstream::answering(&completion("stable")).await,
+        FakeUpstream::start(vec![crate::support::whole(500, "{}")]).await,
+    );
     let yaml = format!(
         "providers:\n  good: {{ kind: openai_compatible, url: \"{}\" }}\n  bad: {{ kind: openai_compatible, url: \"{}\" }}\n\
          targets:\n  candidate: {{ provider: bad, breaker: {{ failures: 1000000 }} }}\n\
@@ -158,7 +176,10 @@ async fn a_canary_gets_its_share_and_none_once_it_fails_too_often() {
 
 #[tokio::test]
 async fn a_shadow_gets_a_copy_and_the_caller_never_waits_for_it() {
-    let (a, shadow) = (FakeUpstream::answering(&completion("a")).await, FakeUpstream::start(vec![vec![crate::support::Act::Stall]]).await);
+    let (a, shadow) = (
+        FakeUpstream::answering(&completion("a")).await,
+        FakeUpstream::start(vec![vec![crate::support::Act::Stall]]).await,
+    );
     let yaml = format!(
         "providers:\n  a: {{ kind: openai_compatible, url: \"{}\" }}\n  s: {{ kind: openai_compatible, url: \"{}\" }}\n\
          policies:\n  - policy: p\n    route: {{ target: a, shadow: {{ to: s/other, percent: 100% }} }}\n",

@@ -42,13 +42,19 @@ async fn an_openai_caller_gets_an_anthropic_answer_in_its_own_words() {
     assert_eq!((&choice["finish_reason"], &choice["message"]["content"]), (&json!("tool_calls"), &json!("hello")));
     let call = &choice["message"]["tool_calls"][0];
     assert_eq!((&call["id"], &call["function"]["name"]), (&json!("toolu_1"), &json!("f")));
-    assert_eq!(serde_json::from_str::<Value>(call["function"]["arguments"].as_str().unwrap()).unwrap(), json!({ "x": 1 }));
+    assert_eq!(
+        serde_json::from_str::<Value>(call["function"]["arguments"].as_str().unwrap()).unwrap(),
+        json!({ "x": 1 })
+    );
     // Anthropic counts what the cache read and wrote apart; OpenAI's prompt tokens include it.
     assert_eq!((&answer["usage"]["prompt_tokens"], &answer["usage"]["total_tokens"]), (&json!(32), &json!(35)));
     assert_eq!(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 20);
 
     let sent = &upstream.received()[0];
-    assert_eq!((sent.path(), sent.header("x-api-key"), sent.header("anthropic-version")), ("/v1/messages", Some("sk-upstream"), Some("2023-06-01")));
+    assert_eq!(
+        (sent.path(), sent.header("x-api-key"), sent.header("anthropic-version")),
+        ("/v1/messages", Some("sk-upstream"), Some("2023-06-01"))
+    );
     assert_eq!(sent.json()["messages"], json!([{ "role": "user", "content": "hello" }]));
     assert!(sent.json()["max_tokens"].is_u64(), "Anthropic needs max_tokens");
 }
@@ -60,7 +66,10 @@ async fn an_anthropic_caller_gets_an_openai_answer_in_its_own_words() {
     let mut body = messages("m");
     body["system"] = json!([{ "type": "text", "text": "be brief", "cache_control": { "type": "ephemeral" } }]);
     let answer = house.http.post("/v1/messages", &body).await.json();
-    assert_eq!((&answer["type"], &answer["role"], &answer["stop_reason"]), (&json!("message"), &json!("assistant"), &json!("end_turn")));
+    assert_eq!(
+        (&answer["type"], &answer["role"], &answer["stop_reason"]),
+        (&json!("message"), &json!("assistant"), &json!("end_turn"))
+    );
     assert_eq!(answer["content"], json!([{ "type": "text", "text": "hi there" }]));
     assert_eq!((&answer["usage"]["input_tokens"], &answer["usage"]["output_tokens"]), (&json!(10), &json!(2)));
     let sent = upstream.received()[0].json();
@@ -79,7 +88,13 @@ async fn an_anthropic_caller_gets_an_openai_stream_as_one_of_its_own() {
     let answer = house.http.post("/v1/messages", &body).await;
     let kinds: Vec<_> = answer.text().lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     let expected = [
-        "message_start", "content_block_start", "content_block_delta", "content_block_delta", "content_block_stop", "message_delta", "message_stop",
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
     ];
     assert_eq!(kinds, expected);
 }
@@ -109,10 +124,16 @@ async fn a_tool_conversation_is_carried_over_whole() {
     assert_eq!(sent["tool_choice"], json!({ "type": "any", "disable_parallel_tool_use": true }));
     assert_eq!((&sent["tools"][0]["name"], &sent["tools"][0]["input_schema"]["type"]), (&json!("f"), &json!("object")));
     let source = &sent["messages"][0]["content"][1]["source"];
-    assert_eq!((&source["type"], &source["media_type"], &source["data"]), (&json!("base64"), &json!("image/png"), &json!("AAAA")));
+    assert_eq!(
+        (&source["type"], &source["media_type"], &source["data"]),
+        (&json!("base64"), &json!("image/png"), &json!("AAAA"))
+    );
     assert_eq!(sent["messages"][1]["content"][0]["input"], json!({ "x": 1 }));
     let results = &sent["messages"][2]["content"];
-    assert_eq!((&results[0]["tool_use_id"], &results[1]["tool_use_id"], &results[2]["text"]), (&json!("call_1"), &json!("call_2"), &json!("and?")));
+    assert_eq!(
+        (&results[0]["tool_use_id"], &results[1]["tool_use_id"], &results[2]["text"]),
+        (&json!("call_1"), &json!("call_2"), &json!("and?"))
+    );
 }
 
 #[tokio::test]
@@ -140,7 +161,8 @@ async fn a_policy_may_refuse_to_send_what_a_dialect_cannot_say() {
 
 #[tokio::test]
 async fn an_anthropic_error_reaches_an_openai_caller_in_its_own_words() {
-    let error = r#"{"type":"error","error":{"type":"invalid_request_error","message":"tools.0: bad"},"request_id":"req_x"}"#;
+    let error =
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"tools.0: bad"},"request_id":"req_x"}"#;
     let upstream = FakeUpstream::start(vec![whole(400, error)]).await;
     let house = house("anthropic_compatible", &upstream, "").await;
     let answer = house.http.post("/v1/chat/completions", &chat("m")).await;
@@ -154,7 +176,10 @@ async fn tokens_are_counted_by_the_provider_where_it_can_and_estimated_elsewhere
     let provider = house("anthropic_compatible", &counting, "").await;
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hello" }] });
     let counted = provider.http.post("/v1/messages/count_tokens", &body).await;
-    assert_eq!((counted.json(), counting.received()[0].path()), (json!({ "input_tokens": 4321 }), "/v1/messages/count_tokens"));
+    assert_eq!(
+        (counted.json(), counting.received()[0].path()),
+        (json!({ "input_tokens": 4321 }), "/v1/messages/count_tokens")
+    );
 
     let other = FakeUpstream::answering("{}").await;
     let estimating = house("openai_compatible", &other, "").await;
@@ -170,7 +195,10 @@ async fn other_endpoints_are_forwarded_as_they_are_but_for_the_model() {
     let answer = house.http.post_with("/v1/embeddings?trace=1", &[], r#"{"input": "x" ,"model":"m"}"#).await;
     assert_eq!((answer.status, answer.text()), (200, r#"{"object":"list","data":[]}"#));
     let sent = &upstream.received()[0];
-    assert_eq!((sent.path(), sent.body.as_slice()), ("/v1/embeddings?trace=1", br#"{"input": "x" ,"model":"m"}"#.as_slice()));
+    assert_eq!(
+        (sent.path(), sent.body.as_slice()),
+        ("/v1/embeddings?trace=1", br#"{"input": "x" ,"model":"m"}"#.as_slice())
+    );
 
     let form = "--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\nbytes\r\n--b--\r\n";
     let kind = [("content-type", "multipart/form-data; boundary=b")];

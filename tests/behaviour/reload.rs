@@ -9,7 +9,10 @@ use serde_json::json;
 use crate::support::{Act, FakeUpstream, House, chat, completion, sse, stream_of, streamed};
 
 fn routed_to(upstream: &FakeUpstream, policy: &str) -> String {
-    format!("providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\npolicies:\n  - policy: {policy}\n    route: up\n", upstream.url())
+    format!(
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\npolicies:\n  - policy: {policy}\n    route: up\n",
+        upstream.url()
+    )
 }
 
 #[tokio::test]
@@ -52,7 +55,8 @@ async fn a_swap_of_links_as_kubernetes_does_it_is_noticed() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let house = House::with(&routed_to(&upstream, "first")).await;
     let folder = house.path("");
-    let complete = |policy: &str| format!("version: 1\ncallers: {{ anonymous: true }}\n{}", routed_to(&upstream, policy));
+    let complete =
+        |policy: &str| format!("version: 1\ncallers: {{ anonymous: true }}\n{}", routed_to(&upstream, policy));
     for (name, policy) in [("..v1", "first"), ("..v2", "second")] {
         std::fs::create_dir(folder.join(name)).unwrap();
         std::fs::write(folder.join(name).join("tidegate.yaml"), complete(policy)).unwrap();
@@ -118,7 +122,10 @@ async fn ten_thousand_requests_across_twenty_reloads_lose_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let is_good = round % 2 == 0;
-        house.write("tidegate.yaml", &yaml(&format!("p{round}")).replace("route", if is_good { "route" } else { "rout" }));
+        house.write(
+            "tidegate.yaml",
+            &yaml(&format!("p{round}")).replace("route", if is_good { "route" } else { "rout" }),
+        );
         let (reloader, gateway) = (Arc::clone(&house.reloader), Arc::clone(&house.gateway));
         let loaded = tokio::task::spawn_blocking(move || reloader.reload(&gateway)).await.unwrap();
         assert_eq!(loaded, is_good);
@@ -128,6 +135,10 @@ async fn ten_thousand_requests_across_twenty_reloads_lose_none() {
     }
     assert_eq!(done.load(Ordering::Relaxed), REQUESTS);
     let metrics = house.admin.get("/metrics").await;
-    let counted = metrics.text().lines().filter(|line| line.starts_with("tidegate_requests_total{")).map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
+    let counted = metrics
+        .text()
+        .lines()
+        .filter(|line| line.starts_with("tidegate_requests_total{"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
     assert_eq!(counted.sum::<usize>(), REQUESTS);
 }

@@ -23,7 +23,10 @@ async fn a_body_over_the_limit_is_refused_with_413() {
     let mut body = chat("m");
     body["messages"][0]["content"] = json!("x".repeat(2000));
     let answer = house.http.post("/v1/chat/completions", &body).await;
-    assert_eq!((answer.status, &answer.json()["error"]["code"], upstream.count()), (413, &json!("request_too_large"), 0));
+    assert_eq!(
+        (answer.status, &answer.json()["error"]["code"], upstream.count()),
+        (413, &json!("request_too_large"), 0)
+    );
 }
 
 #[tokio::test]
@@ -63,9 +66,16 @@ async fn the_admin_port_tells_health_metrics_and_policies() {
         assert_eq!(house.admin.get(path).await.status, 200, "{path}");
     }
     let metrics = house.admin.get("/metrics").await;
-    assert!(metrics.text().contains(r#"tidegate_requests_total{policy="p",status_class="2xx",decision="ok"} 1"#), "{}", metrics.text());
+    assert!(
+        metrics.text().contains(r#"tidegate_requests_total{policy="p",status_class="2xx",decision="ok"} 1"#),
+        "{}",
+        metrics.text()
+    );
     let policies = house.admin.get("/policies").await.json();
-    assert_eq!((&policies["policies"][0]["policy"], &policies["targets"][0]["breaker"]), (&json!("p"), &json!("closed")));
+    assert_eq!(
+        (&policies["policies"][0]["policy"], &policies["targets"][0]["breaker"]),
+        (&json!("p"), &json!("closed"))
+    );
     assert_eq!(house.admin.post("/policies", &json!({})).await.status, 405);
 }
 
@@ -117,7 +127,8 @@ async fn a_head_over_the_limit_is_refused() {
 async fn http2_without_tls_works_by_prior_knowledge() {
     let upstream = FakeUpstream::answering(&completion("over h2")).await;
     let house = House::with(&to(&upstream, "")).await;
-    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).http2_only(true).build_http();
+    let client =
+        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).http2_only(true).build_http();
     let body = http_body_util::Full::new(bytes::Bytes::from(chat("m").to_string()));
     let request = http::Request::post(format!("http://{}/v1/chat/completions", house.address)).body(body).unwrap();
     let response = client.request(request).await.unwrap();
@@ -152,7 +163,10 @@ async fn the_certificate_and_mutual_tls_decide_who_connects() {
     };
     let (server, client) = (issue("localhost", "server"), issue("client", "alice"));
     let upstream = FakeUpstream::answering(&completion("a")).await;
-    let gateway = to(&upstream, "version: 1\ncallers: { mtls: { team: organizational_unit, user: common_name } }\ntls: { cert: s.crt, key: s.key, client_ca: ca.crt }\n");
+    let gateway = to(
+        &upstream,
+        "version: 1\ncallers: { mtls: { team: organizational_unit, user: common_name } }\ntls: { cert: s.crt, key: s.key, client_ca: ca.crt }\n",
+    );
     let house = House::with_files(&[
         ("tidegate.yaml", &gateway),
         ("s.crt", &server.0.pem()),
@@ -164,7 +178,9 @@ async fn the_certificate_and_mutual_tls_decide_who_connects() {
     roots.add(ca.der().clone()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = || {
-        let builder = rustls::ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap();
         builder.with_root_certificates(roots.clone())
     };
     let key = rustls_pki_types::PrivateKeyDer::try_from(client.1.serialize_der()).unwrap();
@@ -182,7 +198,8 @@ async fn the_certificate_and_mutual_tls_decide_who_connects() {
 async fn raw_tls(config: rustls::ClientConfig, address: std::net::SocketAddr) -> String {
     let stream = TcpStream::connect(address).await.unwrap();
     let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
-    let Ok(mut stream) = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await else {
+    let Ok(mut stream) = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await
+    else {
         return String::new();
     };
     let _ = stream.write_all(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;

@@ -228,11 +228,13 @@ async fn a_whole_answer_that_is_cut_is_an_error() {
 #[tokio::test]
 async fn tool_call_deltas_keep_their_index_and_name_themselves_once() {
     let call = |index: u32, id: &str| json!({ "tool_calls": [{ "index": index, "id": id, "type": "function", "function": { "name": "f", "arguments": "" } }] });
-    let more = |index: u32, text: &str| json!({ "tool_calls": [{ "index": index, "function": { "arguments": text } }] });
-    let mut frames: Vec<String> = [call(0, "call_a"), more(0, "{\"x\":"), more(0, "1}"), call(1, "call_b"), more(1, "{}")]
-        .into_iter()
-        .map(|delta| chunk(delta, None))
-        .collect();
+    let more =
+        |index: u32, text: &str| json!({ "tool_calls": [{ "index": index, "function": { "arguments": text } }] });
+    let mut frames: Vec<String> =
+        [call(0, "call_a"), more(0, "{\"x\":"), more(0, "1}"), call(1, "call_b"), more(1, "{}")]
+            .into_iter()
+            .map(|delta| chunk(delta, None))
+            .collect();
     frames.extend([chunk(json!({}), Some("tool_calls")), "[DONE]".into()]);
     let upstream = FakeUpstream::start(vec![sse::stream(&frames)]).await;
     let house = House::with(&one_upstream(&upstream, "")).await;
@@ -248,6 +250,7 @@ async fn tool_call_deltas_keep_their_index_and_name_themselves_once() {
         .map(|data| serde_json::from_str::<Value>(data).unwrap())
         .filter(|event| event["type"] == "content_block_start")
         .collect();
-    let seen: Vec<_> = starts.iter().map(|event| (event["index"].as_u64(), event["content_block"]["id"].as_str())).collect();
+    let seen: Vec<_> =
+        starts.iter().map(|event| (event["index"].as_u64(), event["content_block"]["id"].as_str())).collect();
     assert_eq!(seen, [(Some(0), Some("call_a")), (Some(1), Some("call_b"))]);
 }

@@ -97,7 +97,13 @@ impl Http {
     }
 
     /// Sends a request and gives the answer back unread.
-    pub async fn begin(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> http::Response<Incoming> {
+    pub async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> http::Response<Incoming> {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);

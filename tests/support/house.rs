@@ -58,7 +58,8 @@ impl House {
         }
         let lines = Lines::default();
         let world = Arc::new(World::new(Clock::system(), Arc::new(Pools::new()), AccessLog::to(lines.clone())));
-        let start = Reloader::start(&[folder.path().join(files[0].0)], &world).unwrap_or_else(|broken| panic!("{}", broken.0));
+        let start =
+            Reloader::start(&[folder.path().join(files[0].0)], &world).unwrap_or_else(|broken| panic!("{}", broken.0));
         let any = "127.0.0.1:0".parse().unwrap();
         let tls = start.settings.tls.as_ref().map(|files| TlsSettings::read(files).unwrap());
         let data = server::bind(any, tls, start.settings.connections).await.unwrap();
@@ -70,7 +71,16 @@ impl House {
         tokio::spawn(server::serve(Arc::clone(&gateway), data, drain.clone()));
         let probes = (Arc::clone(&gateway), Arc::clone(&reloader), drain.clone());
         tokio::spawn(server::serve_admin(probes.0, probes.1, probes.2, admin, Drain::default()));
-        Self { http: Http::to(address), admin: Http::to(admin_address), address, gateway, reloader, drain, folder, lines }
+        Self {
+            http: Http::to(address),
+            admin: Http::to(admin_address),
+            address,
+            gateway,
+            reloader,
+            drain,
+            folder,
+            lines,
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

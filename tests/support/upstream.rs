@@ -165,7 +165,8 @@ pub fn whole(status: u16, body: &str) -> Script {
 /// A whole JSON answer with further header lines, each ended by `\r\n`.
 pub fn whole_with(status: u16, headers: &str, body: &str) -> Script {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n");
+    let head =
+        format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n");
     vec![Act::Write([head.as_bytes(), body.as_bytes()].concat())]
 }
 

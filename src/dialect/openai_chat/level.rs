@@ -6,6 +6,8 @@
 //!
 //! A field that is known is written from the canonical value alone; what an extra says of it counts only
 //! while the canonical value says nothing. So an edit always wins.
+//!
+//! An outer field whose own name is `function.deprecated` would be taken for an inner one. None is known.
 
 use std::borrow::Cow;
 

@@ -15,7 +15,7 @@ pub struct Delta {
     reasoning: Option<Text>,
     content: Option<Text>,
     refusal: Option<Text>,
-    calls: SmallVec<[CallPiece; 1]>,
+    calls: Vec<CallPiece>,
     /// What few say, on the heap.
     rare: Option<Box<Rare>>,
 }
@@ -23,13 +23,13 @@ pub struct Delta {
 #[derive(Default)]
 struct Rare {
     /// Thinking among content parts.
-    thinking: SmallVec<[Text; 1]>,
+    thinking: Vec<Text>,
     /// Text among content parts.
-    texts: SmallVec<[Text; 1]>,
-    details: SmallVec<[Text; 1]>,
+    texts: Vec<Text>,
+    details: Vec<Text>,
     signature: Option<Text>,
-    sealed: SmallVec<[Text; 1]>,
-    others: SmallVec<[Json; 1]>,
+    sealed: Vec<Text>,
+    others: Vec<Json>,
 }
 
 #[derive(Default)]
@@ -87,7 +87,7 @@ impl Delta {
 /// Reads an item of a content array: a text, or Mistral's thinking.
 fn content_part(reader: &mut Reader<'_>, rare: &mut Rare) -> Result<()> {
     let (mut is_known, mut texts) = (false, None);
-    let mut thinking: SmallVec<[Text; 1]> = SmallVec::new();
+    let mut thinking = Vec::new();
     let ((), raw) = reader.with_raw(|reader| {
         reader.object(|reader, key| match (key, reader.peek()?) {
             ("text", _) => text(reader, &mut texts),
@@ -204,35 +204,51 @@ impl Progress {
     }
 
     /// Turns a delta into events, thinking first.
-    pub fn take(&mut self, delta: Delta, events: &mut Events) {
-        let Delta { reasoning_content, reasoning, content, refusal, calls, rare } = delta;
-        let mut rare = rare.map(|rare| *rare).unwrap_or_default();
-        let is_repeated =
-            reasoning_content.is_some() && reasoning.is_some() || !rare.details.is_empty() && reasoning.is_some();
-        // What is said twice cannot be edited in one place.
-        let thinking = reasoning_content.or(reasoning);
-        let thinking = if is_repeated || !rare.details.is_empty() { thinking.map(Text::unplaced) } else { thinking };
-        let details = if thinking.is_none() { std::mem::take(&mut rare.details) } else { SmallVec::new() };
-        for piece in thinking.into_iter().chain(details).chain(rare.thinking) {
+    pub fn take(&mut self, delta: &mut Delta, events: &mut Events) {
+        let mut rare = delta.rare.take();
+        let copy = delta.reasoning.take();
+        let has_copy = copy.is_some() && delta.reasoning_content.is_some();
+        if let Some(thinking) = delta.reasoning_content.take().or(copy) {
+            let details = rare.as_mut().map(|rare| std::mem::take(&mut rare.details)).unwrap_or_default();
+            // What is said twice cannot be edited in one place.
+            let thinking = if has_copy || !details.is_empty() { thinking.unplaced() } else { thinking };
+            self.say(Field::Thinking, chat::Delta::Thinking(thinking), events);
+        }
+        if let Some(rare) = &mut rare {
+            self.rare_thinking(rare, events);
+        }
+        if let Some(text) = delta.content.take() {
+            self.say(Field::Text, chat::Delta::Text(text), events);
+        }
+        if let Some(rare) = rare {
+            self.rare_text(*rare, events);
+        }
+        if let Some(refusal) = delta.refusal.take() {
+            self.say(Field::Refusal, chat::Delta::Refusal(refusal), events);
+        }
+        for piece in delta.calls.drain(..) {
+            self.call(piece, events);
+        }
+    }
+
+    fn rare_thinking(&mut self, rare: &mut Rare, events: &mut Events) {
+        for piece in rare.details.drain(..).chain(rare.thinking.drain(..)) {
             self.say(Field::Thinking, chat::Delta::Thinking(piece), events);
         }
-        if let Some(signature) = rare.signature {
+        if let Some(signature) = rare.signature.take() {
             self.say(Field::Thinking, chat::Delta::Signature(signature), events);
         }
-        for sealed in rare.sealed {
+        for sealed in rare.sealed.drain(..) {
             self.whole(Opening::Sealed(sealed), events);
         }
-        for piece in content.into_iter().chain(rare.texts) {
+    }
+
+    fn rare_text(&mut self, rare: Rare, events: &mut Events) {
+        for piece in rare.texts {
             self.say(Field::Text, chat::Delta::Text(piece), events);
         }
         for other in rare.others {
             self.whole(Opening::Other(other), events);
-        }
-        if let Some(piece) = refusal {
-            self.say(Field::Refusal, chat::Delta::Refusal(piece), events);
-        }
-        for piece in calls {
-            self.call(piece, events);
         }
     }
 

@@ -158,7 +158,7 @@ impl Chunks {
         let index = u32::try_from(index.unwrap_or(position as u64))
             .map_err(|_| Malformed::new("the number is too large").within("index"))?;
         let progress = self.progress(index);
-        progress.take(delta, events);
+        progress.take(&mut delta, events);
         match finish {
             // Said without an error beside it, it is one all the same.
             Some(word) if word == "error" => {

@@ -84,7 +84,10 @@ fn tokens(jwt: &Jwt, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Option<J
     };
     let mut claim = |name: &Option<String>| {
         let path = name.as_deref().map(ClaimPath::from_str)?;
-        path.map_err(|reason| problems.push(Problem::error(codes::WRONG_VALUE, reason).at(jwt.issuer.span, "of this issuer"))).ok()
+        path.map_err(|reason| {
+            problems.push(Problem::error(codes::WRONG_VALUE, reason).at(jwt.issuer.span, "of this issuer"))
+        })
+        .ok()
     };
     let claims = ClaimMap { team: claim(&jwt.team), user: claim(&jwt.user), tags: claim(&jwt.tags), models: None };
     Some(JwtSpec { issuer: issuer.expose().to_owned(), audience: jwt.audience.clone(), jwks, leeway: LEEWAY, claims })

@@ -39,7 +39,8 @@ fn open(config: &ProviderConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>)
     let mut secret = |template: &At<Template>| resolve(template, parts, problems);
     let url = config.url.as_ref().and_then(&mut secret).map(|url| url.expose().to_owned());
     let keys = config.keys.iter().filter_map(&mut secret).collect();
-    let headers = config.headers.iter().filter_map(|(name, value)| Some((name.value.clone(), secret(value)?))).collect();
+    let headers =
+        config.headers.iter().filter_map(|(name, value)| Some((name.value.clone(), secret(value)?))).collect();
     let ca = config.ca.as_ref().and_then(|ca| path(ca, parts, problems));
     let simulate = script(config, problems);
     if problems.len() > before {
@@ -82,7 +83,12 @@ pub fn script(config: &ProviderConfig, problems: &mut Vec<Problem>) -> Option<Sc
     }
 }
 
-fn make(config: &TargetConfig, provider: &Arc<Provider>, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Option<Target> {
+fn make(
+    config: &TargetConfig,
+    provider: &Arc<Provider>,
+    parts: &Parts<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Target> {
     let Some(dialect) = dialect::by_id(provider.dialect()) else {
         let message = format!("the dialect {} of this target is not built in", provider.dialect());
         problems.push(Problem::error(codes::CANNOT_OPEN, message).at(config.name.span, ""));

@@ -88,10 +88,9 @@ impl Routes<'_> {
             candidate: Box::new(self.route(&canary.candidate)?),
             share: hundredths(canary.share),
             sticky,
-            abort_if: canary.abort_if.map(|abort| AbortIf {
-                error_rate: hundredths(abort.error_rate),
-                min_requests: abort.min_requests,
-            }),
+            abort_if: canary
+                .abort_if
+                .map(|abort| AbortIf { error_rate: hundredths(abort.error_rate), min_requests: abort.min_requests }),
             aborted: self.canaries.of(self.policy.name.value.as_str(), &trial),
         })
     }

@@ -1,12 +1,15 @@
 //! Nothing leaks: canaries driven through every endpoint and error path appear in no sink.
 
+#[path = "support/mod.rs"]
+mod support;
+
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tidegate::auth::{KeyHash, VirtualKey};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{Act, FakeUpstream, House, completion, sse, stream_of, whole};
+use support::{Act, FakeUpstream, House, completion, sse, stream_of, whole};
 
 /// What must be seen nowhere.
 const UPSTREAM_KEY: &str = "sk-canary-upstream";
@@ -56,9 +59,13 @@ fn troubles() -> Vec<Vec<Act>> {
 #[tokio::test]
 async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
     let sink = Sink::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(sink.clone()).with_ansi(false).finish();
-    // This thread's only: the other tests of this process log what they like.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(sink.clone())
+        .with_ansi(false)
+        .finish();
+    // The only test of this process, so that the log is its own.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
 
     let upstream = FakeUpstream::start(troubles()).await;
     let key = VirtualKey::generate().unwrap();
@@ -86,7 +93,7 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
     for path in ["/metrics", "/policies"] {
         seen.push_str(house.admin.get(path).await.text());
     }
-    for line in house.access_lines(troubles().len() + 4).await {
+    for line in house.access_lines(troubles().len() + 5).await {
         seen.push_str(&line.to_string());
     }
     seen.push_str(&String::from_utf8_lossy(&sink.0.lock().unwrap()));
