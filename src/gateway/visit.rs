@@ -153,6 +153,7 @@ impl Visit {
             let headers = self.cx.headers.clone();
             let request = OpaqueRequest { method: http::Method::POST, path: path.to_owned(), headers, body };
             if let Ok(answer) = policy.line.opaque(&mut self.cx, request).await {
+                self.account.answered_by(Some(answer.target.as_str()), false);
                 return Ok(Counted::Provider(Box::new(answer)));
             }
         }
