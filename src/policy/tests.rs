@@ -368,10 +368,7 @@ const BROKEN: &[(&str, &str)] = &[
         "policies:\n  - policy: a\n    steps:\n      - rewrite: {}\n        redact: {}\n    route: openai\n",
     ),
     ("a bare port", "listen: 4000\n"),
-    (
-        "a planned kind of provider",
-        "version: 2\nproviders: { b: { kind: bedrock, region: x }, c: { kind: openai_compatible } }\n",
-    ),
+    ("a planned kind of provider", "version: 2\nproviders: { b: { kind: bedrock }, c: { kind: openai_compatible } }\n"),
     ("telemetry that is wanted", "telemetry: { otlp: \"https://collector\", content: all }\n"),
     (
         "a target like a provider",
