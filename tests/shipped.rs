@@ -36,7 +36,7 @@ fn every_example_policy_loads() {
         .collect();
     assert!(files.len() >= 6);
     for file in files {
-        let found = complaints(&load(&[file.clone()], &Environment::process()));
+        let found = complaints(&load(std::slice::from_ref(&file), &Environment::process()));
         assert!(found.is_empty(), "{}: {found:#?}", file.display());
     }
 }
