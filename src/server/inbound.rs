@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout};
 
+use crate::base::gather::Gather;
 use crate::base::ids::DialectId;
 use crate::base::stop::{Refusal, Stop};
 use crate::gateway::{Arrival, Counted, Gateway, Visit};
@@ -135,12 +136,8 @@ async fn opaque(
 async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
     let limit = visit.snapshot().server.body_limit;
     check_head(visit.headers(), limit)?;
-    let mut first = Bytes::new();
-    let mut rest = Vec::new();
-    loop {
-        if body.is_end_stream() && first.is_empty() {
-            return Ok(first);
-        }
+    let mut gather = Gather::expecting(expected(visit.headers()).min(limit));
+    while !body.is_end_stream() {
         let frame = match timeout(BODY_SILENCE, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
@@ -148,21 +145,12 @@ async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
             Err(_) => return Err(Refusal::new(408, "request_timeout", "the request body stopped coming").into()),
         };
         let Ok(bytes) = frame.into_data() else { continue };
-        if first.len() + rest.len() + bytes.len() > limit {
+        if gather.len() + bytes.len() > limit {
             return Err(Refusal::too_large(limit).into());
         }
-        // Small bodies come in one piece, which is not copied.
-        if first.is_empty() && rest.is_empty() {
-            first = bytes;
-        } else {
-            if rest.is_empty() {
-                rest.reserve(expected(visit.headers()).clamp(first.len() + bytes.len(), limit));
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&bytes);
-        }
+        gather.push(bytes);
     }
-    Ok(if rest.is_empty() { first } else { rest.into() })
+    Ok(gather.finish())
 }
 
 /// Refuses a body by its head, before it is read.
