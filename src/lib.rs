@@ -1,4 +1,87 @@
 //! Tidegate: a policy-driven gateway for large-language-model traffic.
+//!
+//! One static binary, run as a sidecar or a shared proxy. A hyper core takes a request in one of the common
+//! wire formats, runs it through the ordered steps of a policy file, sends it to one of several providers, and
+//! streams the answer back through the same steps in reverse. This page is the architecture.
+//!
+//! # Seven ideas
+//!
+//! 1. **Hub, not matrix.** One canonical vocabulary ([`chat`]), one module per wire dialect ([`dialect`]), each
+//!    knowing only itself and `chat`.
+//! 2. **A provider is data.** Dialect × URL × credential × quirks: lines of `src/provider/catalogue.yaml`. Rust
+//!    is written for a new dialect or credential scheme, never for a new vendor.
+//! 3. **Keep the wire until touched.** A [`Verbatim`](chat::Verbatim) value carries the bytes it was read from.
+//!    Unedited and leaving in its own dialect, it leaves as those very bytes; a text edited in place (the model's
+//!    name, a redacted prompt) is *spliced* into them; only a change of structure makes the dialect write anew.
+//!    Texts borrow the body they came in, escapes and all ([`base::text`]).
+//! 4. **A step has one method; what it remembers about a request is the thing it returns**
+//!    ([`pipeline::Step`], [`pipeline::Tap`]). No type map, no shared bag, no locks.
+//! 5. **Streaming is the only path.** An answer is a head and a stream of [bursts](pipeline::Burst): all frames
+//!    that one read from the upstream completed, which leave in one write. A whole answer is a single frame with
+//!    the single event [`Whole`](chat::Event::Whole), so every response step is written once.
+//! 6. **Routing is a plan, not a middleware.** A [`route`](pipeline::route) computes an ordered list of targets;
+//!    one loop ([`pipeline::attempt`]) works it off. Fallback ends where the caller's answer begins.
+//! 7. **Three lifetimes.** *World* (the process: sockets, pools, breakers) · *Snapshot* (one policy revision,
+//!    immutable, behind an `ArcSwap`) · *Exchange* (one request). A reload swaps the snapshot and never touches
+//!    the world; a request keeps the snapshot it began with to its last byte.
+//!
+//! # Layers
+//!
+//! A module uses only modules below it; modules of one line are strangers. `tests/architecture.rs` checks it.
+//!
+//! | layer | module | what it is |
+//! |---|---|---|
+//! | 9 | [`cli`] | the commands |
+//! | 8 | [`server`] | sockets, TLS, the endpoint table, HTTP in and out, the admin port |
+//! | 7 | [`gateway`] | the library face: pin, authenticate, answer, account; reloads |
+//! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
+//! | 5 | [`steps`] | the built-in steps, one file or folder each |
+//! | 4 | [`pipeline`] | what a step is; steps, route, attempts, taps; breakers and health |
+//! | 3 | [`auth`] [`provider`] [`telemetry`] | who calls; how providers are reached; what operators see |
+//! | 2 | [`dialect`] | wire formats, pure: bytes in, values out |
+//! | 1 | [`chat`] | the canonical vocabulary, pure data |
+//! | 0 | [`base`] | names, secrets, time, money, JSON with its wire, refusals and faults |
+//!
+//! # The life of a request
+//!
+//! 1. **accept** ([`server`]), 2. **pin** the snapshot and **authenticate** from the headers, before the body is
+//!    read, 3. **parse** the body by the endpoint's dialect, 4. **select** the policy: the first that covers caller,
+//!    model and condition; none is a refusal, 5. **steps**, in the order of the file, 6. **plan and attempts**: breaker
+//!    closed? place free? write in the target's dialect, send, judge; what fails before the first token may be tried
+//!    elsewhere, also when it began with 200, 7. the **answer** back through the taps, in reverse order, 8. **out** in
+//!    the caller's dialect, 9. **account** exactly once: at the end, on a fault, or when the caller hangs up.
+//!
+//! A step that answers is seen only by the taps of *earlier* steps. A refusal drops the taps, so what they hold is
+//! given back.
+//!
+//! # Laws
+//!
+//! Each is a property or behaviour test.
+//!
+//! 1. *Round trip*: writing what was read gives the same JSON value; unknown fields survive at their own level.
+//! 2. *Verbatim*: same dialect and unedited means identical bytes, but for the model's name, and for
+//!    `stream_options` where a stream's usage must be asked for.
+//! 3. *Any chunking*: however a stream is cut, its events are the same.
+//! 4. *No silent loss*: what a dialect cannot express is a [`Loss`](chat::Loss) on the trail; `losses: refuse` makes
+//!    it a fault.
+//! 5. *No silent guard*: a step that cannot act on an endpoint its policy names is an error when the files load; an
+//!    endpoint the policy does not name and a step cannot act on is not the policy's.
+//! 6. *A cut is never a clean end.*
+//! 9. *Nothing leaks*: no key, prompt or answer in a log, a metric or an error that is not the caller's own.
+//! 10. *Reload*: a broken file changes nothing and says so; a good one drops no request.
+//!
+//! (7, money, and 8, isolation, come with budgets and caches.)
+//!
+//! # To add
+//!
+//! | what | you touch |
+//! |---|---|
+//! | a vendor speaking a known dialect | a few lines of `src/provider/catalogue.yaml` |
+//! | a dialect | a folder in `src/dialect`, a line in [`dialect::ALL`], a folder of fixtures |
+//! | a built-in step | a file in `src/steps`; `mod`, variant and arm in `src/steps/mod.rs`; an example policy |
+//! | a problem code | a line in `src/policy/codes.rs` and its page |
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 pub mod auth;
 pub mod base;
@@ -10,6 +93,5 @@ pub mod pipeline;
 pub mod policy;
 pub mod provider;
 pub mod server;
-pub mod state;
 pub mod steps;
 pub mod telemetry;

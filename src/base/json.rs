@@ -190,17 +190,19 @@ impl<'a> Reader<'a> {
 
     /// The string that the object coming next has as its member `name`, seen without moving on. It costs
     /// next to nothing where that member is the first, as a `type` commonly is.
-    pub fn glimpse(&self, name: &str) -> Option<Text> {
+    pub fn glimpse(&self, name: &str) -> Option<Cow<'a, str>> {
         let mut ahead = self.clone();
         ahead.skip_space();
         ahead.eat(b'{').then_some(())?;
         loop {
             ahead.skip_space();
-            let key = ahead.text().ok()?;
+            (ahead.byte() == Some(b'"')).then_some(())?;
+            let key = ahead.key().ok()?;
             ahead.skip_space();
             ahead.eat(b':').then_some(())?;
-            if key == *name {
-                return ahead.text().ok();
+            ahead.skip_space();
+            if key == name {
+                return (ahead.byte() == Some(b'"')).then(|| ahead.key().ok())?;
             }
             ahead.skip().ok()?;
             ahead.skip_space();
@@ -749,20 +751,8 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_was_only_peeked_at_is_skipped() {
-        let source = ByteString::from(r#"{ "a" : [ 1 ] , "b" : 2 }"#);
-        let mut kinds = Vec::new();
-        let read = Reader::new(&source).object(|reader, _| {
-            kinds.push(reader.peek()?);
-            Ok(())
-        });
-        assert_eq!((read, kinds), (Ok(()), vec![Kind::Array, Kind::Number]));
-    }
-
-    #[test]
     fn a_member_can_be_glimpsed_before_its_object_is_read() {
-        let glimpse =
-            |text: &str| Reader::new(&ByteString::from(text)).glimpse("type").map(|text| text.as_str().into_owned());
+        let glimpse = |text: &str| Reader::new(&ByteString::from(text)).glimpse("type").map(Cow::into_owned);
         assert_eq!(glimpse(r#" {"type":"a"}"#), Some("a".into()));
         assert_eq!(glimpse(r#"{"x":{"type":"b"},"type" : "a"}"#), Some("a".into()));
         assert_eq!(glimpse(r#"{"x":1}"#), None);

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod duration;
+pub mod gather;
 pub mod ids;
 pub mod json;
 pub mod money;

@@ -1,6 +1,5 @@
 //! `tidegate serve`: run the gateway until told to stop.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -173,20 +172,18 @@ async fn tend(gateway: Arc<Gateway>) {
 }
 
 /// Resolves at SIGTERM or SIGINT; a second one ends the process at once.
-fn stop_signal() -> impl Future<Output = std::io::Result<()>> {
-    async {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn stop_signal() -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            std::process::exit(i32::from(CUT_OFF));
-        });
-        Ok(())
-    }
+        std::process::exit(i32::from(CUT_OFF));
+    });
+    Ok(())
 }

@@ -38,7 +38,7 @@ impl FetchOverPools {
         let address = Address::parse(url)?;
         let transport = self.0.transport(&address, None, false)?;
         let mut request = Request::new(Body::Empty);
-        *request.uri_mut() = address.at("")?;
+        *request.uri_mut() = url.parse().map_err(|error| format!("the URL cannot be read: {error}"))?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let response = transport.send(request, CONNECT).await.map_err(|error| error.to_string())?;
         if !response.status().is_success() {

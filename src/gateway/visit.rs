@@ -46,7 +46,7 @@ pub struct About {
 /// A count of tokens, and whether it is our estimate or the provider's word.
 pub enum Counted {
     Estimate(u64),
-    Provider(Forwarded),
+    Provider(Box<Forwarded>),
 }
 
 /// A reply that is passed on as it comes.
@@ -151,7 +151,7 @@ impl Visit {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok(Ok(answer)) => {
                 let (about, forwarded) = self.forward(answer);
-                (about, Ok(Counted::Provider(forwarded)))
+                (about, Ok(Counted::Provider(Box::new(forwarded))))
             }
             Ok(Err(estimate)) => (self.finish(200), Ok(Counted::Estimate(estimate))),
         }

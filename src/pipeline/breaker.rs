@@ -15,15 +15,17 @@ use tokio::time::Instant;
 /// When a breaker opens and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Failures in a row that open it.
+    /// Failures in a row that open it…
     pub failures: u32,
+    /// …if no more than this lies between the first and the last of them.
+    pub window: Duration,
     /// The first pause.
     pub open_for: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { failures: 5, open_for: Duration::from_secs(15) }
+        Self { failures: 5, window: Duration::from_secs(60), open_for: Duration::from_secs(15) }
     }
 }
 
@@ -44,6 +46,7 @@ impl Default for Breaker {
 enum State {
     Closed {
         failures: u32,
+        since: Instant,
     },
     Open {
         until: Instant,
@@ -58,7 +61,7 @@ enum State {
 
 impl Default for State {
     fn default() -> Self {
-        Self::Closed { failures: 0 }
+        Self::Closed { failures: 0, since: Instant::now() }
     }
 }
 
@@ -111,7 +114,7 @@ impl Breaker {
             return;
         }
         let mut state = self.lock();
-        *state = State::Closed { failures: 0 };
+        *state = State::default();
         // Under the lock: a failure that comes in between would be overlooked until the next one.
         self.clean.store(true, Ordering::Release);
     }
@@ -121,11 +124,15 @@ impl Breaker {
         let mut state = self.lock();
         self.clean.store(false, Ordering::Release);
         let pause = match *state {
-            State::Closed { failures } if failures + 1 < settings.failures => {
-                *state = State::Closed { failures: failures + 1 };
-                return false;
+            State::Closed { failures, since } => {
+                let is_stale = failures == 0 || since.elapsed() > settings.window;
+                let (failures, since) = if is_stale { (1, Instant::now()) } else { (failures + 1, since) };
+                if failures < settings.failures {
+                    *state = State::Closed { failures, since };
+                    return false;
+                }
+                settings.open_for
             }
-            State::Closed { .. } => settings.open_for,
             State::Probing { pause, .. } => (pause * 2).min(settings.open_for * 10),
             // A request that was let in before the breaker opened.
             State::Open { .. } => return false,
@@ -160,7 +167,8 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    const SETTINGS: Settings = Settings { failures: 3, open_for: Duration::from_secs(10) };
+    const SETTINGS: Settings =
+        Settings { failures: 3, window: Duration::from_secs(30), open_for: Duration::from_secs(10) };
 
     fn opened() -> Breaker {
         let breaker = Breaker::default();
@@ -178,6 +186,15 @@ mod tests {
         assert!(!breaker.failed(&SETTINGS) && !breaker.failed(&SETTINGS));
         assert!(breaker.failed(&SETTINGS));
         assert_eq!(breaker.admit(), Admission::Wait(Duration::from_secs(10)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_that_lie_too_far_apart_do_not_add_up() {
+        let breaker = Breaker::default();
+        for _ in 0..10 {
+            assert!(!breaker.failed(&SETTINGS) && !breaker.failed(&SETTINGS));
+            tokio::time::advance(Duration::from_secs(31)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

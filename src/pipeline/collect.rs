@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use crate::base::gather::Gather;
 use crate::base::ids::TargetName;
 use crate::base::stop::{Fault, Phase};
 use crate::provider::ReplyBody;
@@ -38,32 +39,22 @@ impl Limits {
 /// # Errors
 /// When it breaks off, falls silent or is too large.
 pub async fn collect(mut body: ReplyBody, target: &TargetName, limits: &Limits) -> Result<Bytes, Fault> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let mut gather = Gather::default();
     loop {
         let (due, phase, limit) = limits.due();
         let frame = match timeout_at(due, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
-            Ok(None) => break,
+            Ok(None) => return Ok(gather.finish()),
             Ok(Some(Err(error))) => {
                 return Err(Fault::Cut { target: target.clone(), reason: format!("the connection broke: {error}") });
             }
             Err(_) => return Err(Fault::Silent { target: target.clone(), phase, limit }),
         };
         let Ok(bytes) = frame.into_data() else { continue };
-        if first.len() + rest.len() + bytes.len() > limits.bytes {
+        if gather.len() + bytes.len() > limits.bytes {
             let reason = format!("the answer is larger than {} bytes", limits.bytes);
             return Err(Fault::Cut { target: target.clone(), reason });
         }
-        // Most answers come in one piece, which is not copied.
-        if first.is_empty() && rest.is_empty() {
-            first = bytes;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&bytes);
-        }
+        gather.push(bytes);
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
 }

@@ -86,8 +86,12 @@ impl Watch {
         fault
     }
 
-    pub fn first_token_after(&self, took: Duration) {
+    pub fn first_token_after(&mut self, took: Duration) {
         self.target.health.note_first_token(took);
+        // A probe has found out what it was to find out; others need not wait for the end of its stream.
+        if std::mem::replace(&mut self.errand, Errand::Service) == Errand::Probe {
+            self.target.health.breaker.succeeded();
+        }
     }
 
     fn release(&mut self) {

@@ -76,7 +76,7 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let (steps, endpoints) = steps(policy, problems)?;
+    let Made { steps, endpoints } = steps(policy, problems)?;
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries };
     let (route, rules) = route.compile()?;
     Some(Policy {
@@ -94,6 +94,12 @@ fn compile_policy(
     })
 }
 
+/// A policy's steps, and what they can act on together.
+struct Made {
+    steps: Vec<Arc<dyn Step>>,
+    endpoints: Vec<Endpoint>,
+}
+
 /// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     for policy in &config.policies {
@@ -106,7 +112,7 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
 /// that the policy names are a problem; endpoints it does not name are left out where one cannot.
-fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<(Vec<Arc<dyn Step>>, Vec<Endpoint>)> {
+fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<Made> {
     let before = problems.len();
     let mut steps = Vec::new();
     for config in &policy.steps {
@@ -126,7 +132,7 @@ fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<(Vec<Arc<
     let acts = |endpoint: &Endpoint| steps.iter().all(|(step, _)| step.acts_on(*endpoint));
     let endpoints = Endpoint::ALL.into_iter().filter(acts).collect();
     let steps = steps.into_iter().map(|(step, _)| step).collect();
-    (problems.len() == before).then_some((steps, endpoints))
+    (problems.len() == before).then_some(Made { steps, endpoints })
 }
 
 /// The models to tell callers of: those the policy names in full; else the names the file has for models;

@@ -26,7 +26,6 @@ pub struct Config {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
     pub tls: Option<Tls>,
-    pub state: State,
     pub limits: Limits,
     pub log: Log,
     pub telemetry: Telemetry,
@@ -46,14 +45,6 @@ pub struct Tls {
     pub cert: At<Template>,
     pub key: At<Template>,
     pub client_ca: Option<At<Template>>,
-}
-
-#[derive(Debug, Clone)]
-pub enum State {
-    /// A folder of this machine.
-    Dir(At<Template>),
-    /// A URL.
-    Redis(At<Template>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +137,6 @@ pub struct ProviderConfig {
     pub ca: Option<At<Template>>,
     pub http2: Option<bool>,
     pub propagate: bool,
-    pub region: Option<At<Template>>,
     pub price: Option<Price>,
     /// The settings of a simulated provider, as they were written.
     pub simulate: Option<At<Value>>,
@@ -182,7 +172,7 @@ pub struct Breaker {
 impl Default for Breaker {
     fn default() -> Self {
         let failures = NonZeroU32::MIN.saturating_add(4);
-        Self { failures, window: Duration::from_secs(10), open_for: Duration::from_secs(15) }
+        Self { failures, window: Duration::from_secs(60), open_for: Duration::from_secs(15) }
     }
 }
 
@@ -191,7 +181,6 @@ pub struct ModelConfig {
     pub name: At<String>,
     /// At least one, in the order they are tried.
     pub targets: Vec<At<TargetName>>,
-    pub price: Option<Price>,
 }
 
 #[derive(Debug, Clone)]
@@ -236,6 +225,24 @@ pub struct Route {
     pub sticky: Option<Sticky>,
 }
 
+impl Route {
+    /// Every target that requests may come to this way.
+    pub fn targets(&self) -> Vec<&TargetName> {
+        match &self.way.value {
+            Way::Target(name) => vec![name],
+            Way::Fallback(routes) | Way::Fastest(routes) | Way::Cheapest(routes) | Way::LeastBusy(routes) => {
+                routes.iter().flat_map(Self::targets).collect()
+            }
+            Way::Weighted(targets) => targets.iter().map(|(target, _)| &target.value).collect(),
+            Way::First { cases, otherwise } => {
+                cases.iter().map(|(_, to)| to).chain([&**otherwise]).flat_map(Self::targets).collect()
+            }
+            Way::Canary(canary) => [&canary.stable, &canary.candidate].into_iter().flat_map(Self::targets).collect(),
+            Way::Deny(_) => Vec::new(),
+        }
+    }
+}
+
 /// How a route comes to a target. Lists have at least one item.
 #[derive(Debug, Clone)]
 pub enum Way {
@@ -243,10 +250,10 @@ pub enum Way {
     Fallback(Vec<Route>),
     /// Not all weights are zero.
     Weighted(Vec<(At<TargetName>, u32)>),
-    Fastest(Vec<At<TargetName>>),
+    Fastest(Vec<Route>),
     /// Every target has a price.
-    Cheapest(Vec<At<TargetName>>),
-    LeastBusy(Vec<At<TargetName>>),
+    Cheapest(Vec<Route>),
+    LeastBusy(Vec<Route>),
     /// The first case whose condition holds; `otherwise` if none does.
     First {
         cases: Vec<(At<Condition>, Route)>,
@@ -303,14 +310,11 @@ impl Config {
         if let Some(tls) = &self.tls {
             all.extend([&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
         }
-        match &self.state {
-            State::Dir(template) | State::Redis(template) => all.push(template),
-        }
         all.extend(self.telemetry.headers.iter().map(|(_, template)| template));
         all.extend(&self.callers.keys);
         all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
         for provider in self.providers.values() {
-            all.extend(provider.url.iter().chain(&provider.keys).chain(&provider.ca).chain(&provider.region));
+            all.extend(provider.url.iter().chain(&provider.keys).chain(&provider.ca));
             all.extend(provider.headers.iter().map(|(_, template)| template));
         }
         all

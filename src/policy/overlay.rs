@@ -62,9 +62,8 @@ impl Merger<'_> {
             known.push(entry);
             return;
         };
-        let is_choice = path.is_empty() && entry.key.text == "state";
         match (&base.value.value, entry.value.value) {
-            (Value::Map(_), Value::Map(over)) if !is_choice => {
+            (Value::Map(_), Value::Map(over)) => {
                 path.push(entry.key.text);
                 self.map(&mut base.value, over, path);
                 path.pop();

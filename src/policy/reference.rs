@@ -50,11 +50,6 @@ impl Template {
         Ok(Self { parts, folder: PathBuf::new() })
     }
 
-    /// A text without references.
-    pub(super) fn literal(text: &str) -> Self {
-        Self { parts: vec![Part::Literal(text.to_owned())], folder: PathBuf::new() }
-    }
-
     /// The same, with relative paths starting from `folder`.
     #[must_use]
     pub(super) fn within(self, folder: &Path) -> Self {

@@ -7,6 +7,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout};
 
+use crate::base::gather::Gather;
 use crate::base::ids::DialectId;
 use crate::base::stop::{Refusal, Stop};
 use crate::gateway::{Arrival, Counted, Gateway, Visit};
@@ -80,7 +81,7 @@ async fn count_tokens(visit: Visit, dialect: DialectId, body: Incoming) -> Respo
         Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
     match visit.count_tokens("/messages/count_tokens", body).await {
-        (about, Ok(Counted::Provider(answer))) => outbound::forwarded(&about, answer),
+        (about, Ok(Counted::Provider(answer))) => outbound::forwarded(&about, *answer),
         (about, Ok(Counted::Estimate(tokens))) => outbound::counted(&about, tokens),
         (about, Err(stop)) => outbound::refused(&about, dialect, &stop),
     }
@@ -136,12 +137,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
     let limit = visit.snapshot().server.body_limit;
     check_head(visit.headers(), limit)?;
-    let mut first = Bytes::new();
-    let mut rest = Vec::new();
-    loop {
-        if body.is_end_stream() && first.is_empty() {
-            return Ok(first);
-        }
+    let mut gather = Gather::expecting(expected(visit.headers()).min(limit));
+    while !body.is_end_stream() {
         let frame = match timeout(upload::SILENCE, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
@@ -149,21 +146,12 @@ async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
             Err(_) => return Err(upload::stopped().into()),
         };
         let Ok(bytes) = frame.into_data() else { continue };
-        if first.len() + rest.len() + bytes.len() > limit {
+        if gather.len() + bytes.len() > limit {
             return Err(Refusal::too_large(limit).into());
         }
-        // Small bodies come in one piece, which is not copied.
-        if first.is_empty() && rest.is_empty() {
-            first = bytes;
-        } else {
-            if rest.is_empty() {
-                rest.reserve(expected(visit.headers()).clamp(first.len() + bytes.len(), limit));
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&bytes);
-        }
+        gather.push(bytes);
     }
-    Ok(if rest.is_empty() { first } else { rest.into() })
+    Ok(gather.finish())
 }
 
 /// Refuses a body by its head, before it is read.

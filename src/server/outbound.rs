@@ -13,8 +13,8 @@ use http_body::Frame as BodyFrame;
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
 use crate::base::stop::{Refusal, Stop};
-use crate::chat::{Event, Losses};
-use crate::dialect::{self, Dialect, StreamWriter};
+use crate::chat::{Event, Frame, Losses};
+use crate::dialect::{self, Asked, Dialect, StreamWriter};
 use crate::gateway::{About, ChatAnswer, Forwarded};
 use crate::pipeline::Burst;
 use crate::server::body::Outgoing;
@@ -38,7 +38,7 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
         let request_id = about.request_id.to_string();
         Outgoing::Stream(Box::new(Stream { frames, writer, request_id, is_over: false }))
     } else {
-        match whole(caller, &mut frames).await {
+        match whole(caller, &chat.asked, &mut frames).await {
             Ok(bytes) => Outgoing::full(bytes),
             Err(stop) => return refused(&about, dialect, &stop),
         }
@@ -65,21 +65,30 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
 }
 
 /// The bytes of a whole answer.
-async fn whole(caller: &dyn Dialect, frames: &mut BoxStream<'static, Result<Burst, Stop>>) -> Result<Bytes, Stop> {
+async fn whole(
+    caller: &dyn Dialect,
+    asked: &Asked,
+    frames: &mut BoxStream<'static, Result<Burst, Stop>>,
+) -> Result<Bytes, Stop> {
     let mut bytes = None;
     // Read to the end, so that the answer is accounted for as complete.
     while let Some(burst) = frames.next().await {
         for frame in burst? {
-            let written = frame.wire(caller.id()).or_else(|| match frame.first() {
-                Some(Event::Whole(completion)) => {
-                    Some(caller.write_completion(completion, &mut Losses::default()).into())
-                }
-                _ => None,
-            });
-            bytes = written.or(bytes);
+            bytes = match frame.wire(caller.id()) {
+                Some(wire) => Some(wire),
+                None => written(caller, asked, frame).or(bytes),
+            };
         }
     }
     bytes.ok_or_else(|| Refusal::internal("a whole answer was asked for and none came").into())
+}
+
+/// A whole answer written in the caller's dialect.
+fn written(caller: &dyn Dialect, asked: &Asked, frame: Frame) -> Option<Bytes> {
+    let Event::Whole(mut completion) = frame.into_value().into_iter().next()? else { return None };
+    // Some dialects must state a time, and others have none.
+    completion.created.get_or_insert_with(|| asked.created.into());
+    Some(caller.write_completion(&completion, &mut Losses::default()).into())
 }
 
 /// A streamed answer on its way out: for each burst of frames one write.

@@ -123,3 +123,57 @@ async fn a_new_key_works_after_a_reload_and_a_removed_one_does_not() {
     };
     assert_eq!((send(new.secret().expose()).await, send(&old).await), (200, 401));
 }
+
+/// An issuer that signs with ES256, and its key set.
+struct Issuer {
+    key: rcgen::KeyPair,
+    kid: &'static str,
+}
+
+impl Issuer {
+    fn new(kid: &'static str) -> Self {
+        Self { key: rcgen::KeyPair::generate().unwrap(), kid }
+    }
+
+    fn jwk(&self) -> serde_json::Value {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let point = self.key.public_key_raw();
+        let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..65]));
+        json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.kid, "x": x, "y": y })
+    }
+
+    fn token(&self, claims: &serde_json::Value) -> String {
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+        header.kid = Some(self.kid.to_owned());
+        let key = jsonwebtoken::EncodingKey::from_ec_pem(self.key.serialize_pem().as_bytes()).unwrap();
+        jsonwebtoken::encode(&header, claims, &key).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_verified_by_the_keys_its_issuer_publishes() {
+    let (first, stranger) = (Issuer::new("k1"), Issuer::new("k1"));
+    let published = FakeUpstream::answering(&json!({ "keys": [first.jwk()] }).to_string()).await;
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let yaml = format!(
+        "callers: {{ jwt: {{ issuer: \"https://sso.test\", jwks: \"{}/jwks.json\", team: groups.0, user: sub }} }}\n\
+         providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\npolicies:\n  - policy: p\n    for: {{ team: search }}\n    route: up\n",
+        published.url(),
+        upstream.url()
+    );
+    let house = House::with(&yaml).await;
+    let claims = json!({ "iss": "https://sso.test", "sub": "alice", "groups": ["search"], "exp": 4_000_000_000_u64 });
+    let send = async |token: String| {
+        let bearer = format!("Bearer {token}");
+        house.http.post_with("/v1/chat/completions", &[("authorization", &bearer)], chat("m").to_string()).await.status
+    };
+    assert_eq!(send(first.token(&claims)).await, 200);
+    let line = &house.access_lines(1).await[0];
+    assert_eq!((&line["team"], &line["user"]), (&json!("search"), &json!("alice")));
+    let mut expired = claims.clone();
+    expired["exp"] = json!(1_000_000_000);
+    assert_eq!(send(first.token(&expired)).await, 401);
+    assert_eq!(send(stranger.token(&claims)).await, 401);
+    assert!(upstream.received().iter().all(|request| request.header("authorization").is_none()));
+}

@@ -385,3 +385,20 @@ async fn a_timeout_of_ages_is_refused_when_the_file_is_read() {
     house.write("tidegate.yaml", "providers:\n  sim: { kind: simulator }\npolicies:\n  - policy: p\n    route: { target: sim, timeouts: { total: 99999999999999d } }\n");
     assert!(!house.reloader.reload(&house.gateway));
 }
+
+#[tokio::test]
+async fn a_probe_that_streams_has_found_out_at_its_first_token() {
+    let streaming = sse::broken_off(&stream_of(&["one", "two"]), 2, Act::Stall);
+    let a = FakeUpstream::start(vec![whole(500, "{}"), streaming, whole(200, &completion("well again"))]).await;
+    let yaml = format!(
+        "providers:\n  a: {{ kind: openai_compatible, url: \"{}\" }}\n\
+         targets:\n  ta: {{ provider: a, breaker: {{ failures: 1, open_for: 1h }} }}\n\
+         policies:\n  - policy: p\n    route: ta\n",
+        a.url()
+    );
+    let house = House::with(&yaml).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.status, 502);
+    let body = streamed("m").to_string().into();
+    let _probe = house.http.begin(http::Method::POST, "/v1/chat/completions", &[], body).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.status, 200);
+}

@@ -30,6 +30,20 @@ async fn a_body_over_the_limit_is_refused_with_413() {
 }
 
 #[tokio::test]
+async fn bodies_of_every_size_arrive_whole_in_both_directions() {
+    for size in [1, 1_000, 10_000, 20_000, 300_000, 5_000_000] {
+        let text = "x".repeat(size);
+        let upstream = FakeUpstream::answering(&completion(&text)).await;
+        let house = House::with(&to(&upstream, "")).await;
+        let mut body = chat("m");
+        body["messages"][0]["content"] = json!(text);
+        let answer = house.http.post("/v1/chat/completions", &body).await;
+        assert_eq!((answer.status, answer.says().len()), (200, size));
+        assert_eq!(upstream.received()[0].json(), body);
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_request_is_refused_with_its_place() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let house = House::with(&to(&upstream, "")).await;

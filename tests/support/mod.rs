@@ -1,7 +1,7 @@
 //! A small vocabulary for behaviour tests: a [`House`] is a running gateway, a [`FakeUpstream`] a provider
 //! scripted to the byte. Both use real sockets.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod client;
 mod house;

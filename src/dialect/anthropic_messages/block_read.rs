@@ -48,7 +48,6 @@ fn read<'a>(
     known: impl FnOnce(&str, &mut Reader<'a>) -> Result<Option<Part>>,
 ) -> Result<Part> {
     let kind = required(reader.glimpse("type"), "type")?;
-    let kind = kind.as_str();
     let before = reader.clone();
     if let Some(part) = known(&kind, reader)? {
         return Ok(part);
@@ -139,6 +138,8 @@ fn tool_use(reader: &mut Reader<'_>) -> Result<Part> {
             "id" => id = Some(reader.text()?),
             "name" => name = Some(reader.text()?),
             "input" => input = Some(reader.raw_text()?),
+            // Whom else should the model's own call be from?
+            "caller" if reader.glimpse("type").as_deref() == Some("direct") => part.extra.note(key, reader.raw()?),
             _ => common(&mut part, key, reader)?,
         }
         Ok(())

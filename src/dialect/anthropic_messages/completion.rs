@@ -108,7 +108,7 @@ pub(super) fn only_choice<'a>(completion: &'a Completion, cx: &mut Cx<'_>) -> Op
     if completion.choices.len() > 1 {
         cx.add(format_args!("choices"), "only the first is sent");
     }
-    let choice = completion.choices.first()?;
+    let choice = completion.choices.iter().min_by_key(|choice| choice.index)?;
     if choice.logprobs.is_some() {
         cx.left_out(format_args!("logprobs"));
     }

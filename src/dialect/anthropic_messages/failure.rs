@@ -154,9 +154,11 @@ fn kind_of(status: u16) -> &'static str {
     }
 }
 
-/// Writes an error: the upstream's own report if it is one of Anthropic's. Ours has a `code` besides.
+/// Writes an error: the upstream's own report if it is one of Anthropic's. Ours has a `code` besides. What
+/// an upstream says of the gateway's own credential is not for the caller.
 pub(super) fn write(stop: &Stop, request_id: &str) -> Vec<u8> {
     if let Stop::Failed(failed) = stop
+        && failed.fault.class() != FaultClass::Credential
         && let Some((ID, body)) = failed.fault.reply().and_then(|reply| reply.wire.as_ref())
     {
         return body.to_vec();

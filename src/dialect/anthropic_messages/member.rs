@@ -92,10 +92,8 @@ impl Cx<'_> {
 
     /// Reports the fields of another dialect's extra, which stay behind.
     pub fn leave(&mut self, extra: &Extra, at: fmt::Arguments<'_>) {
-        for (key, value) in extra.fields().filter(|_| !self.own) {
-            if !value.is_null() {
-                self.losses.left_out(format!("{at}{key}"));
-            }
+        for key in extra.telling().filter(|_| !self.own) {
+            self.losses.left_out(format!("{at}{key}"));
         }
     }
 }

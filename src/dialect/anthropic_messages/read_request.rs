@@ -116,10 +116,22 @@ impl Draft {
     }
 
     fn keep(&mut self, key: &str, rest: Option<Json>) {
-        if let Some(rest) = rest {
-            self.request.extra.put(key, rest);
+        match rest {
+            Some(rest) if says_nothing(&rest) => self.request.extra.note(key, rest),
+            Some(rest) => self.request.extra.put(key, rest),
+            None => {}
         }
     }
+}
+
+/// True for an object of which every member is null.
+fn says_nothing(object: &Json) -> bool {
+    let mut is_empty = true;
+    let read = object.reader().object(|reader, _| {
+        is_empty &= reader.peek()? == Kind::Null;
+        Ok(())
+    });
+    is_empty && read.is_ok()
 }
 
 /// A `json_schema` format and nothing more.

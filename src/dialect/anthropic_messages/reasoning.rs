@@ -22,7 +22,6 @@ const LEAST_BUDGET: u64 = 1024;
 /// Reads a `thinking` object into `reasoning`; gives back what more there is to it, and a mark.
 pub(super) fn read(raw: &Json, reasoning: &mut Reasoning) -> Result<(Option<Json>, u32)> {
     let kind = raw.reader().glimpse("type");
-    let kind = kind.as_ref().map(Text::as_str);
     reasoning.enabled = match kind.as_deref() {
         Some("enabled") => Some(true),
         Some("disabled") => Some(false),

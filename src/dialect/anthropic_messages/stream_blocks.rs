@@ -3,6 +3,7 @@
 //! Other wires let parts overlap (two tool calls streamed side by side); Anthropic's does not. A part that
 //! opens while another is open is held back until that one has closed.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
@@ -188,8 +189,8 @@ fn is_sayable(what: &Opening) -> bool {
     })
 }
 
-fn kind_of(json: &Json) -> Option<String> {
-    json.reader().glimpse("type").map(|kind| kind.as_str().into_owned())
+fn kind_of(json: &Json) -> Option<Cow<'_, str>> {
+    json.reader().glimpse("type")
 }
 
 fn write_opening(what: &Opening, writer: &mut Writer) {

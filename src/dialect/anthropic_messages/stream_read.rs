@@ -4,6 +4,8 @@
 //! without a word. The answer is complete with `message_stop`, or, from servers that leave it out, with a
 //! reason to stop and every block closed.
 
+use std::borrow::Cow;
+
 use bytestring::ByteString;
 use smallvec::SmallVec;
 
@@ -48,13 +50,15 @@ impl Records for Reader {
             events.push(Event::Ping);
             return Ok(());
         }
-        let kind = json::Reader::new(&record.data).glimpse("type");
-        let kind = kind.as_ref().map(Text::as_str);
-        let kind = kind.as_deref().unwrap_or(&record.event);
+        // The two say the same; compatible servers may leave out the first.
+        let kind = match record.event.is_empty() {
+            false => Some(Cow::Borrowed(&*record.event)),
+            true => json::Reader::new(&record.data).glimpse("type"),
+        };
         if self.stage >= Stage::Ended {
             return Ok(());
         }
-        match kind {
+        match kind.as_deref().unwrap_or_default() {
             "content_block_delta" => self.block_delta(&record.data, events),
             "content_block_start" => self.block_start(&record.data, events),
             "content_block_stop" => self.block_stop(&record.data, events),
@@ -231,7 +235,7 @@ struct Block {
 impl Block {
     fn read(reader: &mut json::Reader<'_>) -> Result<Self> {
         let kind = required(reader.glimpse("type"), "type")?;
-        match &*kind.as_str() {
+        match &*kind {
             "text" => Self::held(Opening::Text, reader),
             "thinking" => Self::held(Opening::Thinking, reader),
             "tool_use" => Self::tool_call(reader),
@@ -290,7 +294,7 @@ impl Block {
 
 fn read_delta(reader: &mut json::Reader<'_>) -> Result<Delta> {
     let kind = required(reader.glimpse("type"), "type")?;
-    let (key, make): (_, fn(Text) -> Delta) = match &*kind.as_str() {
+    let (key, make): (_, fn(Text) -> Delta) = match &*kind {
         "text_delta" => ("text", Delta::Text),
         "input_json_delta" => ("partial_json", Delta::Arguments),
         "thinking_delta" => ("thinking", Delta::Thinking),

@@ -1,5 +1,6 @@
 //! Tools, which of them may be called, and the ids of calls.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::member::{Cx, Members, object, optional, placeless};
@@ -11,13 +12,13 @@ use crate::chat::{Extra, Request, Tool, ToolChoice};
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<Tool> {
     let kind = reader.glimpse("type");
     let before = reader.clone();
-    if kind.as_ref().is_none_or(|kind| *kind == "custom")
+    if kind.as_ref().is_none_or(|kind| kind == "custom")
         && let Some(tool) = read_function(reader)?
     {
         return Ok(tool);
     }
     *reader = before;
-    let kind = kind.map_or_else(|| "custom".to_owned(), |kind| kind.as_str().into_owned());
+    let kind = kind.map_or_else(|| "custom".to_owned(), Cow::into_owned);
     Ok(Tool::Other { kind, json: reader.raw()? })
 }
 
@@ -32,6 +33,8 @@ fn read_function(reader: &mut Reader<'_>) -> Result<Option<Tool>> {
             "input_schema" => parameters = optional(&mut extra, key, reader, Reader::raw)?,
             "strict" => strict = optional(&mut extra, key, reader, Reader::bool)?,
             "cache_control" => cache = optional(&mut extra, key, reader, Reader::raw)?,
+            // That it is the caller's own goes without saying elsewhere.
+            "type" => extra.note(key, reader.raw()?),
             _ => extra.keep(key, reader)?,
         }
         Ok(())

@@ -51,13 +51,11 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let tls = document.tls.map(|tls| builder.tls(tls));
     let callers = builder.callers(document.callers, tls.as_ref());
     let telemetry = builder.telemetry(document.telemetry);
-    let state = builder.state(document.state);
     builder.unused();
     Config {
         listen,
         admin,
         tls,
-        state,
         limits: server::limits(document.limits),
         log: server::log(document.log),
         telemetry,

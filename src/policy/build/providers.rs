@@ -42,7 +42,6 @@ impl Builder<'_, '_> {
             ca: document.ca.map(|ca| self.placed(ca)),
             http2: document.http2,
             propagate: document.propagate,
-            region: document.region.map(|region| self.placed(region)),
             price: document.price.map(|price| price_of(&price)),
             simulate: document.simulate,
         }
@@ -145,8 +144,7 @@ impl Builder<'_, '_> {
                 self.note_lack(empty(&format!("the list of targets of `{}`", name.value), document.targets.span));
             }
             let targets = document.targets.value.iter().filter_map(|target| self.target(target)).collect();
-            let price = document.price.as_deref().map(price_of);
-            self.models.insert(name.value.clone(), ModelConfig { name, targets, price });
+            self.models.insert(name.value.clone(), ModelConfig { name, targets });
         }
     }
 }

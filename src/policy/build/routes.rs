@@ -1,7 +1,6 @@
 //! Routes: exactly one way each, to targets that exist.
 
 use super::{Builder, empty};
-use crate::base::ids::TargetName;
 use crate::policy::codes;
 use crate::policy::config::{Abort, Canary, Deny, Route, RouteConfig, Shadow, Timeouts, Way};
 use crate::policy::decode::{At, Table, TextOr};
@@ -85,8 +84,7 @@ impl Builder<'_, '_> {
             return self.target(target).map(|target| target.map(Way::Target));
         }
         if let Some(items) = fallback {
-            let routes: Vec<_> = items.iter().filter_map(|item| self.inner(item)).collect();
-            return self.filled("fallback", items.span, items.is_empty()).map(|at| at.map(|()| Way::Fallback(routes)));
+            return self.several("fallback", items).map(|at| at.map(Way::Fallback));
         }
         if let Some(table) = weighted {
             return self.weighted(table);
@@ -117,23 +115,24 @@ impl Builder<'_, '_> {
         Some(At::new(span, ()))
     }
 
-    fn several(&mut self, what: &str, items: &At<Vec<At<String>>>) -> Option<At<Vec<At<TargetName>>>> {
+    fn several(&mut self, what: &str, items: &At<Vec<RouteDoc>>) -> Option<At<Vec<Route>>> {
         let at = self.filled(what, items.span, items.is_empty())?;
-        let targets = items.iter().filter_map(|item| self.target(item)).collect();
-        Some(at.map(|()| targets))
+        let routes = items.iter().filter_map(|item| self.inner(item)).collect();
+        Some(at.map(|()| routes))
     }
 
-    fn cheapest(&mut self, items: &At<Vec<At<String>>>) -> Option<At<Way>> {
-        let targets = self.several("cheapest", items)?;
-        for target in targets.iter().filter(|_| self.material.is_whole) {
-            if self.targets.get(&target.value).is_some_and(|target| target.price.is_none()) {
-                let problem = Problem::error(codes::NO_PRICE, format!("`{}` has no price to compare", target.value));
+    fn cheapest(&mut self, items: &At<Vec<RouteDoc>>) -> Option<At<Way>> {
+        let routes = self.several("cheapest", items)?;
+        let named = routes.iter().flat_map(|route| route.targets().into_iter().map(|target| (target, route.way.span)));
+        for (target, span) in named.filter(|_| self.material.is_whole) {
+            if self.targets.get(target).is_some_and(|target| target.price.is_none()) {
+                let problem = Problem::error(codes::NO_PRICE, format!("`{target}` has no price to compare"));
                 let help =
                     "give the target or its provider a `price: { in: …, out: … }`, in US dollars for a million tokens";
-                self.problems.push(problem.at(target.span, "").help(help));
+                self.problems.push(problem.at(span, "").help(help));
             }
         }
-        Some(targets.map(Way::Cheapest))
+        Some(routes.map(Way::Cheapest))
     }
 
     fn weighted(&mut self, table: &At<Table<At<u32>>>) -> Option<At<Way>> {

@@ -1,15 +1,13 @@
-//! The sections about the process itself: addresses, limits, state, telemetry.
+//! The sections about the process itself: addresses, limits, telemetry.
 
 use std::net::SocketAddr;
 
 use super::Builder;
 use crate::policy::codes;
-use crate::policy::config::{DEFAULT_ADMIN, Limits, Log, State, Telemetry, Tls};
+use crate::policy::config::{DEFAULT_ADMIN, Limits, Log, Telemetry, Tls};
 use crate::policy::decode::At;
-use crate::policy::document::{GatewayDoc, LimitsDoc, LogDoc, StateDoc, TelemetryDoc, TlsDoc};
+use crate::policy::document::{GatewayDoc, LimitsDoc, LogDoc, TelemetryDoc, TlsDoc};
 use crate::policy::problem::Problem;
-use crate::policy::reference::Template;
-use crate::policy::source::Span;
 use crate::policy::units::Address;
 
 impl Builder<'_, '_> {
@@ -43,14 +41,6 @@ impl Builder<'_, '_> {
             cert: self.placed(tls.cert),
             key: self.placed(tls.key),
             client_ca: tls.client_ca.map(|ca| self.placed(ca)),
-        }
-    }
-
-    pub(super) fn state(&mut self, state: Option<At<StateDoc>>) -> State {
-        match state.map(|state| state.value) {
-            Some(StateDoc::Dir(dir)) => State::Dir(self.placed(dir)),
-            Some(StateDoc::Redis(url)) => State::Redis(self.placed(url)),
-            None => State::Dir(At::new(Span::default(), Template::literal(".tidegate"))),
         }
     }
 

@@ -100,7 +100,11 @@ fn make(
         dialect,
         model: config.model.clone(),
         max_concurrent: config.max_concurrent.map(std::num::NonZeroU32::get),
-        breaker: breaker::Settings { failures: config.breaker.failures.get(), open_for: config.breaker.open_for },
+        breaker: breaker::Settings {
+            failures: config.breaker.failures.get(),
+            window: config.breaker.window,
+            open_for: config.breaker.open_for,
+        },
         price: config.price.map(|price| Price { input: price.input, output: price.output }),
         health: parts.health.of(&config.name.value),
     })

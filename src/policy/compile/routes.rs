@@ -56,16 +56,14 @@ impl Routes<'_> {
     fn choice(&self, way: &Way) -> Option<Choice> {
         Some(match way {
             Way::Target(name) => Choice::Target(Arc::clone(self.targets.get(name)?)),
-            Way::Fallback(routes) => {
-                Choice::Fallback(routes.iter().map(|route| self.route(route)).collect::<Option<_>>()?)
-            }
+            Way::Fallback(routes) => Choice::Fallback(self.all(routes)?),
             Way::Weighted(targets) => {
                 let weighted = targets.iter().map(|(target, weight)| Some((*weight, self.target(target)?)));
                 Choice::Weighted(weighted.collect::<Option<_>>()?)
             }
-            Way::Fastest(targets) => Choice::Fastest(self.all(targets)?),
-            Way::Cheapest(targets) => Choice::Cheapest(self.all(targets)?),
-            Way::LeastBusy(targets) => Choice::LeastBusy(self.all(targets)?),
+            Way::Fastest(routes) => Choice::Fastest(self.all(routes)?),
+            Way::Cheapest(routes) => Choice::Cheapest(self.all(routes)?),
+            Way::LeastBusy(routes) => Choice::LeastBusy(self.all(routes)?),
             Way::First { cases, otherwise } => {
                 let mut made = Vec::with_capacity(cases.len() + 1);
                 for (when, to) in cases {
@@ -95,8 +93,8 @@ impl Routes<'_> {
         })
     }
 
-    fn all(&self, targets: &[At<TargetName>]) -> Option<Vec<Route>> {
-        targets.iter().map(|target| self.target(target)).collect()
+    fn all(&self, routes: &[config::Route]) -> Option<Vec<Route>> {
+        routes.iter().map(|route| self.route(route)).collect()
     }
 
     fn target(&self, name: &At<TargetName>) -> Option<Route> {

@@ -23,7 +23,6 @@ pub struct GatewayDoc {
     /// Where metrics and health are served, never on the data port; `127.0.0.1:4001` if not said.
     pub admin: Option<At<Address>>,
     pub tls: Option<TlsDoc>,
-    pub state: Option<At<StateDoc>>,
     /// Files to read as well: patterns such as `policies/*.yaml`. Their policies are tried before the
     /// policies of this file.
     #[expect(dead_code, reason = "imports are read with the files, before decoding; here they are for the schema")]
@@ -55,16 +54,6 @@ pub struct TlsDoc {
     pub client_ca: Option<At<Template>>,
 }
 
-/// Where counters and the ledger are kept.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StateDoc {
-    /// A folder of this machine.
-    Dir(At<Template>),
-    /// The URL of a Redis or Valkey, for several replicas.
-    Redis(At<Template>),
-}
-
 /// Somebody who answers requests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -86,7 +75,6 @@ pub struct ProviderDoc {
     /// Whether to pass on the caller's trace context.
     #[serde(default)]
     pub propagate: bool,
-    pub region: Option<At<Template>>,
     pub price: Option<At<PriceDoc>>,
     /// How a `simulated` provider answers.
     pub simulate: Option<At<Value>>,
@@ -144,7 +132,6 @@ pub struct BreakerDoc {
 pub struct ModelDoc {
     /// Targets, tried in this order.
     pub targets: At<Vec<At<String>>>,
-    pub price: Option<At<PriceDoc>>,
 }
 
 /// How callers show who they are.

@@ -5,9 +5,9 @@
 /// Whether `word` is known to be coming, as a field or a choice of the type named `of`.
 pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
     let words: &[&str] = match of {
-        "GatewayDoc" => &["budgets", "prices"],
+        "GatewayDoc" => &["budgets", "prices", "state"],
         "StepConfig" => &["limit", "budget", "redact", "cache", "plugin", "screen"],
-        "ProviderDoc" => &["credential"],
+        "ProviderDoc" => &["credential", "region"],
         "ShadowDoc" => &["budget"],
         _ => &[],
     };

@@ -23,11 +23,11 @@ pub struct RouteMap {
     /// Targets by weight: `{ a: 90, b: 10 }`.
     pub weighted: Option<At<Table<At<u32>>>>,
     /// The target with the quickest first token.
-    pub fastest: Option<At<Vec<At<String>>>>,
+    pub fastest: Option<At<Vec<RouteDoc>>>,
     /// The target with the lowest price.
-    pub cheapest: Option<At<Vec<At<String>>>>,
+    pub cheapest: Option<At<Vec<RouteDoc>>>,
     /// The target with the fewest requests under way.
-    pub least_busy: Option<At<Vec<At<String>>>>,
+    pub least_busy: Option<At<Vec<RouteDoc>>>,
     /// The first case whose condition holds; the last has none.
     pub first: Option<At<Vec<At<CaseDoc>>>>,
     pub canary: Option<At<CanaryDoc>>,

@@ -72,6 +72,18 @@ fn an_upstreams_own_report_reaches_the_caller_unchanged() {
 }
 
 #[test]
+fn what_an_upstream_says_of_our_credential_is_not_passed_on() {
+    let failure = DIALECT.read_failure(401, &report("authentication_error", "invalid x-api-key"));
+    let stop = Stop::Failed(Failed { fault: failure.at(TargetName::new("t"), None), tried: Vec::new() });
+    let written = json(&DIALECT.write_failure(&stop, "req_1"));
+    assert_eq!(
+        (&written["error"]["type"], &written["error"]["code"]),
+        (&"api_error".into(), &"upstream_credential".into())
+    );
+    assert!(!written.to_string().contains("x-api-key"));
+}
+
+#[test]
 fn our_own_refusals_are_said_in_anthropics_words() {
     let kind = |status| {
         let written = json(&DIALECT.write_failure(&Refusal::new(status, "some_code", "why \"so\"").into(), "req_1"));

@@ -90,6 +90,16 @@ fn thinking_effort_and_format_are_read_and_what_more_there_is_stays() {
 }
 
 #[test]
+fn what_goes_without_saying_is_kept_but_is_nothing_to_lose() {
+    let request = read("request-empty-lists.json");
+    assert_eq!(request.extra.telling().count(), 0);
+    let request = read("request-tools.json");
+    let Tool::Function { extra, .. } = &request.tools[0] else { panic!() };
+    assert_eq!(extra.telling().collect::<Vec<_>>(), ["input_examples"]);
+    assert_eq!(request.messages[1].parts[1].extra.telling().count(), 0);
+}
+
+#[test]
 fn an_edit_of_a_known_field_wins_over_what_was_kept() {
     let mut request = read("request-nulls.json");
     request.params.temperature = Some(Number::from(0.5));

@@ -134,6 +134,15 @@ fn the_events_of_a_stream_of_tools() {
 }
 
 #[test]
+fn a_record_without_an_event_field_is_known_by_its_data() {
+    let text = fixture("stream-tools");
+    let named = show_all(&read_stream(&[text.as_bytes()]).0);
+    let lines: String =
+        text.lines().filter(|line| !line.starts_with("event:")).map(|line| format!("{line}\n")).collect();
+    assert_eq!(show_all(&read_stream(&[lines.as_bytes()]).0), named);
+}
+
+#[test]
 fn a_compatible_server_may_send_what_it_has_when_a_block_opens() {
     let (frames, _) = read_stream(&[fixture("stream-compatible").as_bytes()]);
     let events = show_all(&frames);
