@@ -170,6 +170,7 @@ pub(super) fn held(choice: &Choice) -> Held {
 /// An answer of Anthropic's own that had no usage gets none; clients of others' insist on some.
 fn write_usage(usage: Option<&Usage>, members: &mut Members<'_>, cx: &mut Cx<'_>) {
     match usage {
+        Some(usage) if cx.own => usage::write_own(usage, members.key("usage")),
         Some(usage) => usage::write(usage, members.key("usage")),
         None if cx.own => {}
         None => {
