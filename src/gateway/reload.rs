@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use notify::{RecursiveMode, Watcher as _};
 use sha2::{Digest as _, Sha256};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -123,14 +123,10 @@ impl Reloader {
         is_good
     }
 
-    /// Watches the files, and reloads when they change or SIGHUP comes. Never returns.
-    pub async fn watch(self: Arc<Self>, gateway: Arc<Gateway>) {
+    /// Watches the files, and reloads when they change or `hang_up` (SIGHUP) comes. Never returns.
+    pub async fn watch(self: Arc<Self>, gateway: Arc<Gateway>, mut hang_up: Signal) {
         let (changed, mut changes) = mpsc::channel(1);
         let _watcher = self.notifications(changed);
-        let mut hang_up = match signal(SignalKind::hangup()) {
-            Ok(signal) => signal,
-            Err(error) => return warn!(%error, "cannot listen for SIGHUP"),
-        };
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             let is_asked = tokio::select! {
