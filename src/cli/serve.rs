@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::base::clock::Clock;
 use crate::base::duration;
@@ -16,7 +16,7 @@ use crate::gateway::reload::{Broken, Reloader, Start};
 use crate::gateway::{Gateway, World};
 use crate::policy::Connections;
 use crate::provider::Pools;
-use crate::server::{self, Drain, Listener, TlsSettings};
+use crate::server::{self, Drain, Listener, TlsSettings, Workers};
 use crate::telemetry::{AccessLog, log};
 
 /// What `serve` can be told.
@@ -47,7 +47,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 
 /// Runs the gateway and calls `up` with its two addresses once it listens.
 pub fn run_with(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot be started: {error}");
@@ -142,7 +142,14 @@ async fn run_until_stopped(
 ) -> ExitCode {
     // The admin port outlives the data port, so that probes see the draining.
     let (data_drain, admin_drain) = (Drain::default(), Drain::default());
-    let serving = server::serve(Arc::clone(&gateway), data, data_drain.clone());
+    let workers = match Workers::start() {
+        Ok(workers) => Arc::new(workers),
+        Err(error) => {
+            error!(%error, "no threads to serve connections on");
+            return ExitCode::from(NOT_STARTED);
+        }
+    };
+    let serving = server::serve(Arc::clone(&gateway), data, Arc::clone(&workers), data_drain.clone());
     let probes = server::serve_admin(
         Arc::clone(&gateway),
         Arc::clone(&reloader),
@@ -163,6 +170,7 @@ async fn run_until_stopped(
         code = ExitCode::from(CUT_OFF);
     }
     served.abort();
+    drop(workers);
     background.abort();
     gateway.world().access.flush();
     info!("stopped");

@@ -29,6 +29,7 @@ use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
 use crate::server::patience::{self, Patient, Requests, UnderWay};
 use crate::server::tls::TlsSettings;
+use crate::server::workers::Workers;
 
 /// Connections at a time, where the files name no number; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 10_000;
@@ -66,8 +67,8 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Accepts connections until draining begins, and lets `handle` answer their requests.
-    pub async fn run<H, F>(self, drain: Drain, handle: H)
+    /// Accepts connections until draining begins, and lets `handle` answer their requests on the workers.
+    pub async fn run<H, F>(self, workers: Arc<Workers>, drain: Drain, handle: H)
     where
         H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Outgoing>> + Send + 'static,
@@ -94,13 +95,17 @@ impl Listener {
             let _ = stream.set_nodelay(true);
             let connection = Connection { limits: self.limits, drain: drain.clone(), handle: handle.clone() };
             let tls = self.tls.as_ref().map(TlsSettings::current);
-            drain.tasks().spawn(async move {
+            let (Ok(stream), Some((worker, assigned))) = (stream.into_std(), workers.least_busy()) else { continue };
+            let served = async move {
+                // The socket is the worker's from here on.
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
                 match tls {
                     None => connection.serve(stream, Peer { address, certificate: None }).await,
                     Some(tls) => connection.serve_tls(stream, address, TlsAcceptor::from(tls)).await,
                 }
-                drop(place);
-            });
+                drop((place, assigned));
+            };
+            drain.tasks().spawn_on(served, &worker.runtime);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -159,10 +159,13 @@ impl AccessLog {
     }
 }
 
+/// How long lines may gather before they are written.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// Writes what has gathered in one go, and flushes when nothing is left to write.
 fn write_all(queue: &Receiver<Message>, mut sink: impl Write) {
     let mut batch = Vec::new();
-    while let Ok(first) = queue.recv() {
+    while let Ok(first) = next(queue) {
         let mut next = Some(first);
         let mut flushed = None;
         while let Some(message) = next.take() {
@@ -181,6 +184,19 @@ fn write_all(queue: &Receiver<Message>, mut sink: impl Write) {
             let _ = done.try_send(());
         }
     }
+}
+
+/// The next message. While messages come, the thread sleeps and looks: one that waited for each would have
+/// to be woken by each, at the cost of the request that wrote it.
+fn next(queue: &Receiver<Message>) -> Result<Message, RecvError> {
+    for _ in 0..50 {
+        match queue.try_recv() {
+            Ok(message) => return Ok(message),
+            Err(TryRecvError::Disconnected) => return Err(RecvError),
+            Err(TryRecvError::Empty) => thread::sleep(GATHER),
+        }
+    }
+    queue.recv()
 }
 
 #[cfg(test)]
