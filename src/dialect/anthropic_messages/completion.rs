@@ -7,7 +7,7 @@ use super::block_write::is_sayable;
 use super::finish::{self, Held};
 use super::member::{Cx, Members, object, optional, raw_object, required};
 use super::{ID, mark, usage};
-use crate::base::json::{Malformed, Reader, Result, Writer};
+use crate::base::json::{Json, Malformed, Reader, Result, Writer};
 use crate::base::text::Text;
 use crate::chat::{Choice, Completion, Content, Extra, Losses, Part, Thinking, Usage};
 
@@ -21,6 +21,10 @@ pub(super) fn read(body: &ByteString) -> Result<Completion> {
     })?;
     reader.end()?;
     draft.extra.mark(absent);
+    if draft.stop_reason.as_ref().is_some_and(Text::is_empty) {
+        draft.stop_reason = None;
+        draft.extra.note("stop_reason", Json(r#""""#.into()));
+    }
     if draft.stop_reason.is_none()
         && let Some(stop) = draft.stop_sequence.take()
     {

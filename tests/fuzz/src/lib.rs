@@ -104,7 +104,7 @@ pub fn text(data: &[u8]) -> Option<ByteString> {
 pub fn json(bytes: &[u8]) -> Option<Value> {
     // Numbers may be larger than serde_json can hold, and are still JSON.
     match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-        Ok(_) => Some(serde_json::from_slice(bytes).unwrap_or(Value::Null)),
+        Ok(_) => Some(plain(serde_json::from_slice(bytes).unwrap_or(Value::Null))),
         Err(_) => None,
     }
 }
@@ -120,7 +120,20 @@ fn comparable(body: &ByteString) -> Option<Value> {
     if has_twins || is_dotted || body.contains("\\u") {
         return None;
     }
-    serde_json::from_str(body).ok()
+    serde_json::from_str(body).ok().map(plain)
+}
+
+/// The same value with every whole number written as one: an index of `1e3` may leave as `1000`.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if float.fract() == 0.0 && float.abs() < 2f64.powi(53) => Value::from(float as i64),
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        Value::Object(members) => members.into_iter().map(|(key, member)| (key, plain(member))).collect(),
+        other => other,
+    }
 }
 
 fn has_twins(reader: &mut Reader<'_>) -> Option<bool> {

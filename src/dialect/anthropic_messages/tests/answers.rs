@@ -42,6 +42,7 @@ fn an_answer_that_lacks_members_is_not_given_them_in_its_own_dialect() {
         r#"{"type":"message","model":"m","content":[],"stop_reason":null}"#,
         r#"{"id":"a","role":"assistant","content":[],"stop_reason":null,"stop_sequence":"END"}"#,
         r#"{"id":"","model":"","content":[],"stop_reason":"end_turn"}"#,
+        r#"{"content":[],"stop_reason":""}"#,
         r#"{"content":[],"usage":{}}"#,
         r#"{"content":[],"usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}"#,
     ] {

@@ -105,6 +105,15 @@ fn a_stream_without_message_stop_is_complete_if_every_block_was_closed() {
 }
 
 #[test]
+fn an_empty_reason_to_stop_is_none() {
+    let stream = "data: {\"type\":\"message_start\",\"message\":{}}\n\n\
+                  data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"\"}}\n\n";
+    let (frames, end) = read_stream(&[stream.as_bytes()]);
+    assert!(end.is_err());
+    assert!(!show_all(&frames).iter().any(|line| line.starts_with("finish")));
+}
+
+#[test]
 fn the_events_of_a_stream_of_tools() {
     let (frames, end) = read_stream(&[fixture("stream-tools").as_bytes()]);
     assert_eq!(end, Ok(()));
