@@ -31,7 +31,7 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Self {
+    pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Box<Self> {
         world.metrics.request_began();
         let line = Line {
             time: now.to_string(),
@@ -43,14 +43,14 @@ impl Account {
             user: cx.caller.user.as_deref().map(ToOwned::to_owned),
             ..Line::default()
         };
-        Self { world, line, started: cx.started, usage: Usage::default(), is_closed: false }
+        Box::new(Self { world, line, started: cx.started, usage: Usage::default(), is_closed: false })
     }
 
     /// The account of a request that is for no endpoint.
-    pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Self {
+    pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Box<Self> {
         world.metrics.request_began();
         let line = Line { time: now.to_string(), request_id: id.to_string(), endpoint: "none", ..Line::default() };
-        Self { world, line, started, usage: Usage::default(), is_closed: false }
+        Box::new(Self { world, line, started, usage: Usage::default(), is_closed: false })
     }
 
     /// Notes whose the request is and which policy decides on it.
@@ -66,8 +66,7 @@ impl Account {
         self.describe(cx);
         let line = &mut self.line;
         line.attempts = cx.trail.asked();
-        let waited = cx.trail.attempts.iter().map(|attempt| attempt.took).sum();
-        line.overhead = Some(self.started.elapsed().saturating_sub(waited));
+        line.overhead = Some(self.started.elapsed().saturating_sub(cx.trail.waited()));
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(attempt.target.as_str(), attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
@@ -85,13 +84,13 @@ impl Account {
     }
 
     /// The request ends here, without an answer.
-    pub fn refuse(mut self, stop: &Stop) {
+    pub fn refuse(mut self: Box<Self>, stop: &Stop) {
         self.line.status = stop.status();
         self.fail(stop);
     }
 
     /// The request ends here, with an answer that is not a stream of frames.
-    pub fn finish(mut self, status: u16) {
+    pub fn finish(mut self: Box<Self>, status: u16) {
         self.line.status = status;
         self.close(if status < 400 { "ok" } else { "refused" });
     }
@@ -169,7 +168,7 @@ impl Drop for Account {
 /// Frames on their way to the caller, accounted for as they pass.
 pub struct Accounted {
     pub frames: BoxStream<'static, Result<Burst, Stop>>,
-    pub account: Account,
+    pub account: Box<Account>,
 }
 
 impl Stream for Accounted {
@@ -195,11 +194,11 @@ impl Stream for Accounted {
 /// A forwarded body on its way to the caller, accounted for when it ends.
 pub struct AccountedBody {
     body: Watched,
-    account: Account,
+    account: Box<Account>,
 }
 
 impl AccountedBody {
-    pub fn new(body: Watched, mut account: Account) -> Self {
+    pub fn new(body: Watched, mut account: Box<Account>) -> Self {
         if body.is_end_stream() {
             account.close("ok");
         }

@@ -106,6 +106,6 @@ impl Gateway {
             trail: Trail::default(),
         };
         let account = Account::open(Arc::clone(&self.world), &cx, now);
-        (Visit::new(Arc::clone(&self.world), snapshot, cx, account), outcome)
+        (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
     }
 }

@@ -108,8 +108,9 @@ impl Reloader {
         let problems = match made {
             Ok((snapshot, settings)) => {
                 self.warn_of_what_needs_a_restart(&settings);
+                let snapshot = Arc::new(snapshot);
+                gateway.put_in_charge(Arc::clone(&snapshot));
                 info!(revision = %snapshot.revision, "the files were loaded and are in charge");
-                gateway.put_in_charge(Arc::new(snapshot));
                 Vec::new()
             }
             Err(report) => {

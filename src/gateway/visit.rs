@@ -27,8 +27,9 @@ use crate::policy::{Policy, Snapshot};
 pub struct Visit {
     world: Arc<World>,
     snapshot: Arc<Snapshot>,
-    cx: Cx,
-    account: Account,
+    // Boxed, since a visit is handed on from one future to the next.
+    cx: Box<Cx>,
+    account: Box<Account>,
 }
 
 /// What the caller may know of how its request was handled.
@@ -63,7 +64,7 @@ pub struct ChatAnswer {
 }
 
 impl Visit {
-    pub(super) fn new(world: Arc<World>, snapshot: Arc<Snapshot>, cx: Cx, account: Account) -> Self {
+    pub(super) fn new(world: Arc<World>, snapshot: Arc<Snapshot>, cx: Box<Cx>, account: Box<Account>) -> Self {
         Self { world, snapshot, cx, account }
     }
 
@@ -79,14 +80,18 @@ impl Visit {
         &self.cx.headers
     }
 
+    /// The caller took this long to send its body: not our time.
+    pub fn body_took(&mut self, time: Duration) {
+        self.cx.trail.pauses += time;
+    }
+
     pub fn about(&self) -> About {
-        let waited: Duration = self.cx.trail.attempts.iter().map(|attempt| attempt.took).sum();
         About {
             request_id: self.cx.id,
             policy: self.cx.policy.clone(),
             revision: self.snapshot.revision.chars().take(12).collect(),
             attempts: self.cx.trail.asked(),
-            overhead: self.cx.started.elapsed().saturating_sub(waited),
+            overhead: self.cx.started.elapsed().saturating_sub(self.cx.trail.waited()),
         }
     }
 

@@ -152,7 +152,10 @@ impl Run<'_> {
                 return Err(Next::Target);
             }
             match retry::wait(number, asked, others_left, left) {
-                Some(wait) => sleep(wait).await,
+                Some(wait) => {
+                    self.cx.trail.pauses += wait;
+                    sleep(wait).await;
+                }
                 None => return Err(Next::Target),
             }
         }

@@ -5,7 +5,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::gather::Gather;
 use crate::base::ids::DialectId;
@@ -63,8 +63,8 @@ pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>
     response
 }
 
-async fn chat(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
-    let body = match read(&visit, body).await {
+async fn chat(mut visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
+    let body = match read(&mut visit, body).await {
         Ok(body) => body,
         Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
@@ -75,8 +75,8 @@ async fn chat(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outg
     }
 }
 
-async fn count_tokens(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
-    let body = match read(&visit, body).await {
+async fn count_tokens(mut visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
+    let body = match read(&mut visit, body).await {
         Ok(body) => body,
         Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
@@ -100,7 +100,7 @@ fn models(visit: Visit, dialect: DialectId, model: Option<&str>) -> Response<Out
 }
 
 async fn opaque(
-    visit: Visit,
+    mut visit: Visit,
     dialect: DialectId,
     method: http::Method,
     path: String,
@@ -108,7 +108,7 @@ async fn opaque(
 ) -> Response<Outgoing> {
     let headers = visit.headers().clone();
     let body = if is_json(&headers) {
-        let read = read(&visit, body).await;
+        let read = read(&mut visit, body).await;
         read.and_then(|body| {
             OpaqueBody::json(body).map_err(|malformed| Refusal::malformed(malformed.to_string()).into())
         })
@@ -134,12 +134,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a body within its limit. A caller that stalls is not waited for.
-async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
+async fn read(visit: &mut Visit, mut body: Incoming) -> Result<Bytes, Stop> {
     let limit = visit.snapshot().server.body_limit;
     check_head(visit.headers(), limit)?;
     let mut gather = Gather::expecting(expected(visit.headers()).min(limit));
+    let begun = Instant::now();
     while !body.is_end_stream() {
-        let frame = match timeout(upload::SILENCE, body.frame()).await {
+        let frame = match timeout_at((Instant::now() + upload::SILENCE).min(begun + upload::WHOLE), body.frame()).await
+        {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
             Ok(Some(Err(_))) => return Err(upload::broken_off().into()),
@@ -151,6 +153,7 @@ async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
         }
         gather.push(bytes);
     }
+    visit.body_took(begun.elapsed());
     Ok(gather.finish())
 }
 

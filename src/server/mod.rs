@@ -32,7 +32,8 @@ pub async fn serve(gateway: Arc<Gateway>, listener: Listener, workers: Arc<Worke
     listener
         .run(workers, drain.clone(), move |request, peer| {
             let (gateway, drain) = (Arc::clone(&gateway), drain.clone());
-            async move { inbound::handle(&gateway, &drain, request, peer).await }
+            // Boxed, since the connection moves it about before it polls it.
+            Box::pin(async move { inbound::handle(&gateway, &drain, request, peer).await })
         })
         .await;
 }

@@ -17,6 +17,9 @@ use crate::base::stop::Refusal;
 /// The longest a caller may take between two reads of its request's body.
 pub const SILENCE: Duration = Duration::from_secs(30);
 
+/// The longest a caller may take for a body that is read before anything is done with it.
+pub const WHOLE: Duration = Duration::from_secs(300);
+
 /// A body with its limits.
 pub struct Upload {
     body: Incoming,

@@ -190,6 +190,19 @@ async fn tokens_are_counted_by_the_provider_where_it_can_and_estimated_elsewhere
 }
 
 #[tokio::test]
+async fn tokens_are_counted_under_a_policy_that_rewrites() {
+    let counting = FakeUpstream::answering(r#"{"input_tokens":4321}"#).await;
+    let yaml = format!(
+        "providers:\n  up: {{ kind: anthropic_compatible, url: \"{}\" }}\npolicies:\n  - policy: p\n    steps: [ {{ rewrite: {{ cap: {{ max_tokens: 9 }} }} }} ]\n    route: up\n",
+        counting.url()
+    );
+    let house = House::with(&yaml).await;
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hello" }] });
+    let counted = house.http.post("/v1/messages/count_tokens", &body).await;
+    assert_eq!((counted.json(), counting.received()[0].json()), (json!({ "input_tokens": 4321 }), body));
+}
+
+#[tokio::test]
 async fn other_endpoints_are_forwarded_as_they_are_but_for_the_model() {
     let upstream = FakeUpstream::answering(r#"{"object":"list","data":[]}"#).await;
     let house = house("openai_compatible", &upstream, "").await;
