@@ -1,0 +1,375 @@
+//! Reading: one pass, no copies, everything checked.
+
+use std::borrow::Cow;
+
+use bytestring::ByteString;
+
+use super::{Json, Kind, Malformed, Number, Result};
+use crate::base::text::{self, Text};
+
+/// How deep a document may nest.
+const MAX_DEPTH: u16 = 128;
+
+/// Pulls values out of a JSON document, front to back. A clone can look ahead.
+#[derive(Clone)]
+pub struct Reader<'a> {
+    source: &'a ByteString,
+    at: usize,
+    depth: u16,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(source: &'a ByteString) -> Self {
+        Self { source, at: 0, depth: 0 }
+    }
+
+    /// What kind of value comes next.
+    #[inline]
+    pub fn peek(&mut self) -> Result<Kind> {
+        self.skip_space();
+        match self.byte() {
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b'"') => Ok(Kind::String),
+            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            Some(b't' | b'f') => Ok(Kind::Bool),
+            Some(b'n') => Ok(Kind::Null),
+            Some(_) => Err(self.not_json("expected a value")),
+            None => Err(self.not_json("expected a value, found the end")),
+        }
+    }
+
+    /// The string that the object coming next has as its member `name`, seen without moving on. It costs
+    /// next to nothing where that member is the first, as a `type` commonly is.
+    pub fn glimpse(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut ahead = self.clone();
+        ahead.skip_space();
+        ahead.eat(b'{').then_some(())?;
+        loop {
+            ahead.skip_space();
+            (ahead.byte() == Some(b'"')).then_some(())?;
+            let key = ahead.key().ok()?;
+            ahead.skip_space();
+            ahead.eat(b':').then_some(())?;
+            ahead.skip_space();
+            if key == name {
+                return (ahead.byte() == Some(b'"')).then(|| ahead.key().ok())?;
+            }
+            ahead.skip().ok()?;
+            ahead.skip_space();
+            ahead.eat(b',').then_some(())?;
+        }
+    }
+
+    /// Reads an object: `member` is called for each key and reads its value. A value it does not read is skipped.
+    pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
+        self.want(Kind::Object)?;
+        self.enter()?;
+        self.skip_space();
+        if self.eat(b'}') {
+            self.depth -= 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            if self.byte() != Some(b'"') {
+                return Err(self.not_json("expected a key"));
+            }
+            let key = self.key()?;
+            self.skip_space();
+            if !self.eat(b':') {
+                return Err(self.not_json("expected `:`"));
+            }
+            // A look at the value's kind passes the space before it, and that is not reading it.
+            self.skip_space();
+            let before = self.at;
+            member(self, &key).map_err(|wrong| wrong.within(key.as_ref()))?;
+            if self.at == before {
+                self.skip().map_err(|wrong| wrong.within(key.as_ref()))?;
+            }
+            if self.ends(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads an array: `item` is called with each index and reads the item. An item it does not read is skipped.
+    pub fn array(&mut self, mut item: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+        self.want(Kind::Array)?;
+        self.enter()?;
+        self.skip_space();
+        if self.eat(b']') {
+            self.depth -= 1;
+            return Ok(());
+        }
+        for index in 0.. {
+            self.skip_space();
+            let before = self.at;
+            item(self, index).map_err(|wrong| wrong.within(format!("[{index}]")))?;
+            if self.at == before {
+                self.skip().map_err(|wrong| wrong.within(format!("[{index}]")))?;
+            }
+            if self.ends(b']')? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects an array of what `item` reads.
+    pub fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        self.array(|reader, _| {
+            items.push(item(reader)?);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    /// `None` for null, otherwise what `value` reads.
+    pub fn nullable<T>(&mut self, value: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+        if self.peek()? == Kind::Null {
+            self.skip()?;
+            return Ok(None);
+        }
+        value(self).map(Some)
+    }
+
+    pub fn text(&mut self) -> Result<Text> {
+        self.want(Kind::String)?;
+        let start = self.at + 1;
+        let has_escapes = self.skip_string()?;
+        let inside = self.slice(start, self.at - 1);
+        Ok(Text::inside_string(inside, start, has_escapes))
+    }
+
+    /// A short string, copied out: a role, a type, an id.
+    pub fn string(&mut self) -> Result<String> {
+        Ok(self.text()?.as_str().into_owned())
+    }
+
+    pub fn number(&mut self) -> Result<Number> {
+        self.want(Kind::Number)?;
+        let start = self.at;
+        self.skip_number()?;
+        Ok(Number(self.slice(start, self.at)))
+    }
+
+    /// A whole number that is not negative.
+    pub fn u64(&mut self) -> Result<u64> {
+        let number = self.number()?;
+        number.as_u64().ok_or_else(|| Malformed::new("expected a whole number that is not negative"))
+    }
+
+    pub fn bool(&mut self) -> Result<bool> {
+        self.want(Kind::Bool)?;
+        let is_true = self.byte() == Some(b't');
+        self.literal(if is_true { "true" } else { "false" })?;
+        Ok(is_true)
+    }
+
+    /// Any value, as its bytes.
+    pub fn raw(&mut self) -> Result<Json> {
+        self.skip_space();
+        let start = self.at;
+        self.skip()?;
+        Ok(Json(self.slice(start, self.at)))
+    }
+
+    /// What `value` reads, and its bytes.
+    pub fn with_raw<T>(&mut self, value: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, Json)> {
+        self.skip_space();
+        let start = self.at;
+        let value = value(self)?;
+        Ok((value, Json(self.slice(start, self.at))))
+    }
+
+    /// Any value, as a text of its own that can be edited in place.
+    pub fn raw_text(&mut self) -> Result<Text> {
+        self.skip_space();
+        let start = self.at;
+        self.skip()?;
+        Ok(Text::json_value(self.slice(start, self.at), start))
+    }
+
+    /// Checks any value and passes it by.
+    pub fn skip(&mut self) -> Result<()> {
+        match self.peek()? {
+            Kind::Object => self.object(|reader, _| reader.skip()),
+            Kind::Array => self.array(|reader, _| reader.skip()),
+            Kind::String => self.skip_string().map(drop),
+            Kind::Number => self.skip_number(),
+            Kind::Bool => self.bool().map(drop),
+            Kind::Null => self.literal("null"),
+        }
+    }
+
+    /// The document must end here.
+    pub fn end(mut self) -> Result<()> {
+        self.skip_space();
+        match self.byte() {
+            None => Ok(()),
+            Some(_) => Err(self.not_json("expected the end of the document")),
+        }
+    }
+
+    /// A key's characters. Keys are many and soon forgotten: they hold no share of the body.
+    fn key(&mut self) -> Result<Cow<'a, str>> {
+        let source = self.source;
+        let start = self.at + 1;
+        let has_escapes = self.skip_string()?;
+        let inside = source.get(start..self.at - 1).unwrap_or_default();
+        Ok(if has_escapes { Cow::Owned(text::unescape(inside)) } else { Cow::Borrowed(inside) })
+    }
+
+    #[inline]
+    fn want(&mut self, kind: Kind) -> Result<()> {
+        let found = self.peek()?;
+        if found == kind {
+            return Ok(());
+        }
+        Err(Malformed::new(format!("expected {}, found {}", kind.with_article(), found.with_article())))
+    }
+
+    #[inline]
+    fn enter(&mut self) -> Result<()> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Malformed::new(format!("nested more than {MAX_DEPTH} levels deep")));
+        }
+        Ok(())
+    }
+
+    /// After an item: true at the closing bracket, false after a comma.
+    #[inline]
+    fn ends(&mut self, close: u8) -> Result<bool> {
+        self.skip_space();
+        if self.eat(b',') {
+            return Ok(false);
+        }
+        if self.eat(close) {
+            self.depth -= 1;
+            return Ok(true);
+        }
+        Err(self.not_json(if close == b'}' { "expected `,` or `}`" } else { "expected `,` or `]`" }))
+    }
+
+    /// Passes a string by; true if it has escapes.
+    fn skip_string(&mut self) -> Result<bool> {
+        let bytes = self.source.as_bytes();
+        let mut at = self.at + 1;
+        let mut has_escapes = false;
+        loop {
+            at = next_special(bytes, at);
+            match bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    at += self.check_escape(bytes.get(at + 1..).unwrap_or_default())?;
+                }
+                Some(_) => return Err(self.not_json("a control character in a string must be escaped")),
+                None => return Err(self.not_json("a string has no end")),
+            }
+        }
+        self.at = at + 1;
+        Ok(has_escapes)
+    }
+
+    /// The length of an escape, backslash included, whose rest is `after`.
+    fn check_escape(&self, after: &[u8]) -> Result<usize> {
+        match after {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(2),
+            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|hex| hex.is_ascii_hexdigit()) => Ok(6),
+            _ => Err(self.not_json("an escape in a string is not valid")),
+        }
+    }
+
+    fn skip_number(&mut self) -> Result<()> {
+        self.eat(b'-');
+        if !self.eat(b'0') && self.digits() == 0 {
+            return Err(self.not_json("a number is not valid"));
+        }
+        if self.eat(b'.') && self.digits() == 0 {
+            return Err(self.not_json("a number is not valid"));
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _ = self.eat(b'+') || self.eat(b'-');
+            if self.digits() == 0 {
+                return Err(self.not_json("a number is not valid"));
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        self.at - start
+    }
+
+    #[inline]
+    fn literal(&mut self, word: &'static str) -> Result<()> {
+        let rest = self.source.as_bytes().get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(self.not_json("expected a value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.source.as_bytes().get(self.at).copied()
+    }
+
+    #[inline]
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.byte() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    #[inline]
+    fn skip_space(&mut self) {
+        while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// A part of the source. Its ends are always next to ASCII, so it is always there.
+    fn slice(&self, from: usize, to: usize) -> ByteString {
+        self.source.get(from..to).map(|part| self.source.slice_ref(part)).unwrap_or_default()
+    }
+
+    fn not_json(&self, what: &str) -> Malformed {
+        Malformed::new(format!("not valid JSON: {what} at byte {}", self.at))
+    }
+}
+
+/// Where the first byte stands that means something inside a string: a quote, a backslash, a control character.
+///
+/// Most strings are short and some are very long, so eight bytes are looked at in one word: each of the three
+/// tests sets the high bit of the bytes it finds. A borrow may set a bit too many, but only above the first.
+#[inline]
+pub(super) fn next_special(bytes: &[u8], from: usize) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let mut at = from;
+    let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
+        let found = (quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word);
+        if found & HIGH != 0 {
+            return at + (found & HIGH).trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}

@@ -1,0 +1,118 @@
+//! Writing: front to back, without a tree.
+
+use super::{Json, Number};
+use crate::base::text::{self, Text};
+
+/// Writes a JSON document front to back.
+#[derive(Default)]
+pub struct Writer {
+    out: Vec<u8>,
+    needs_comma: bool,
+}
+
+impl Writer {
+    pub fn new() -> Self {
+        Self::with_capacity(256)
+    }
+
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes), needs_comma: false }
+    }
+
+    pub fn object(&mut self, members: impl FnOnce(&mut Self)) {
+        self.open(b'{');
+        members(self);
+        self.close(b'}');
+    }
+
+    pub fn array(&mut self, items: impl FnOnce(&mut Self)) {
+        self.open(b'[');
+        items(self);
+        self.close(b']');
+    }
+
+    /// Writes the key of an object's member; its value comes next.
+    pub fn key(&mut self, key: &str) -> &mut Self {
+        self.str(key);
+        self.out.push(b':');
+        self.needs_comma = false;
+        self
+    }
+
+    pub fn str(&mut self, value: &str) {
+        self.value(|out| {
+            out.push(b'"');
+            text::escape(value, out);
+            out.push(b'"');
+        });
+    }
+
+    pub fn text(&mut self, value: &Text) {
+        self.value(|out| {
+            out.push(b'"');
+            value.write_escaped(out);
+            out.push(b'"');
+        });
+    }
+
+    /// Writes a text that is itself a JSON value, such as a tool call's arguments, unquoted.
+    pub fn json_text(&mut self, value: &Text) {
+        self.value(|out| out.extend_from_slice(value.as_str().as_bytes()));
+    }
+
+    pub fn raw(&mut self, value: &Json) {
+        self.value(|out| out.extend_from_slice(value.0.as_bytes()));
+    }
+
+    pub fn number(&mut self, value: &Number) {
+        self.value(|out| out.extend_from_slice(value.0.as_bytes()));
+    }
+
+    pub fn u64(&mut self, value: u64) {
+        self.value(|out| out.extend_from_slice(value.to_string().as_bytes()));
+    }
+
+    pub fn bool(&mut self, value: bool) {
+        self.value(|out| out.extend_from_slice(if value { b"true" } else { b"false" }));
+    }
+
+    pub fn null(&mut self) {
+        self.value(|out| out.extend_from_slice(b"null"));
+    }
+
+    /// Writes anything serde can.
+    pub fn serde(&mut self, value: &impl serde::Serialize) {
+        self.value(|out| {
+            if serde_json::to_writer(&mut *out, value).is_err() {
+                out.extend_from_slice(b"null");
+            }
+        });
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// What was written, as a value to put elsewhere.
+    pub fn into_json(self) -> Json {
+        Json(String::from_utf8(self.out).unwrap_or_default().into())
+    }
+
+    fn value(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.needs_comma {
+            self.out.push(b',');
+        }
+        write(&mut self.out);
+        self.needs_comma = true;
+    }
+
+    pub(super) fn open(&mut self, bracket: u8) {
+        self.value(|out| out.push(bracket));
+        self.needs_comma = false;
+    }
+
+    pub(super) fn close(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.needs_comma = true;
+    }
+}
