@@ -33,6 +33,16 @@ pub struct Upstream {
     between_tokens: Duration,
     state: State,
     tried: Vec<TargetName>,
+    gathered: Gathered,
+}
+
+/// Frames that leave together, and the fault that comes after them.
+#[derive(Default)]
+struct Gathered {
+    frames: Burst,
+    fault: Option<Fault>,
+    /// Whether the connection was given a turn since the last frame.
+    has_yielded: bool,
 }
 
 enum State {
@@ -44,6 +54,9 @@ enum State {
     Failing(Box<Fault>),
     Done,
 }
+
+/// The most frames that leave in one write.
+const MOST_GATHERED: usize = 512;
 
 /// How long the end of the body may take after the end of the answer.
 const GRACE: Duration = Duration::from_millis(250);
@@ -60,6 +73,7 @@ impl Upstream {
             between_tokens: timeouts.between_tokens,
             state: State::Reading,
             tried: sending.tried.to_vec(),
+            gathered: Gathered::default(),
         }
     }
 
@@ -151,7 +165,40 @@ impl Upstream {
         self.watch.lost(fault)
     }
 
-    /// Like `poll_next`, with the fault itself.
+    /// Like `poll_next`, with the fault itself: the frames of one read from the socket.
+    ///
+    /// HTTP hands a read over chunk by chunk, and each chunk only when the connection has had its turn. So
+    /// with frames in hand and none to follow, it is given a turn; if that brings nothing, this was all.
+    fn poll_gathered(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Burst, Fault>>> {
+        if let Some(fault) = self.gathered.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
+        while self.gathered.frames.len() < MOST_GATHERED {
+            let is_empty = self.gathered.frames.is_empty();
+            match self.poll_burst(cx) {
+                Poll::Ready(Some(Ok(mut frames))) => {
+                    self.gathered.frames.append(&mut frames);
+                    self.gathered.has_yielded = false;
+                }
+                outcome @ (Poll::Ready(_) | Poll::Pending) if is_empty => return outcome,
+                Poll::Ready(Some(Err(fault))) => {
+                    self.gathered.fault = Some(fault);
+                    break;
+                }
+                Poll::Ready(None) => break,
+                Poll::Pending if !self.gathered.has_yielded => {
+                    self.gathered.has_yielded = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.gathered.has_yielded = false;
+        Poll::Ready(Some(Ok(std::mem::take(&mut self.gathered.frames))))
+    }
+
+    /// The frames of one piece of the body.
     fn poll_burst(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Burst, Fault>>> {
         loop {
             match std::mem::replace(&mut self.state, State::Done) {
@@ -204,7 +251,7 @@ impl Upstream {
 
     /// The next burst, before the answer is the caller's.
     pub async fn next(&mut self) -> Option<Result<Burst, Fault>> {
-        std::future::poll_fn(|cx| self.poll_burst(cx)).await
+        std::future::poll_fn(|cx| self.poll_gathered(cx)).await
     }
 }
 
@@ -212,7 +259,7 @@ impl Stream for Upstream {
     type Item = Result<Burst, Stop>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let burst = ready!(self.poll_burst(cx));
+        let burst = ready!(self.poll_gathered(cx));
         Poll::Ready(burst.map(|burst| burst.map_err(|fault| Stop::Failed(Failed { fault, tried: self.tried.clone() }))))
     }
 }
