@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest duration there is: a hundred years. Adding it to any point in time is safe, twice over.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Reads `250ms`, `2s`, `1.5m`, `1h30m`, `7d`. A bare number is refused: it does not say of what.
 ///
 /// # Errors
@@ -21,7 +24,8 @@ pub fn parse(text: &str) -> Result<Duration, String> {
             number.parse().map_err(|_| format!("`{text}` is not a duration; write a number and a unit, like `20s`"))?;
         let seconds = number * seconds_in(unit).ok_or_else(|| unknown_unit(text, unit))?;
         let part = Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too long"))?;
-        total = total.checked_add(part).ok_or_else(|| format!("`{text}` is too long"))?;
+        total =
+            total.checked_add(part).filter(|total| *total <= LONGEST).ok_or_else(|| format!("`{text}` is too long"))?;
         rest = tail;
     }
     Ok(total)
@@ -75,6 +79,14 @@ mod tests {
         assert!(parse("20x").unwrap_err().contains("not a unit"));
         assert!(parse("").is_err() && parse("s").is_err() && parse("1..5s").is_err());
         assert!(parse("99999999999999999999d").is_err());
+    }
+
+    #[test]
+    fn a_duration_that_no_clock_can_add_is_refused() {
+        assert!(parse("36500d").is_ok());
+        for text in ["36501d", "36500d1s", "99999999999999d"] {
+            assert_eq!(parse(text), Err(format!("`{text}` is too long")));
+        }
     }
 
     #[test]

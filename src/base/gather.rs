@@ -18,7 +18,7 @@ impl Gather {
     }
 
     pub fn push(&mut self, piece: Bytes) {
-        if self.len() == 0 {
+        if self.is_empty() {
             self.first = piece;
             return;
         }

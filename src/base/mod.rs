@@ -11,3 +11,4 @@ pub mod money;
 pub mod secret;
 pub mod stop;
 pub mod text;
+pub mod worker;

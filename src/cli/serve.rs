@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::base::clock::Clock;
@@ -16,7 +16,7 @@ use crate::gateway::reload::{Broken, Reloader, Start};
 use crate::gateway::{Gateway, World};
 use crate::policy::Connections;
 use crate::provider::Pools;
-use crate::server::{self, Drain, Listener, TlsSettings};
+use crate::server::{self, Drain, Listener, TlsSettings, Workers};
 use crate::telemetry::{AccessLog, log};
 
 /// What `serve` can be told.
@@ -47,7 +47,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 
 /// Runs the gateway and calls `up` with its two addresses once it listens.
 pub fn run_with(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot be started: {error}");
@@ -86,11 +86,19 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
     let (Ok(data_address), Ok(admin_address)) = (data.address(), admin.address()) else {
         return ExitCode::from(NOT_STARTED);
     };
+    // Before anybody is told that we are up: by default these signals end a process on the spot.
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("error: cannot listen for signals: {error}");
+            return ExitCode::from(NOT_STARTED);
+        }
+    };
     let gateway = Arc::new(Gateway::new(Arc::clone(&world), start.snapshot));
     gateway.pin().authenticator.tend().await;
     info!(listen = %data_address, admin = %admin_address, revision = %gateway.pin().revision, "ready");
     up(data_address, admin_address);
-    run_until_stopped(gateway, Arc::new(start.reloader), data, admin, start.settings.drain).await
+    run_until_stopped(gateway, Arc::new(start.reloader), data, admin, signals, start.settings.drain).await
 }
 
 async fn listeners(args: &ServeArgs, start: &Start) -> Result<(Listener, Listener), ExitCode> {
@@ -129,11 +137,19 @@ async fn run_until_stopped(
     reloader: Arc<Reloader>,
     data: Listener,
     admin: Listener,
+    signals: Signals,
     patience: Duration,
 ) -> ExitCode {
     // The admin port outlives the data port, so that probes see the draining.
     let (data_drain, admin_drain) = (Drain::default(), Drain::default());
-    let serving = server::serve(Arc::clone(&gateway), data, data_drain.clone());
+    let workers = match Workers::start() {
+        Ok(workers) => Arc::new(workers),
+        Err(error) => {
+            error!(%error, "no threads to serve connections on");
+            return ExitCode::from(NOT_STARTED);
+        }
+    };
+    let serving = server::serve(Arc::clone(&gateway), data, Arc::clone(&workers), data_drain.clone());
     let probes = server::serve_admin(
         Arc::clone(&gateway),
         Arc::clone(&reloader),
@@ -141,13 +157,11 @@ async fn run_until_stopped(
         admin,
         admin_drain.clone(),
     );
-    let watching = reloader.watch(Arc::clone(&gateway));
+    let watching = reloader.watch(Arc::clone(&gateway), signals.hang_up);
     let tending = tend(Arc::clone(&gateway));
     let served = tokio::spawn(serving);
     let background = tokio::spawn(async move { tokio::join!(probes, watching, tending) });
-    if let Err(error) = stop_signal().await {
-        error!(%error, "cannot listen for signals");
-    }
+    signals.stop.asked().await;
     info!(patience = %duration::show(patience), "draining");
     data_drain.begin();
     let mut code = ExitCode::SUCCESS;
@@ -156,6 +170,7 @@ async fn run_until_stopped(
         code = ExitCode::from(CUT_OFF);
     }
     served.abort();
+    drop(workers);
     background.abort();
     gateway.world().access.flush();
     info!("stopped");
@@ -171,19 +186,39 @@ async fn tend(gateway: Arc<Gateway>) {
     }
 }
 
-/// Resolves at SIGTERM or SIGINT; a second one ends the process at once.
-async fn stop_signal() -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What the process listens for.
+struct Signals {
+    hang_up: Signal,
+    stop: Stop,
+}
+
+/// SIGTERM and SIGINT.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let stop = Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        Ok(Self { hang_up: signal(SignalKind::hangup())?, stop })
     }
-    tokio::spawn(async move {
+}
+
+impl Stop {
+    /// Resolves at the first of them. The second ends the process at once.
+    async fn asked(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(i32::from(CUT_OFF));
+        });
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        std::process::exit(i32::from(CUT_OFF));
-    });
-    Ok(())
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`SseReader`] finds the records of a `text/event-stream` (WHATWG HTML, section 9.2) and hands each to a
 //! dialect. Lines may end in `\n`, `\r\n` or `\r`, in any mixture; data may have several lines; comments
-//! and a byte order mark may occur. A record that arrives whole in one read is not copied.
+//! and a byte order mark may occur. A record that arrives whole in one read is not copied. A frame's bytes
+//! always end in a blank line, so that others may follow them.
 //!
 //! It does not reconnect, and it ignores `id` and `retry`: model answers cannot be resumed.
 
@@ -66,6 +67,7 @@ impl<R: Records> SseReader<R> {
     }
 
     fn take(&mut self, wire: Bytes, frames: &mut Vec<Frame>) -> Result<(), Malformed> {
+        let wire = with_end(wire);
         let text = ByteString::try_from(wire.clone()).map_err(|_| Malformed::new("a stream record is not UTF-8"))?;
         let Some(record) = Record::read(&text) else { return Ok(()) };
         let mut events = Events::new();
@@ -220,6 +222,21 @@ fn record_end(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// A record's bytes with what they lack of their blank line: the last record of a stream may have none, and
+/// the second half of a `\r\n` may come too late. Clients may know no blank line but a plain one.
+fn with_end(wire: Bytes) -> Bytes {
+    let missing: &[u8] = match &*wire {
+        [.., b'\n', b'\r'] => b"\n",
+        [.., b'\n', b'\n'] | [.., b'\r', b'\r'] | [.., b'\n', b'\r', b'\n'] => return wire,
+        [.., b'\n'] => b"\n",
+        _ => b"\n\n",
+    };
+    let mut whole = BytesMut::with_capacity(wire.len() + missing.len());
+    whole.extend_from_slice(&wire);
+    whole.extend_from_slice(missing);
+    whole.freeze()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -267,6 +284,20 @@ mod tests {
                 (String::new(), "é".to_string(), false),
             ];
             assert_eq!(read(&[stream.as_bytes()]), expected, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_frames_bytes_end_in_a_blank_line_wherever_the_stream_was_cut() {
+        let stream = b"data: 1\r\n\r\ndata: 2\r\n\r\ndata: 3";
+        for cut in 0..=stream.len() {
+            let mut reader = SseReader::new(Notes::default());
+            let mut frames = Vec::new();
+            reader.feed(Bytes::copy_from_slice(&stream[..cut]), &mut frames).unwrap();
+            reader.feed(Bytes::copy_from_slice(&stream[cut..]), &mut frames).unwrap();
+            reader.finish(&mut frames).unwrap();
+            let wires: Vec<_> = frames.iter().map(|frame| frame.wire(DialectId("notes")).unwrap()).collect();
+            assert_eq!(wires, ["data: 1\r\n\r\n", "data: 2\r\n\r\n", "data: 3\n\n"], "cut at {cut}");
         }
     }
 

@@ -4,18 +4,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
+use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::base::ids::RequestId;
-use crate::base::stop::{Fault, Stop};
+use crate::base::stop::{Failed, Fault, Stop};
 use crate::chat::{Completion, Event, FinishReason, Frame, Usage};
 use crate::dialect::is_semantic;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::cx::Cx;
+use crate::pipeline::opaque::Watched;
 use crate::telemetry::{Line, metrics};
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -28,7 +31,7 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Self {
+    pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Box<Self> {
         world.metrics.request_began();
         let line = Line {
             time: now.to_string(),
@@ -40,25 +43,30 @@ impl Account {
             user: cx.caller.user.as_deref().map(ToOwned::to_owned),
             ..Line::default()
         };
-        Self { world, line, started: cx.started, usage: Usage::default(), is_closed: false }
+        Box::new(Self { world, line, started: cx.started, usage: Usage::default(), is_closed: false })
     }
 
     /// The account of a request that is for no endpoint.
-    pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Self {
+    pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Box<Self> {
         world.metrics.request_began();
         let line = Line { time: now.to_string(), request_id: id.to_string(), endpoint: "none", ..Line::default() };
-        Self { world, line, started, usage: Usage::default(), is_closed: false }
+        Box::new(Self { world, line, started, usage: Usage::default(), is_closed: false })
     }
 
-    /// Notes what the steps and attempts have settled.
-    pub fn note(&mut self, cx: &Cx) {
+    /// Notes whose the request is and which policy decides on it.
+    pub fn describe(&mut self, cx: &Cx) {
         let line = &mut self.line;
         line.model.clone_from(&cx.model);
         line.policy = cx.policy.as_ref().map(ToString::to_string);
         line.user = cx.caller.user.as_deref().map(ToOwned::to_owned);
+    }
+
+    /// Notes what the steps and attempts have settled.
+    pub fn note(&mut self, cx: &Cx) {
+        self.describe(cx);
+        let line = &mut self.line;
         line.attempts = cx.trail.asked();
-        let waited = cx.trail.attempts.iter().map(|attempt| attempt.took).sum();
-        line.overhead = Some(self.started.elapsed().saturating_sub(waited));
+        line.overhead = Some(self.started.elapsed().saturating_sub(cx.trail.waited()));
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(attempt.target.as_str(), attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
@@ -66,20 +74,23 @@ impl Account {
         }
     }
 
-    pub fn answered_by(&mut self, target: Option<&str>, is_stream: bool) {
-        self.line.status = 200;
-        self.line.stream = is_stream;
+    pub fn answered_by(&mut self, target: Option<&str>, status: u16) {
+        self.line.status = status;
         self.line.target = target.map(ToOwned::to_owned);
     }
 
+    pub fn streams(&mut self) {
+        self.line.stream = true;
+    }
+
     /// The request ends here, without an answer.
-    pub fn refuse(mut self, stop: &Stop) {
+    pub fn refuse(mut self: Box<Self>, stop: &Stop) {
         self.line.status = stop.status();
         self.fail(stop);
     }
 
     /// The request ends here, with an answer that is not a stream of frames.
-    pub fn finish(mut self, status: u16) {
+    pub fn finish(mut self: Box<Self>, status: u16) {
         self.line.status = status;
         self.close(if status < 400 { "ok" } else { "refused" });
     }
@@ -157,7 +168,7 @@ impl Drop for Account {
 /// Frames on their way to the caller, accounted for as they pass.
 pub struct Accounted {
     pub frames: BoxStream<'static, Result<Burst, Stop>>,
-    pub account: Account,
+    pub account: Box<Account>,
 }
 
 impl Stream for Accounted {
@@ -166,10 +177,54 @@ impl Stream for Accounted {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let burst = ready!(self.frames.as_mut().poll_next(cx));
         match &burst {
-            Some(Ok(frames)) => self.account.observe(frames),
+            Some(Ok(frames)) => {
+                self.account.observe(frames);
+                // Many callers hang up as soon as they have seen the end.
+                if frames.iter().any(|frame| frame.iter().any(|event| matches!(event, Event::End))) {
+                    self.account.close("ok");
+                }
+            }
             Some(Err(stop)) => self.account.fail(stop),
             None => self.account.close("ok"),
         }
         Poll::Ready(burst)
+    }
+}
+
+/// A forwarded body on its way to the caller, accounted for when it ends.
+pub struct AccountedBody {
+    body: Watched,
+    account: Box<Account>,
+}
+
+impl AccountedBody {
+    pub fn new(body: Watched, mut account: Box<Account>) -> Self {
+        if body.is_end_stream() {
+            account.close("ok");
+        }
+        Self { body, account }
+    }
+}
+
+impl Body for AccountedBody {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<BodyFrame<Bytes>, Fault>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Err(fault)) => {
+                let failed = Failed { fault: fault.clone(), tried: Vec::new() };
+                self.account.fail(&Stop::Failed(failed));
+            }
+            // A body whose length is known is not asked again after its last byte.
+            Some(Ok(_)) if !self.body.is_end_stream() => {}
+            Some(Ok(_)) | None => self.account.close("ok"),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
     }
 }

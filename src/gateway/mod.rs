@@ -28,8 +28,9 @@ use crate::pipeline::trail::Trail;
 use crate::policy::Snapshot;
 
 use account::Account;
+pub use account::AccountedBody;
 pub use jwks::FetchOverPools;
-pub use visit::{About, ChatAnswer, Counted, Visit};
+pub use visit::{About, ChatAnswer, Counted, Forwarded, Visit};
 pub use world::World;
 
 /// The gateway: what lasts, and the policy revision in charge.
@@ -44,7 +45,6 @@ pub struct Arrival<'a> {
     pub endpoint: Endpoint,
     pub dialect: Option<DialectId>,
     pub headers: HeaderMap,
-    pub query: Option<&'a str>,
     /// The verified certificate of the peer, DER.
     pub peer_certificate: Option<&'a [u8]>,
 }
@@ -85,8 +85,9 @@ impl Gateway {
         let now = self.world.clock.now();
         let id = RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0));
         let snapshot = self.pin();
+        // No endpoint here takes a key in its query, which would travel on to the provider.
         let presented =
-            Presented { headers: &arrival.headers, query: arrival.query, peer_certificate: arrival.peer_certificate };
+            Presented { headers: &arrival.headers, query: None, peer_certificate: arrival.peer_certificate };
         let caller = snapshot.authenticator.authenticate(presented, now).await;
         let (caller, outcome) = match caller {
             Ok(caller) => (caller, Ok(())),
@@ -105,6 +106,6 @@ impl Gateway {
             trail: Trail::default(),
         };
         let account = Account::open(Arc::clone(&self.world), &cx, now);
-        (Visit::new(Arc::clone(&self.world), snapshot, cx, account), outcome)
+        (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use notify::{RecursiveMode, Watcher as _};
 use sha2::{Digest as _, Sha256};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -44,6 +44,9 @@ pub struct Status {
     pub problems: Vec<String>,
 }
 
+/// Files, and the hash of their contents.
+type Seen = (BTreeSet<PathBuf>, String);
+
 /// Certificates in use, to be read again when their files change.
 type Renew = Box<dyn Fn(&Settings) -> Result<(), String> + Send + Sync>;
 
@@ -53,7 +56,7 @@ pub struct Reloader {
     world: Arc<World>,
     status: Mutex<Status>,
     /// The files the last load looked at, and their hash.
-    seen: Mutex<(BTreeSet<PathBuf>, String)>,
+    seen: Mutex<Seen>,
     settings: Mutex<Settings>,
     renew: Mutex<Option<Renew>>,
 }
@@ -67,8 +70,7 @@ impl Reloader {
     /// # Errors
     /// When they have errors.
     pub fn start(files: &[PathBuf], world: &Arc<World>) -> Result<Start, Broken> {
-        let loaded = load(files, &Environment::process());
-        let seen = fingerprint(&loaded);
+        let (loaded, seen) = load_seen(files, BTreeSet::new());
         let (snapshot, settings) = make(&loaded, world, None).map_err(Broken)?;
         let warnings = loaded.problems.iter().map(|problem| problem.line(&loaded.sources)).collect();
         let reloader = Self {
@@ -93,8 +95,9 @@ impl Reloader {
 
     /// Loads the files again and puts them in charge if they are good. True if they are.
     pub fn reload(&self, gateway: &Gateway) -> bool {
-        let loaded = load(&self.files, &Environment::process());
-        *lock(&self.seen) = fingerprint(&loaded);
+        let known = lock(&self.seen).0.clone();
+        let (loaded, seen) = load_seen(&self.files, known);
+        *lock(&self.seen) = seen;
         let previous = gateway.pin();
         let made = make(&loaded, &self.world, Some(&previous)).and_then(|(snapshot, settings)| {
             if let Some(renew) = &*lock(&self.renew) {
@@ -105,8 +108,9 @@ impl Reloader {
         let problems = match made {
             Ok((snapshot, settings)) => {
                 self.warn_of_what_needs_a_restart(&settings);
+                let snapshot = Arc::new(snapshot);
+                gateway.put_in_charge(Arc::clone(&snapshot));
                 info!(revision = %snapshot.revision, "the files were loaded and are in charge");
-                gateway.put_in_charge(Arc::new(snapshot));
                 Vec::new()
             }
             Err(report) => {
@@ -120,14 +124,10 @@ impl Reloader {
         is_good
     }
 
-    /// Watches the files, and reloads when they change or SIGHUP comes. Never returns.
-    pub async fn watch(self: Arc<Self>, gateway: Arc<Gateway>) {
+    /// Watches the files, and reloads when they change or `hang_up` (SIGHUP) comes. Never returns.
+    pub async fn watch(self: Arc<Self>, gateway: Arc<Gateway>, mut hang_up: Signal) {
         let (changed, mut changes) = mpsc::channel(1);
         let _watcher = self.notifications(changed);
-        let mut hang_up = match signal(SignalKind::hangup()) {
-            Ok(signal) => signal,
-            Err(error) => return warn!(%error, "cannot listen for SIGHUP"),
-        };
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             let is_asked = tokio::select! {
@@ -213,10 +213,31 @@ fn lines_of(loaded: &Loaded, report: &str) -> Vec<String> {
     if lines.is_empty() { vec![report.to_owned()] } else { lines }
 }
 
-fn fingerprint(loaded: &Loaded) -> (BTreeSet<PathBuf>, String) {
-    let files: BTreeSet<PathBuf> = loaded.watched(&Environment::process()).into_iter().collect();
-    let hash = contents(&files);
-    (files, hash)
+/// Loads `files`; `known` is what was watched so far.
+fn load_seen(files: &[PathBuf], known: BTreeSet<PathBuf>) -> (Loaded, Seen) {
+    seen_before(known, || {
+        let loaded = load(files, &Environment::process());
+        let watched = loaded.watched(&Environment::process()).into_iter().collect();
+        (loaded, watched)
+    })
+}
+
+/// How often a load is begun anew because it looked at other files than the one before.
+const LOADS: usize = 3;
+
+/// Loads, and says what the files were like before: a change in the middle of a load makes another one due,
+/// rather than being taken for loaded. `load` says which files it looked at.
+fn seen_before<T>(mut known: BTreeSet<PathBuf>, mut load: impl FnMut() -> (T, BTreeSet<PathBuf>)) -> (T, Seen) {
+    let mut loads = 0;
+    loop {
+        let before = contents(&known);
+        let (loaded, watched) = load();
+        loads += 1;
+        if watched == known || loads == LOADS {
+            return (loaded, (watched, before));
+        }
+        known = watched;
+    }
 }
 
 /// A hash of the contents of files and of what lies beside them, so that a new file is noticed, too.
@@ -253,4 +274,25 @@ fn folders(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_while_it_is_loaded_is_loaded_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tidegate.yaml");
+        fs::write(&file, "old").unwrap();
+        let files = BTreeSet::from([file.clone()]);
+        let (loaded, (watched, hash)) = seen_before(BTreeSet::new(), || {
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, "new").unwrap();
+            (text, files.clone())
+        });
+        assert!(loaded == "new" || contents(&watched) != hash, "`{loaded}` is taken for what is there");
+        let (_, (watched, hash)) = seen_before(files.clone(), || ((), files.clone()));
+        assert_eq!(contents(&watched), hash);
+    }
 }

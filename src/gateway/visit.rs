@@ -6,17 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::StreamExt as _;
+use http::Response;
 
-use crate::base::ids::{DialectId, PolicyName, RequestId};
+use crate::base::ids::{DialectId, PolicyName, RequestId, TargetName};
 use crate::base::json::Malformed;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Request, Verbatim};
 use crate::dialect::{self, Asked, Dialect};
-use crate::gateway::account::{Account, Accounted};
+use crate::gateway::account::{Account, Accounted, AccountedBody};
 use crate::gateway::stated;
 use crate::gateway::world::World;
 use crate::pipeline::Answer;
 use crate::pipeline::cx::{Cx, View};
+use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
 use crate::pipeline::route::Candidate;
 use crate::policy::{Policy, Snapshot};
@@ -25,8 +27,9 @@ use crate::policy::{Policy, Snapshot};
 pub struct Visit {
     world: Arc<World>,
     snapshot: Arc<Snapshot>,
-    cx: Cx,
-    account: Account,
+    // Boxed, since a visit is handed on from one future to the next.
+    cx: Box<Cx>,
+    account: Box<Account>,
 }
 
 /// What the caller may know of how its request was handled.
@@ -44,7 +47,13 @@ pub struct About {
 /// A count of tokens, and whether it is our estimate or the provider's word.
 pub enum Counted {
     Estimate(u64),
-    Provider(Box<OpaqueAnswer>),
+    Provider(Box<Forwarded>),
+}
+
+/// A reply that is passed on as it comes.
+pub struct Forwarded {
+    pub target: TargetName,
+    pub response: Response<AccountedBody>,
 }
 
 /// A chat answer and what shapes how it is written.
@@ -55,7 +64,7 @@ pub struct ChatAnswer {
 }
 
 impl Visit {
-    pub(super) fn new(world: Arc<World>, snapshot: Arc<Snapshot>, cx: Cx, account: Account) -> Self {
+    pub(super) fn new(world: Arc<World>, snapshot: Arc<Snapshot>, cx: Box<Cx>, account: Box<Account>) -> Self {
         Self { world, snapshot, cx, account }
     }
 
@@ -71,14 +80,18 @@ impl Visit {
         &self.cx.headers
     }
 
+    /// The caller took this long to send its body: not our time.
+    pub fn body_took(&mut self, time: Duration) {
+        self.cx.trail.pauses += time;
+    }
+
     pub fn about(&self) -> About {
-        let waited: Duration = self.cx.trail.attempts.iter().map(|attempt| attempt.took).sum();
         About {
             request_id: self.cx.id,
             policy: self.cx.policy.clone(),
             revision: self.snapshot.revision.chars().take(12).collect(),
             attempts: self.cx.trail.asked(),
-            overhead: self.cx.started.elapsed().saturating_sub(waited),
+            overhead: self.cx.started.elapsed().saturating_sub(self.cx.trail.waited()),
         }
     }
 
@@ -107,7 +120,10 @@ impl Visit {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok((answer, is_stream, asked)) => {
                 self.account.note(&self.cx);
-                self.account.answered_by(answer.head.target.as_ref().map(|target| target.as_str()), is_stream);
+                self.account.answered_by(answer.head.target.as_ref().map(|target| target.as_str()), 200);
+                if is_stream {
+                    self.account.streams();
+                }
                 let about = self.about();
                 let frames = Accounted { frames: answer.frames, account: self.account }.boxed();
                 let answer = Answer { head: answer.head, frames };
@@ -138,11 +154,16 @@ impl Visit {
     pub async fn count_tokens(mut self, path: &str, body: Bytes) -> (About, Result<Counted, Stop>) {
         match self.try_count(path, body).await {
             Err(stop) => (self.refuse(&stop), Err(stop)),
-            Ok(counted) => (self.finish(200), Ok(counted)),
+            Ok(Ok(answer)) => {
+                let (about, forwarded) = self.forward(answer);
+                (about, Ok(Counted::Provider(Box::new(forwarded))))
+            }
+            Ok(Err(estimate)) => (self.finish(200), Ok(Counted::Estimate(estimate))),
         }
     }
 
-    async fn try_count(&mut self, path: &str, body: Bytes) -> Result<Counted, Stop> {
+    /// The provider's answer, or our estimate.
+    async fn try_count(&mut self, path: &str, body: Bytes) -> Result<Result<OpaqueAnswer, u64>, Stop> {
         let request = self.read(body.clone())?;
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
@@ -153,30 +174,39 @@ impl Visit {
             let headers = self.cx.headers.clone();
             let request = OpaqueRequest { method: http::Method::POST, path: path.to_owned(), headers, body };
             if let Ok(answer) = policy.line.opaque(&mut self.cx, request).await {
-                self.account.answered_by(Some(answer.target.as_str()), false);
-                return Ok(Counted::Provider(Box::new(answer)));
+                return Ok(Ok(answer));
             }
         }
-        Ok(Counted::Estimate(request.estimated_tokens()))
+        Ok(Err(request.estimated_tokens()))
     }
 
     /// Forwards a request whose body is not read.
     ///
     /// # Errors
     /// When no policy covers it, a step refuses it or no target answers.
-    pub async fn opaque(mut self, request: OpaqueRequest) -> (About, Result<OpaqueAnswer, Stop>) {
+    pub async fn opaque(mut self, request: OpaqueRequest) -> (About, Result<Forwarded, Stop>) {
         match self.try_opaque(request).await {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok(answer) => {
-                self.account.answered_by(Some(answer.target.as_str()), false);
-                (self.finish(answer.response.status().as_u16()), Ok(answer))
+                let (about, forwarded) = self.forward(answer);
+                (about, Ok(forwarded))
             }
         }
+    }
+
+    /// The visit is over when the answer has been passed on.
+    fn forward(mut self, answer: OpaqueAnswer) -> (About, Forwarded) {
+        self.account.note(&self.cx);
+        self.account.answered_by(Some(answer.target.as_str()), answer.response.status().as_u16());
+        let (about, account) = (self.about(), self.account);
+        let response = answer.response.map(|body| AccountedBody::new(body, account));
+        (about, Forwarded { target: answer.target, response })
     }
 
     async fn try_opaque(&mut self, request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
         self.cx.model = request.body.model();
         self.check_model()?;
+        self.check_unread(&request.body)?;
         self.state(None);
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, None)?;
@@ -218,10 +248,22 @@ impl Visit {
         Err(Refusal::unknown_model(model).into())
     }
 
+    /// A body that is not read may name any model. Files name none.
+    fn check_unread(&self, body: &OpaqueBody) -> Result<(), Stop> {
+        let is_unread = matches!(body, OpaqueBody::Stream(_)) && self.cx.endpoint != Endpoint::Files;
+        if is_unread && self.cx.caller.models.is_some() {
+            let message = "your key is for certain models, and which one this request names cannot be read; send JSON";
+            return Err(Refusal::forbidden(message).into());
+        }
+        Ok(())
+    }
+
     fn select<'s>(&mut self, snapshot: &'s Snapshot, chat: Option<&Request>) -> Result<&'s Policy, Stop> {
         let policy = snapshot.select(&View { cx: &self.cx, chat });
         let policy = policy.ok_or_else(|| Refusal::no_policy(&self.cx.model))?;
         self.cx.policy = Some(policy.line.policy.clone());
+        // Should the caller hang up from here on, its line says at least this much.
+        self.account.describe(&self.cx);
         Ok(policy)
     }
 }

@@ -19,7 +19,7 @@ use crate::pipeline::retry::{self, OnLoss, Rules};
 use crate::pipeline::route::{Candidate, Plan};
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::AttemptEntry;
-use crate::pipeline::watch::Watch;
+use crate::pipeline::watch::{Errand, Watch};
 use crate::provider::{Call, ReplyBody, TransportError};
 
 /// A kind of request: how it is put to a target, and what counts as an answer.
@@ -28,6 +28,11 @@ pub trait Exchange: Send {
 
     /// Whether it can be sent more than once.
     fn is_repeatable(&self) -> bool;
+
+    /// What the caller itself did wrong while the request was being sent.
+    fn spoilt(&self) -> Option<Refusal> {
+        None
+    }
 
     /// The longest wait for the head of the answer, and what to call it.
     fn head_limit(&self, rules: &Rules) -> Duration;
@@ -86,7 +91,10 @@ pub async fn execute<X: Exchange>(
     {
         return Ok(answer);
     }
-    Err(run.outcome())
+    match exchange.spoilt() {
+        Some(refusal) => Err(refusal.into()),
+        None => Err(run.outcome()),
+    }
 }
 
 /// One pass over a plan.
@@ -144,7 +152,10 @@ impl Run<'_> {
                 return Err(Next::Target);
             }
             match retry::wait(number, asked, others_left, left) {
-                Some(wait) => sleep(wait).await,
+                Some(wait) => {
+                    self.cx.trail.pauses += wait;
+                    sleep(wait).await;
+                }
                 None => return Err(Next::Target),
             }
         }
@@ -161,6 +172,8 @@ impl Run<'_> {
         losses: &mut Losses,
     ) -> Result<X::Answer, Fault> {
         let mut watch = enter(target, entry)?;
+        // One that is refused for its losses may still be wanted for a probe.
+        let is_last = is_last && self.rules.losses == OnLoss::Allow;
         let call = match exchange.compose(target, is_last, losses) {
             Ok(_) if self.rules.losses == OnLoss::Refuse && !losses.is_empty() => {
                 return Err(passed_over(target, "its dialect cannot express the whole request", None));
@@ -174,6 +187,8 @@ impl Run<'_> {
         let connect = self.rules.timeouts.connect;
         let sent = match timeout_at(due, target.provider.send(call, connect)).await {
             Ok(Ok(sent)) => sent,
+            // Not the target's doing, so nothing is reported of it.
+            Ok(Err(error)) if exchange.spoilt().is_some() => return Err(unsent(target, error, connect)),
             Ok(Err(error)) => return Err(watch.lost(unsent(target, error, connect))),
             Err(_) => {
                 let phase = if Instant::now() >= self.deadline { Phase::Whole } else { Phase::Headers };
@@ -186,14 +201,18 @@ impl Run<'_> {
         exchange.judge(sent.response, sending, watch).await
     }
 
-    /// All breakers are open: rather than refuse everybody until the first closes, or ignore them, one
-    /// request at a time goes and looks.
+    /// No target could be asked: rather than refuse everybody until the first open breaker's time is up, or
+    /// ignore breakers, one request at a time goes and looks.
     async fn probe<X: Exchange>(&mut self, plan: &Plan, exchange: &mut X) -> Option<X::Answer> {
         for candidate in &plan.candidates {
             if let Candidate::Target(target) = candidate
                 && target.health.breaker.admit_early()
             {
-                return self.target(target, false, exchange, Entry::Probe).await.ok();
+                match self.target(target, false, exchange, Entry::Probe).await {
+                    Ok(answer) => return Some(answer),
+                    Err(_) if !self.tried.is_empty() => return None,
+                    Err(_) => {}
+                }
             }
         }
         None
@@ -222,12 +241,15 @@ impl Run<'_> {
 
 /// Passes a target's breaker and takes a place there.
 fn enter(target: &Arc<Target>, entry: Entry) -> Result<Watch, Fault> {
-    if entry == Entry::Admitted
-        && let Admission::Wait(wait) = target.health.breaker.admit()
-    {
-        return Err(passed_over(target, "its breaker is open", Some(wait)));
-    }
-    let watch = Watch::new(Arc::clone(target));
+    let errand = match entry {
+        Entry::Probe => Errand::Probe,
+        Entry::Admitted => match target.health.breaker.admit() {
+            Admission::Pass => Errand::Service,
+            Admission::Probe => Errand::Probe,
+            Admission::Wait(wait) => return Err(passed_over(target, "its breaker is open", Some(wait))),
+        },
+    };
+    let watch = Watch::new(Arc::clone(target), errand);
     match target.health.enter(target.max_concurrent) {
         Some(place) => Ok(watch.holding(place)),
         None => Err(passed_over(target, "all its places are taken", Some(Duration::from_secs(1)))),

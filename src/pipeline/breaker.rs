@@ -70,6 +70,8 @@ impl Default for State {
 pub enum Admission {
     /// Go on.
     Pass,
+    /// Go on, and find out whether the target works again.
+    Probe,
     /// Not now; perhaps after this long.
     Wait(Duration),
 }
@@ -78,8 +80,8 @@ pub enum Admission {
 const PROBE_LIMIT: Duration = Duration::from_secs(120);
 
 impl Breaker {
-    /// Asks to pass. Whoever passes must report with [`Breaker::succeeded`], [`Breaker::failed`] or
-    /// [`Breaker::abandoned`].
+    /// Asks to pass. Whoever passes reports with [`Breaker::succeeded`] or [`Breaker::failed`] if there is
+    /// something to report; a probe that has nothing to report must say so with [`Breaker::abandoned`].
     pub fn admit(&self) -> Admission {
         if self.clean.load(Ordering::Acquire) {
             return Admission::Pass;
@@ -92,23 +94,18 @@ impl Breaker {
             State::Probing { since, .. } if now < since + PROBE_LIMIT => Admission::Wait(Duration::from_secs(1)),
             State::Open { pause, .. } | State::Probing { pause, .. } => {
                 *state = State::Probing { since: now, pause };
-                Admission::Pass
+                Admission::Probe
             }
         }
     }
 
-    /// Lets one request through before its time: for when no other target is left. False if a probe is
-    /// under way.
+    /// Lets one request through as a probe before its time: for when no other target is left. False if the
+    /// breaker is not open, or a probe is under way.
     pub fn admit_early(&self) -> bool {
         let mut state = self.lock();
-        match *state {
-            State::Open { pause, .. } => {
-                *state = State::Probing { since: Instant::now(), pause };
-                true
-            }
-            State::Closed { .. } => true,
-            State::Probing { .. } => false,
-        }
+        let State::Open { pause, .. } = *state else { return false };
+        *state = State::Probing { since: Instant::now(), pause };
+        true
     }
 
     /// The target works.
@@ -116,7 +113,9 @@ impl Breaker {
         if self.clean.load(Ordering::Acquire) {
             return;
         }
-        *self.lock() = State::default();
+        let mut state = self.lock();
+        *state = State::default();
+        // Under the lock: a failure that comes in between would be overlooked until the next one.
         self.clean.store(true, Ordering::Release);
     }
 
@@ -142,7 +141,7 @@ impl Breaker {
         true
     }
 
-    /// The request ended without telling anything about the target (the caller hung up, say).
+    /// The probe ended without telling anything about the target (the caller hung up, say).
     pub fn abandoned(&self) {
         let mut state = self.lock();
         if let State::Probing { pause, .. } = *state {
@@ -202,7 +201,7 @@ mod tests {
     async fn after_its_pause_a_single_probe_decides() {
         let breaker = opened();
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(breaker.admit(), Admission::Pass);
+        assert_eq!(breaker.admit(), Admission::Probe);
         assert!(matches!(breaker.admit(), Admission::Wait(_)));
         breaker.succeeded();
         assert_eq!(breaker.state(), "closed");
@@ -213,7 +212,7 @@ mod tests {
         let breaker = opened();
         for expected in [20, 40, 80, 100, 100] {
             tokio::time::advance(Duration::from_secs(100)).await;
-            assert_eq!(breaker.admit(), Admission::Pass);
+            assert_eq!(breaker.admit(), Admission::Probe);
             assert!(breaker.failed(&SETTINGS));
             assert_eq!(breaker.admit(), Admission::Wait(Duration::from_secs(expected)));
         }
@@ -223,9 +222,9 @@ mod tests {
     async fn an_abandoned_probe_makes_room_for_the_next() {
         let breaker = opened();
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(breaker.admit(), Admission::Pass);
+        assert_eq!(breaker.admit(), Admission::Probe);
         breaker.abandoned();
-        assert_eq!(breaker.admit(), Admission::Pass);
+        assert_eq!(breaker.admit(), Admission::Probe);
     }
 
     #[tokio::test(start_paused = true)]
@@ -233,5 +232,10 @@ mod tests {
         let breaker = opened();
         assert!(breaker.admit_early());
         assert!(!breaker.admit_early());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_breaker_lets_nobody_in_early() {
+        assert!(!Breaker::default().admit_early());
     }
 }

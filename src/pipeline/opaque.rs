@@ -4,18 +4,20 @@
 //! in a JSON body. No step that looks at text can act on them, and policies know that when they load.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use http::{HeaderMap, Method, Response};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
+use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::base::ids::{DialectId, TargetName};
 use crate::base::json::{Kind, Malformed, Reader};
-use crate::base::stop::{Fault, Phase};
+use crate::base::stop::{Fault, Phase, Refusal};
 use crate::base::text::Text;
 use crate::chat::{Losses, Verbatim};
 use crate::pipeline::attempt::{Exchange, Sending};
@@ -38,8 +40,8 @@ pub struct OpaqueRequest {
 pub enum OpaqueBody {
     /// A JSON document with its `model`, if it names one. Can be sent again.
     Json(Verbatim<Text>),
-    /// Bytes that are passed on as they come, once.
-    Stream(Option<UnsyncBoxBody<Bytes, BoxError>>),
+    /// Bytes that are passed on as they come, once. Its error is what the caller did wrong in sending them.
+    Stream(Option<UnsyncBoxBody<Bytes, Refusal>>),
 }
 
 /// JSON bodies have no dialect to translate from or to.
@@ -77,11 +79,13 @@ impl OpaqueBody {
 /// An opaque request, ready for any target.
 pub struct OpaqueExchange {
     request: OpaqueRequest,
+    /// Why the caller's body came to no good end, once that is so.
+    spoilt: Arc<OnceLock<Refusal>>,
 }
 
 impl OpaqueExchange {
     pub fn new(request: OpaqueRequest) -> Self {
-        Self { request }
+        Self { request, spoilt: Arc::default() }
     }
 
     fn body_for(&mut self, target: &Target) -> Option<Body> {
@@ -96,7 +100,15 @@ impl OpaqueExchange {
                 let bytes = document.wire(JSON)?;
                 Some(if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) })
             }
-            OpaqueBody::Stream(body) => body.take().map(Body::Stream),
+            OpaqueBody::Stream(body) => {
+                let spoilt = Arc::clone(&self.spoilt);
+                let note = move |refusal: Refusal| {
+                    let message = refusal.message.clone();
+                    let _ = spoilt.set(refusal);
+                    BoxError::from(message)
+                };
+                body.take().map(|body| Body::Stream(body.map_err(note).boxed_unsync()))
+            }
         }
     }
 }
@@ -124,6 +136,10 @@ impl http_body::Body for Watched {
         let fault = match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.silence.touch();
+                // A body whose length is known is not asked again after its last byte.
+                if this.body.is_end_stream() {
+                    this.watch.good();
+                }
                 return Poll::Ready(Some(Ok(frame)));
             }
             Poll::Ready(None) => {
@@ -140,6 +156,10 @@ impl http_body::Body for Watched {
         };
         Poll::Ready(Some(Err(this.watch.lost(fault))))
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
 }
 
 impl Exchange for OpaqueExchange {
@@ -147,6 +167,10 @@ impl Exchange for OpaqueExchange {
 
     fn is_repeatable(&self) -> bool {
         matches!(self.request.body, OpaqueBody::Json(_))
+    }
+
+    fn spoilt(&self) -> Option<Refusal> {
+        self.spoilt.get().cloned()
     }
 
     fn head_limit(&self, rules: &Rules) -> Duration {
@@ -169,10 +193,13 @@ impl Exchange for OpaqueExchange {
         &mut self,
         response: Response<ReplyBody>,
         sending: Sending<'_>,
-        watch: Watch,
+        mut watch: Watch,
     ) -> Result<OpaqueAnswer, Fault> {
         if response.status().is_client_error() || response.status().is_server_error() {
             return Err(failure(response, &sending, watch).await);
+        }
+        if response.body().is_end_stream() {
+            watch.good();
         }
         let target = watch.target().name.clone();
         let timeouts = sending.rules.timeouts;

@@ -122,7 +122,7 @@ const USUAL_OUTPUT: u64 = 512;
 impl Route {
     pub fn plan(&self, facts: &dyn Facts) -> Plan {
         let mut plan = Plan::default();
-        self.extend(&mut plan, facts, None);
+        self.extend(&mut plan, facts, Lot::default());
         // The same target twice would be asked twice as often as the rules allow.
         let mut seen: Vec<*const Target> = Vec::with_capacity(plan.candidates.len());
         plan.candidates.retain(|candidate| match candidate {
@@ -139,37 +139,40 @@ impl Route {
         plan
     }
 
-    fn extend(&self, plan: &mut Plan, facts: &dyn Facts, inherited: Option<u64>) {
-        let seed = self.sticky.and_then(|sticky| sticky.seed(facts)).or(inherited);
+    fn extend(&self, plan: &mut Plan, facts: &dyn Facts, lot: Lot) {
+        let lot = lot.held_by(self.sticky, facts);
         if let Some(shadow) = &self.shadow
-            && falls_within(shadow.share, None, "shadow")
+            && falls_within(shadow.share, Lot::default(), "shadow")
         {
             plan.shadows.push(Arc::clone(&shadow.to));
         }
         match &self.choice {
             Choice::Target(target) => plan.candidates.push(Candidate::Target(Arc::clone(target))),
-            Choice::Fallback(routes) => routes.iter().for_each(|route| route.extend(plan, facts, seed)),
-            Choice::Weighted(routes) => {
-                let order = by_key(routes, |i, (weight, _)| weighted_rank(*weight, seed, i));
-                order.filter(|(weight, _)| *weight > 0).for_each(|(_, route)| route.extend(plan, facts, seed));
+            Choice::Fallback(routes) => {
+                routes.iter().enumerate().for_each(|(i, route)| route.extend(plan, facts, lot.below(i)));
             }
-            Choice::Fastest(routes) => sorted(routes, seed, |target| target.health.first_token().as_micros() as u64)
-                .for_each(|route| route.extend(plan, facts, seed)),
+            Choice::Weighted(routes) => {
+                let order = by_key(routes, |i, (weight, _)| weighted_rank(*weight, lot, i));
+                let chosen = order.filter(|(_, (weight, _))| *weight > 0);
+                chosen.for_each(|(i, (_, route))| route.extend(plan, facts, lot.below(i)));
+            }
+            Choice::Fastest(routes) => sorted(routes, lot, |target| target.health.first_token().as_micros() as u64)
+                .for_each(|(i, route)| route.extend(plan, facts, lot.below(i))),
             Choice::Cheapest(routes) => {
                 let (input, output) = (facts.input_tokens(), facts.max_tokens().unwrap_or(USUAL_OUTPUT));
                 let cost = |target: &Target| target.price.map_or(u64::MAX, |price| price.of(input, output).0 as u64);
                 // A price does not change with the session, so stickiness has nothing to say here.
-                sorted(routes, None, cost).for_each(|route| route.extend(plan, facts, seed));
+                sorted(routes, Lot::default(), cost).for_each(|(i, route)| route.extend(plan, facts, lot.below(i)));
             }
-            Choice::LeastBusy(routes) => sorted(routes, seed, |target| u64::from(target.health.in_flight()))
-                .for_each(|route| route.extend(plan, facts, seed)),
+            Choice::LeastBusy(routes) => sorted(routes, lot, |target| u64::from(target.health.in_flight()))
+                .for_each(|(i, route)| route.extend(plan, facts, lot.below(i))),
             Choice::First(cases) => {
-                let case = cases.iter().find(|case| case.when.as_ref().is_none_or(|when| when.holds(facts)));
-                if let Some(case) = case {
-                    case.to.extend(plan, facts, seed);
+                let holds = |case: &Case| case.when.as_ref().is_none_or(|when| when.holds(facts));
+                if let Some((i, case)) = cases.iter().enumerate().find(|(_, case)| holds(case)) {
+                    case.to.extend(plan, facts, lot.below(i));
                 }
             }
-            Choice::Canary(canary) => canary.extend(plan, facts, seed),
+            Choice::Canary(canary) => canary.extend(plan, facts, lot),
             Choice::Deny(refusal) => plan.candidates.push(Candidate::Deny(refusal.clone())),
         }
     }
@@ -191,12 +194,12 @@ impl Route {
 }
 
 impl Canary {
-    fn extend(&self, plan: &mut Plan, facts: &dyn Facts, seed: Option<u64>) {
-        let seed = self.sticky.and_then(|sticky| sticky.seed(facts)).or(seed);
-        if !self.is_aborted() && falls_within(self.share, seed, "canary") {
-            self.candidate.extend(plan, facts, seed);
+    fn extend(&self, plan: &mut Plan, facts: &dyn Facts, lot: Lot) {
+        let lot = lot.held_by(self.sticky, facts);
+        if !self.is_aborted() && falls_within(self.share, lot, "canary") {
+            self.candidate.extend(plan, facts, lot.below(0));
         }
-        self.stable.extend(plan, facts, seed);
+        self.stable.extend(plan, facts, lot.below(1));
     }
 
     /// Once aborted, a canary stays so until its policy changes: a candidate that gets no traffic would
@@ -231,40 +234,64 @@ impl Sticky {
     }
 }
 
-/// The routes in ascending order of `key` of the target that stands for each. With a seed, in the order it
-/// gives instead, the same each time.
-fn sorted(routes: &[Route], seed: Option<u64>, key: impl Fn(&Target) -> u64) -> impl Iterator<Item = &Route> {
-    by_key(routes, move |i, route| match seed {
-        Some(seed) => hash(&(seed, i)),
-        None => route.representative().map_or(u64::MAX, &key),
-    })
+/// What chance is drawn with at one node of a route.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lot {
+    /// The same for the same session or user; `None` where nothing sticks.
+    seed: Option<u64>,
+    /// Where in the route the node is. Were it left out, one session would draw the same lot at each node,
+    /// and a choice would decide all choices below it.
+    node: u64,
+}
+
+impl Lot {
+    fn held_by(self, sticky: Option<Sticky>, facts: &dyn Facts) -> Self {
+        Self { seed: sticky.and_then(|sticky| sticky.seed(facts)).or(self.seed), ..self }
+    }
+
+    /// The lot of the node's `child`.
+    fn below(self, child: usize) -> Self {
+        Self { node: hash(&(self.node, child)), ..self }
+    }
+
+    /// The bits for one decision of the node, if something sticks.
+    fn bits(self, what: impl Hash) -> Option<u64> {
+        Some(hash(&(self.seed?, self.node, what)))
+    }
+
+    /// A number in [0, 1) for one decision of the node.
+    fn chance(self, what: impl Hash) -> f64 {
+        self.bits(what).map_or_else(fastrand::f64, unit)
+    }
+}
+
+/// The routes in ascending order of `key` of the target that stands for each. Where something sticks, in the
+/// order the lot gives instead, the same each time.
+fn sorted(routes: &[Route], lot: Lot, key: impl Fn(&Target) -> u64) -> impl Iterator<Item = (usize, &Route)> {
+    by_key(routes, move |i, route| lot.bits(i).unwrap_or_else(|| route.representative().map_or(u64::MAX, &key)))
 }
 
 /// Ties are broken by chance, so that equals share the load.
-fn by_key<T>(items: &[T], key: impl Fn(usize, &T) -> u64) -> impl Iterator<Item = &T> {
-    let mut order: Vec<_> = items.iter().enumerate().map(|(i, item)| (key(i, item), fastrand::u32(..), item)).collect();
-    order.sort_by_key(|(key, tie, _)| (*key, *tie));
-    order.into_iter().map(|(_, _, item)| item)
+fn by_key<T>(items: &[T], key: impl Fn(usize, &T) -> u64) -> impl Iterator<Item = (usize, &T)> {
+    let ranked = items.iter().enumerate().map(|(i, item)| (key(i, item), fastrand::u32(..), i, item));
+    let mut order: Vec<_> = ranked.collect();
+    order.sort_by_key(|(key, tie, ..)| (*key, *tie));
+    order.into_iter().map(|(_, _, i, item)| (i, item))
 }
 
 /// A rank whose minimum falls on an item with a chance proportional to its weight (Efraimidis and Spirakis,
 /// "Weighted random sampling with a reservoir", 2006).
-fn weighted_rank(weight: u32, seed: Option<u64>, item: usize) -> u64 {
-    let chance = match seed {
-        Some(seed) => unit(hash(&(seed, item))),
-        None => fastrand::f64(),
-    };
+fn weighted_rank(weight: u32, lot: Lot, item: usize) -> u64 {
     if weight == 0 {
         return u64::MAX;
     }
-    let rank = -(1.0 - chance).ln() / f64::from(weight);
+    let rank = -(1.0 - lot.chance(item)).ln() / f64::from(weight);
     (rank * 1e15) as u64
 }
 
 /// Whether this request is among `share` hundredths of a percent of all.
-fn falls_within(share: u32, seed: Option<u64>, what: &str) -> bool {
-    let chance = seed.map_or_else(fastrand::f64, |seed| unit(hash(&(seed, what))));
-    chance * 10_000.0 < f64::from(share)
+fn falls_within(share: u32, lot: Lot, what: &str) -> bool {
+    lot.chance(what) * 10_000.0 < f64::from(share)
 }
 
 fn hash(value: &impl Hash) -> u64 {
@@ -286,3 +313,6 @@ fn rest_last(candidates: &mut [Candidate]) {
         targets.sort_by_key(|candidate| matches!(candidate, Candidate::Target(target) if target.health.is_resting()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,7 @@ impl Line {
             Some(answer) => answer,
             None => {
                 let plan = self.route.plan(&View { cx, chat: Some(&request) });
-                shadows.send(&plan, &request, &self.rules);
+                shadows.send(&plan, &request, &cx.headers, &self.rules);
                 let headers = std::mem::take(&mut cx.headers);
                 let mut exchange = ChatExchange::new(request, &headers);
                 execute(cx, &plan, &self.rules, &mut exchange).await?

@@ -40,8 +40,8 @@ impl Shadows {
         Self { places: Arc::new(Semaphore::new(MOST)), tasks: TaskTracker::new(), clock, dropped: AtomicU64::new(0) }
     }
 
-    /// Sends copies of `request` to the plan's shadows.
-    pub fn send(&self, plan: &Plan, request: &Verbatim<Request>, rules: &Arc<Rules>) {
+    /// Sends copies of `request` to the plan's shadows, with what its `headers` say in its dialect.
+    pub fn send(&self, plan: &Plan, request: &Verbatim<Request>, headers: &HeaderMap, rules: &Arc<Rules>) {
         for target in &plan.shadows {
             let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -49,8 +49,8 @@ impl Shadows {
             };
             let plan = Plan { candidates: vec![Candidate::Target(Arc::clone(target))], shadows: Vec::new() };
             let (request, rules, mut cx) = (request.clone(), Arc::clone(rules), self.cx());
+            let headers = headers.clone();
             self.tasks.spawn(async move {
-                let headers = HeaderMap::new();
                 let mut exchange = ChatExchange::new(request, &headers);
                 if let Ok(mut answer) = execute(&mut cx, &plan, &rules, &mut exchange).await {
                     while answer.frames.next().await.is_some() {}

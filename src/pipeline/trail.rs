@@ -14,6 +14,8 @@ use crate::chat::Loss;
 pub struct Trail {
     pub steps: Vec<StepEntry>,
     pub attempts: Vec<AttemptEntry>,
+    /// Time spent waiting for others outside of attempts: for the caller's body, and between attempts.
+    pub pauses: Duration,
 }
 
 /// What a step decided.
@@ -40,6 +42,11 @@ pub struct AttemptEntry {
 }
 
 impl Trail {
+    /// Time spent waiting for others: what is left of a request's time is the gateway's own.
+    pub fn waited(&self) -> Duration {
+        self.pauses + self.attempts.iter().map(|attempt| attempt.took).sum::<Duration>()
+    }
+
     /// How many times an upstream was really asked.
     pub fn asked(&self) -> usize {
         self.attempts.iter().filter(|attempt| attempt.outcome != "passed_over").count()

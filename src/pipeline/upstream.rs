@@ -72,7 +72,9 @@ impl Upstream {
         let mut frames = Vec::new();
         let read = self.reader.feed(bytes, &mut frames);
         self.look_at(&mut frames);
-        if let Err(malformed) = read {
+        if let Err(malformed) = read
+            && matches!(self.state, State::Reading)
+        {
             let dialect = self.watch.target().dialect.id();
             let fault = Fault::Garbled { target: self.target(), dialect, reason: malformed.to_string() };
             self.fail_after(&frames, fault)?;
@@ -87,6 +89,9 @@ impl Upstream {
         self.look_at(&mut frames);
         match finished {
             _ if matches!(self.state, State::Failing(_)) => {}
+            Ok(()) if self.started.is_some() => {
+                return Err(Fault::Cut { target: self.target(), reason: "the answer is empty".into() });
+            }
             Ok(()) => {
                 self.watch.good();
                 self.state = State::Done;
@@ -113,6 +118,12 @@ impl Upstream {
             if events.iter().any(|event| matches!(event, Event::End)) {
                 self.state = State::Ended;
                 self.silence.enter(Phase::Whole, GRACE);
+                // Many callers hang up as soon as they have seen the end.
+                if self.started.is_none() {
+                    self.watch.good();
+                }
+                frames.truncate(i + 1);
+                return;
             }
             if let Some(mut failure) = events.iter().find_map(|event| match event {
                 Event::Failed(failure) => Some(failure.clone()),

@@ -12,18 +12,27 @@ use crate::provider::KeyUse;
 
 /// Held from before an attempt is sent until its answer has ended.
 ///
-/// Exactly one report reaches the breaker: good, bad, or, if the watch is dropped before either (the caller
-/// hung up), abandoned.
+/// At most one report reaches the breaker: good or bad. A probe that is dropped before either (the caller
+/// hung up) gives its turn back.
 pub struct Watch {
     target: Arc<Target>,
+    errand: Errand,
     place: Option<InFlight>,
     key: Option<KeyUse>,
     reported: bool,
 }
 
+/// Why a request is at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    Service,
+    /// The breaker waits for its outcome.
+    Probe,
+}
+
 impl Watch {
-    pub fn new(target: Arc<Target>) -> Self {
-        Self { target, place: None, key: None, reported: false }
+    pub fn new(target: Arc<Target>, errand: Errand) -> Self {
+        Self { target, errand, place: None, key: None, reported: false }
     }
 
     #[must_use]
@@ -60,7 +69,7 @@ impl Watch {
         }
         match judge(fault.class()) {
             Verdict::Healthy => health.breaker.succeeded(),
-            Verdict::Neither => health.breaker.abandoned(),
+            Verdict::Neither => self.give_turn_back(),
             Verdict::Ill => {
                 health.note_outcome(Outcome::Bad);
                 if health.breaker.failed(&self.target.breaker) {
@@ -77,20 +86,31 @@ impl Watch {
         fault
     }
 
-    pub fn first_token_after(&self, took: Duration) {
+    pub fn first_token_after(&mut self, took: Duration) {
         self.target.health.note_first_token(took);
+        // A probe has found out what it was to find out; others need not wait for the end of its stream.
+        if std::mem::replace(&mut self.errand, Errand::Service) == Errand::Probe {
+            self.target.health.breaker.succeeded();
+        }
     }
 
     fn release(&mut self) {
         self.place = None;
         self.key = None;
     }
+
+    fn give_turn_back(&self) {
+        // Of two requests that were let in, only the probe may make room for the next one.
+        if self.errand == Errand::Probe {
+            self.target.health.breaker.abandoned();
+        }
+    }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.reported {
-            self.target.health.breaker.abandoned();
+            self.give_turn_back();
         }
     }
 }

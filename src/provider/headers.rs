@@ -51,6 +51,8 @@ fn stays_here(name: &str) -> bool {
     match name {
         // credentials
         "authorization" | "x-api-key" | "api-key" | "x-goog-api-key" | "cookie" | "cookie2" => true,
+        // whose account a credential draws on, which goes with the credential
+        "openai-organization" | "openai-project" => true,
         // one connection's
         "host" | "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
         | "http2-settings" => true,
@@ -84,6 +86,11 @@ mod tests {
         let credentials = ["Authorization", "X-Api-Key", "api-key", "x-goog-api-key", "Cookie", "Proxy-Authorization"];
         let lines: Vec<_> = credentials.iter().map(|name| (*name, "canary")).collect();
         assert!(cleaned(&lines, Trace::Propagate).is_empty());
+    }
+
+    #[test]
+    fn the_caller_does_not_say_whose_account_is_drawn_on() {
+        assert!(cleaned(&[("OpenAI-Organization", "org-1"), ("OpenAI-Project", "p")], Trace::Propagate).is_empty());
     }
 
     #[test]

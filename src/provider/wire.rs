@@ -20,6 +20,7 @@ use hyper_util::client::legacy::connect::{CaptureConnection, Connect, HttpConnec
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::base::worker;
 use crate::provider::transport::{Body, ReplyBody, Transport, TransportError};
 
 const LANES: usize = 16;
@@ -36,9 +37,11 @@ const KEEPALIVE_PROBES: u32 = 3;
 /// How long an HTTP/2 peer may leave a ping unanswered.
 const PING_ANSWER: Duration = Duration::from_secs(15);
 
-/// A set of pooled connections made by one connector.
+/// A set of pooled connections made by one connector: lanes for each thread of the data port, and for the
+/// rest of the process. A connection lives on the thread that made it and is used by no other.
 pub(super) struct Wire<C> {
-    lanes: [Lane<C>; LANES],
+    first: [Lane<C>; LANES],
+    workers: Vec<[Lane<C>; LANES]>,
 }
 
 struct Lane<C> {
@@ -63,17 +66,20 @@ impl<C: Connect + Clone + Send + Sync + 'static> Wire<C> {
             .http2_keep_alive_timeout(PING_ANSWER)
             .retry_canceled_requests(true);
         let lane = |_| Lane { client: builder.build(connector.clone()), taken: Arc::default() };
-        Self { lanes: std::array::from_fn(lane) }
+        let (first, rest) = (std::array::from_fn(lane), (0..worker::count()).map(|_| std::array::from_fn(lane)));
+        Self { first, workers: rest.collect() }
     }
 
     fn lane(&self) -> &Lane<C> {
-        let [first, others @ ..] = &self.lanes;
+        let own = worker::current().checked_sub(1).and_then(|number| self.workers.get(number));
+        let lanes = own.unwrap_or(&self.first);
+        let [first, others @ ..] = lanes;
         let taken = |lane: &Lane<C>| lane.taken.load(Ordering::Relaxed);
         if taken(first) < LANE_WIDTH {
             return first;
         }
         let free = others.iter().find(|lane| taken(lane) < LANE_WIDTH);
-        free.or_else(|| self.lanes.iter().min_by_key(|lane| taken(lane))).unwrap_or(first)
+        free.or_else(|| lanes.iter().min_by_key(|lane| taken(lane))).unwrap_or(first)
     }
 }
 

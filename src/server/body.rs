@@ -8,14 +8,14 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::base::stop::Fault;
-use crate::pipeline::opaque::Watched;
+use crate::gateway::AccountedBody;
 use crate::server::outbound::Stream;
 
 /// A response body. Boxed where it is large, so that the many small ones stay small.
 pub enum Outgoing {
     Full(Option<Bytes>),
     Stream(Box<Stream>),
-    Forwarded(Box<Watched>),
+    Forwarded(Box<AccountedBody>),
 }
 
 impl Outgoing {

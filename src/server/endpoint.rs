@@ -31,7 +31,9 @@ pub fn find<'a>(method: &Method, path: &'a str) -> Asked<'a> {
         "/models" if method == Method::GET || method == Method::HEAD => Asked::Models(None),
         "/models" => Asked::WrongMethod("GET"),
         _ => match below.strip_prefix("/models/") {
-            Some(model) if method == Method::GET && !model.is_empty() => Asked::Models(Some(model)),
+            Some(model) if (method == Method::GET || method == Method::HEAD) && !model.is_empty() => {
+                Asked::Models(Some(model))
+            }
             _ => opaque(versioned.is_some(), below),
         },
     }
@@ -53,7 +55,8 @@ fn opaque(is_versioned: bool, below: &str) -> Asked<'_> {
         _ => return Asked::Unknown,
     };
     // A path that climbs could leave the provider's base URL.
-    if below.split('/').any(|part| matches!(part, "." | "..") || part.to_ascii_lowercase().contains("%2e")) {
+    // Some servers read `%2f` as a slash, so two dots are suspect wherever they stand.
+    if below.split('/').any(|part| part == "." || part.contains("..") || part.to_ascii_lowercase().contains("%2e")) {
         return Asked::Unknown;
     }
     Asked::Opaque(endpoint, below)
@@ -77,12 +80,23 @@ mod tests {
         assert_eq!(find(&Method::POST, "/v1/embeddings"), Asked::Opaque(Endpoint::Embeddings, "/embeddings"));
         assert_eq!(find(&Method::GET, "/v1/files/f1/content"), Asked::Opaque(Endpoint::Files, "/files/f1/content"));
         assert_eq!(find(&Method::POST, "/v1/responses"), Asked::Opaque(Endpoint::Other, "/responses"));
-        assert_eq!(find(&Method::GET, "/v1/models/a/b"), Asked::Models(Some("a/b")));
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(find(&method, "/v1/models/a/b"), Asked::Models(Some("a/b")));
+        }
     }
 
     #[test]
     fn unknown_and_climbing_paths_are_not_forwarded() {
-        for path in ["/", "/v1", "/v1/", "/metrics", "/v1/files/../../admin", "/v1/x/%2E%2e/y", "/v1beta/models"] {
+        for path in [
+            "/",
+            "/v1",
+            "/v1/",
+            "/metrics",
+            "/v1/files/../../admin",
+            "/v1/x/%2E%2e/y",
+            "/v1/x/..%2f..%2Fy",
+            "/v1beta/models",
+        ] {
             assert_eq!(find(&Method::POST, path), Asked::Unknown, "{path}");
         }
     }

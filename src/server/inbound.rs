@@ -1,13 +1,11 @@
 //! From HTTP to the gateway: what is asked, who asks, and the body within its limits.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::base::gather::Gather;
 use crate::base::ids::DialectId;
@@ -20,9 +18,7 @@ use crate::server::drain::Drain;
 use crate::server::endpoint::{self, Asked};
 use crate::server::listen::Peer;
 use crate::server::outbound;
-
-/// The longest a caller may take between two reads of its request's body.
-const BODY_SILENCE: Duration = Duration::from_secs(30);
+use crate::server::upload::{self, Upload};
 
 /// Answers one request.
 pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>, peer: Peer) -> Response<Outgoing> {
@@ -45,7 +41,6 @@ pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>
             endpoint,
             dialect: Some(dialect),
             headers: head.headers,
-            query: head.uri.query(),
             peer_certificate: certificate,
         })
         .await;
@@ -68,8 +63,8 @@ pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>
     response
 }
 
-async fn chat(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
-    let body = match read(&visit, body).await {
+async fn chat(mut visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
+    let body = match read(&mut visit, body).await {
         Ok(body) => body,
         Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
@@ -80,8 +75,8 @@ async fn chat(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outg
     }
 }
 
-async fn count_tokens(visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
-    let body = match read(&visit, body).await {
+async fn count_tokens(mut visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
+    let body = match read(&mut visit, body).await {
         Ok(body) => body,
         Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
@@ -105,26 +100,25 @@ fn models(visit: Visit, dialect: DialectId, model: Option<&str>) -> Response<Out
 }
 
 async fn opaque(
-    visit: Visit,
+    mut visit: Visit,
     dialect: DialectId,
     method: http::Method,
     path: String,
     body: Incoming,
 ) -> Response<Outgoing> {
     let headers = visit.headers().clone();
-    let is_json = headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"));
-    let body = if is_json {
-        let read = read(&visit, body).await;
-        let document = read.and_then(|body| {
+    let body = if is_json(&headers) {
+        let read = read(&mut visit, body).await;
+        read.and_then(|body| {
             OpaqueBody::json(body).map_err(|malformed| Refusal::malformed(malformed.to_string()).into())
-        });
-        match document {
-            Ok(body) => body,
-            Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
-        }
+        })
     } else {
-        let limited = Limited::new(body, visit.snapshot().server.body_limit);
-        OpaqueBody::Stream(Some(limited.map_err(Into::into).boxed_unsync()))
+        let limit = visit.snapshot().server.body_limit;
+        check_length(&headers, limit).map(|()| OpaqueBody::Stream(Some(Upload::new(body, limit).boxed_unsync())))
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
     match visit.opaque(OpaqueRequest { method, path, headers, body }).await {
         (about, Ok(answer)) => outbound::forwarded(&about, answer),
@@ -132,17 +126,26 @@ async fn opaque(
     }
 }
 
+/// A body that does not say what it is counts as JSON, which is what its model is read from.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(CONTENT_TYPE) else { return true };
+    let kind = kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
 /// Reads a body within its limit. A caller that stalls is not waited for.
-async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
+async fn read(visit: &mut Visit, mut body: Incoming) -> Result<Bytes, Stop> {
     let limit = visit.snapshot().server.body_limit;
     check_head(visit.headers(), limit)?;
     let mut gather = Gather::expecting(expected(visit.headers()).min(limit));
+    let begun = Instant::now();
     while !body.is_end_stream() {
-        let frame = match timeout(BODY_SILENCE, body.frame()).await {
+        let frame = match timeout_at((Instant::now() + upload::SILENCE).min(begun + upload::WHOLE), body.frame()).await
+        {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(Refusal::malformed("the request body broke off").into()),
-            Err(_) => return Err(Refusal::new(408, "request_timeout", "the request body stopped coming").into()),
+            Ok(Some(Err(_))) => return Err(upload::broken_off().into()),
+            Err(_) => return Err(upload::stopped().into()),
         };
         let Ok(bytes) = frame.into_data() else { continue };
         if gather.len() + bytes.len() > limit {
@@ -150,19 +153,22 @@ async fn read(visit: &Visit, mut body: Incoming) -> Result<Bytes, Stop> {
         }
         gather.push(bytes);
     }
+    visit.body_took(begun.elapsed());
     Ok(gather.finish())
 }
 
 /// Refuses a body by its head, before it is read.
 fn check_head(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
-    if expected(headers) > limit {
-        return Err(Refusal::too_large(limit).into());
-    }
+    check_length(headers, limit)?;
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let message = "compressed request bodies are not accepted; send the body as it is";
         return Err(Refusal::new(415, "unsupported_encoding", message).into());
     }
     Ok(())
+}
+
+fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
+    if expected(headers) > limit { Err(Refusal::too_large(limit).into()) } else { Ok(()) }
 }
 
 fn expected(headers: &HeaderMap) -> usize {

@@ -3,10 +3,14 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,10 +23,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use crate::base::stop::Fault;
 use crate::policy::Connections;
 use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
+use crate::server::patience::{self, Patient, Requests, UnderWay};
 use crate::server::tls::TlsSettings;
+use crate::server::workers::Workers;
 
 /// Connections at a time, where the files name no number; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 10_000;
@@ -60,15 +67,19 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Accepts connections until draining begins, and lets `handle` answer their requests.
-    pub async fn run<H, F>(self, drain: Drain, handle: H)
+    /// Accepts connections until draining begins, and lets `handle` answer their requests on the workers.
+    pub async fn run<H, F>(self, workers: Arc<Workers>, drain: Drain, handle: H)
     where
         H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Outgoing>> + Send + 'static,
     {
         let places = Arc::new(Semaphore::new(self.limits.most.unwrap_or(MOST_CONNECTIONS)));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let place = tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => place,
+                () = drain.begun() => return,
+            };
+            let Ok(place) = place else { return };
             let (stream, address) = tokio::select! {
                 accepted = self.socket.accept() => match accepted {
                     Ok(accepted) => accepted,
@@ -84,13 +95,17 @@ impl Listener {
             let _ = stream.set_nodelay(true);
             let connection = Connection { limits: self.limits, drain: drain.clone(), handle: handle.clone() };
             let tls = self.tls.as_ref().map(TlsSettings::current);
-            drain.tasks().spawn(async move {
+            let (Ok(stream), Some((worker, assigned))) = (stream.into_std(), workers.least_busy()) else { continue };
+            let served = async move {
+                // The socket is the worker's from here on.
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
                 match tls {
                     None => connection.serve(stream, Peer { address, certificate: None }).await,
                     Some(tls) => connection.serve_tls(stream, address, TlsAcceptor::from(tls)).await,
                 }
-                drop(place);
-            });
+                drop((place, assigned));
+            };
+            drain.tasks().spawn_on(served, &worker.runtime);
         }
     }
 }
@@ -124,7 +139,8 @@ where
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header_timeout)
+            // Its clock would run on idle connections, too.
+            .header_read_timeout(None)
             .max_buf_size(self.limits.header_bytes.max(8192))
             .half_close(false)
             .pipeline_flush(false);
@@ -135,10 +151,12 @@ where
             .max_concurrent_streams(1000)
             .keep_alive_interval(self.limits.idle)
             .keep_alive_timeout(Duration::from_secs(20));
-        let handle = self.handle;
+        let (handle, requests) = (self.handle, Requests::default());
+        let limits = patience::Limits { head: self.limits.header_timeout, idle: self.limits.idle };
+        let stream = Patient::new(stream, limits, requests.clone());
         let service = service_fn(move |request| {
-            let response = handle(request, peer.clone());
-            async move { Ok::<_, Infallible>(response.await) }
+            let (under_way, response) = (requests.begin(), handle(request, peer.clone()));
+            async move { Ok::<_, Infallible>(response.await.map(|body| Counted { body, _under_way: under_way })) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
@@ -152,5 +170,28 @@ where
         if let Err(error) = ended {
             debug!(%error, "a connection ended early");
         }
+    }
+}
+
+/// A response body whose request is under way until it has ended.
+struct Counted {
+    body: Outgoing,
+    _under_way: UnderWay,
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

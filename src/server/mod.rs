@@ -10,11 +10,15 @@ mod endpoint;
 mod inbound;
 mod listen;
 mod outbound;
+mod patience;
 mod tls;
+mod upload;
+mod workers;
 
 pub use drain::Drain;
 pub use listen::{Listener, Peer, bind};
 pub use tls::TlsSettings;
+pub use workers::Workers;
 
 use std::sync::Arc;
 
@@ -23,12 +27,13 @@ use http::Response;
 use crate::gateway::Gateway;
 use crate::gateway::reload::Reloader;
 
-/// Serves the data port until told to drain.
-pub async fn serve(gateway: Arc<Gateway>, listener: Listener, drain: Drain) {
+/// Serves the data port until told to drain. The workers must outlive the drain.
+pub async fn serve(gateway: Arc<Gateway>, listener: Listener, workers: Arc<Workers>, drain: Drain) {
     listener
-        .run(drain.clone(), move |request, peer| {
+        .run(workers, drain.clone(), move |request, peer| {
             let (gateway, drain) = (Arc::clone(&gateway), drain.clone());
-            async move { inbound::handle(&gateway, &drain, request, peer).await }
+            // Boxed, since the connection moves it about before it polls it.
+            Box::pin(async move { inbound::handle(&gateway, &drain, request, peer).await })
         })
         .await;
 }
@@ -37,7 +42,7 @@ pub async fn serve(gateway: Arc<Gateway>, listener: Listener, drain: Drain) {
 /// the gateway not ready.
 pub async fn serve_admin(gateway: Arc<Gateway>, reloader: Arc<Reloader>, data: Drain, listener: Listener, stop: Drain) {
     listener
-        .run(stop, move |request, _| {
+        .run(Arc::new(Workers::here()), stop, move |request, _| {
             let response: Response<body::Outgoing> = admin::handle(&gateway, &reloader, &data, &request);
             std::future::ready(response)
         })

@@ -15,9 +15,8 @@ use crate::base::json::Writer;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Event, Frame, Losses};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
-use crate::gateway::{About, ChatAnswer};
+use crate::gateway::{About, ChatAnswer, Forwarded};
 use crate::pipeline::Burst;
-use crate::pipeline::opaque::OpaqueAnswer;
 use crate::server::body::Outgoing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -151,7 +150,7 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
 }
 
 /// Passes an opaque reply on.
-pub fn forwarded(about: &About, answer: OpaqueAnswer) -> Response<Outgoing> {
+pub fn forwarded(about: &About, answer: Forwarded) -> Response<Outgoing> {
     let (head, body) = answer.response.into_parts();
     let mut response = Response::new(Outgoing::Forwarded(Box::new(body)));
     *response.status_mut() = head.status;

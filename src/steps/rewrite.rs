@@ -14,6 +14,8 @@ use crate::base::stop::Stop;
 use crate::base::text::Text;
 use crate::chat::{Message, Params, Part, Reasoning, Request, Role, Verbatim};
 use crate::pipeline::cx::Cx;
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::{Flow, Step};
 
 /// The settings of a `rewrite` step.
@@ -101,6 +103,15 @@ impl Rewrite {
 impl Step for Rewrite {
     fn name(&self) -> &'static str {
         "rewrite"
+    }
+
+    /// A count is of what the caller wrote, and nothing is rewritten for it.
+    fn acts_on(&self, endpoint: Endpoint) -> bool {
+        matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
+    }
+
+    fn begin_opaque<'a>(&'a self, _cx: &'a mut Cx, _request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn begin<'a>(&'a self, _cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {

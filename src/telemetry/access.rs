@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::base::json::Writer;
 
@@ -140,9 +140,17 @@ impl AccessLog {
     pub fn flush(&self) {
         let Some(lines) = &self.lines else { return };
         let (done, wait) = sync_channel(1);
-        if lines.send(Message::Flush(done)).is_ok() {
-            let _ = wait.recv_timeout(Duration::from_secs(1));
+        let until = Instant::now() + Duration::from_secs(1);
+        let mut message = Message::Flush(done);
+        // The queue may be full, and its reader stuck.
+        while let Err(TrySendError::Full(back)) = lines.try_send(message) {
+            if Instant::now() >= until {
+                return;
+            }
+            message = back;
+            thread::sleep(Duration::from_millis(5));
         }
+        let _ = wait.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 
     /// Lines that were dropped because the writer could not keep up.
@@ -151,10 +159,13 @@ impl AccessLog {
     }
 }
 
+/// How long lines may gather before they are written.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// Writes what has gathered in one go, and flushes when nothing is left to write.
 fn write_all(queue: &Receiver<Message>, mut sink: impl Write) {
     let mut batch = Vec::new();
-    while let Ok(first) = queue.recv() {
+    while let Ok(first) = next(queue) {
         let mut next = Some(first);
         let mut flushed = None;
         while let Some(message) = next.take() {
@@ -175,6 +186,19 @@ fn write_all(queue: &Receiver<Message>, mut sink: impl Write) {
     }
 }
 
+/// The next message. While messages come, the thread sleeps and looks: one that waited for each would have
+/// to be woken by each, at the cost of the request that wrote it.
+fn next(queue: &Receiver<Message>) -> Result<Message, RecvError> {
+    for _ in 0..50 {
+        match queue.try_recv() {
+            Ok(message) => return Ok(message),
+            Err(TryRecvError::Disconnected) => return Err(RecvError),
+            Err(TryRecvError::Empty) => thread::sleep(GATHER),
+        }
+    }
+    queue.recv()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,5 +210,29 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!(value["model"], "a\"b");
         assert!(value.get("team").is_none() && text.ends_with('\n') && text.matches('\n').count() == 1);
+    }
+
+    /// A sink that takes nothing.
+    struct Stuck;
+
+    impl Write for Stuck {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            thread::park();
+            Ok(0)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_that_nobody_takes_neither_delays_requests_nor_holds_up_the_end() {
+        let log = AccessLog::to(Stuck);
+        for _ in 0..3 * QUEUE {
+            log.write(Line::default());
+        }
+        assert!(log.dropped() > 0);
+        log.flush();
     }
 }

@@ -77,6 +77,22 @@ async fn a_key_may_name_only_its_models_and_sees_only_them() {
 }
 
 #[tokio::test]
+async fn a_key_for_certain_models_cannot_name_another_in_a_body_that_is_not_read() {
+    let upstream = FakeUpstream::answering("{}").await;
+    let (house, key) = with_a_key(&upstream, "    models: [\"small-*\"]\n").await;
+    for kind in ["application/json", "Application/JSON;charset=utf-8", "text/plain", "multipart/form-data; boundary=b"]
+    {
+        let headers = [("x-api-key", key.as_str()), ("content-type", kind)];
+        let body = json!({ "model": "large-1", "input": "x" }).to_string().into();
+        let answer = house.http.send(Method::POST, "/v1/embeddings", &headers, body).await;
+        assert!(matches!(answer.status, 403 | 404), "{kind}: {}", answer.status);
+    }
+    assert_eq!(upstream.count(), 0);
+    let headers = [("x-api-key", key.as_str()), ("content-type", "multipart/form-data; boundary=b")];
+    assert_eq!(house.http.send(Method::POST, "/v1/files", &headers, "file".into()).await.status, 200);
+}
+
+#[tokio::test]
 async fn users_are_taken_from_where_the_file_says() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let (house, key) = with_a_key(&upstream, "").await;

@@ -334,3 +334,71 @@ async fn a_refusal_at_the_end_of_a_fallback_is_the_last_word() {
     assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (451, Some("gone")));
     assert_eq!(answer.json()["error"]["message"], json!("nobody is left"));
 }
+
+#[tokio::test]
+async fn a_full_target_does_not_keep_an_open_breaker_from_being_probed() {
+    let a = FakeUpstream::start(vec![vec![Act::Stall]]).await;
+    let b = FakeUpstream::start(vec![whole(500, "{}"), whole(200, &completion("well again"))]).await;
+    let yaml = format!(
+        "providers:\n  a: {{ kind: openai_compatible, url: \"{}\" }}\n  b: {{ kind: openai_compatible, url: \"{}\" }}\n\
+         targets:\n  ta: {{ provider: a, max_concurrent: 1 }}\n  tb: {{ provider: b, breaker: {{ failures: 1, open_for: 1h }} }}\n\
+         policies:\n  - policy: p\n    route: {{ fallback: [ta, tb] }}\n",
+        a.url(),
+        b.url()
+    );
+    let house = House::with(&yaml).await;
+    let (http, body) = (house.http.clone(), chat("m"));
+    let first = tokio::spawn(async move { http.post("/v1/chat/completions", &body).await });
+    while a.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.status, 502);
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.says(), "well again");
+    first.abort();
+}
+
+#[tokio::test]
+async fn a_request_passed_over_for_its_losses_can_still_be_probed_with() {
+    let a = FakeUpstream::start(vec![whole(500, "{}"), whole(200, &completion("well again"))]).await;
+    let b = good().await;
+    let yaml = format!(
+        "providers:\n  a: {{ kind: openai_compatible, url: \"{}\" }}\n  b: {{ kind: anthropic_compatible, url: \"{}\", key: k }}\n\
+         targets:\n  ta: {{ provider: a, breaker: {{ failures: 1, open_for: 1h }} }}\n\
+         policies:\n  - policy: p\n    route: {{ fallback: [ta, b], losses: refuse }}\n",
+        a.url(),
+        b.url()
+    );
+    let house = House::with(&yaml).await;
+    let mut body = chat("m");
+    body["seed"] = json!(7);
+    assert_eq!(house.http.post("/v1/chat/completions", &body).await.status, 503);
+    let answer = house.http.post("/v1/chat/completions", &body).await;
+    assert_eq!((answer.status, b.count()), (200, 0), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_timeout_of_ages_is_refused_when_the_file_is_read() {
+    let house = House::with("providers:\n  sim: { kind: simulator }\npolicies:\n  - policy: p\n    route: { target: sim, timeouts: { total: 36500d, between_tokens: 36500d, headers: 36500d, whole: 36500d, first_token: 36500d, connect: 36500d } }\n").await;
+    for body in [chat("m"), streamed("m")] {
+        assert_eq!(house.http.post("/v1/chat/completions", &body).await.status, 200);
+    }
+    house.write("tidegate.yaml", "providers:\n  sim: { kind: simulator }\npolicies:\n  - policy: p\n    route: { target: sim, timeouts: { total: 99999999999999d } }\n");
+    assert!(!house.reloader.reload(&house.gateway));
+}
+
+#[tokio::test]
+async fn a_probe_that_streams_has_found_out_at_its_first_token() {
+    let streaming = sse::broken_off(&stream_of(&["one", "two"]), 2, Act::Stall);
+    let a = FakeUpstream::start(vec![whole(500, "{}"), streaming, whole(200, &completion("well again"))]).await;
+    let yaml = format!(
+        "providers:\n  a: {{ kind: openai_compatible, url: \"{}\" }}\n\
+         targets:\n  ta: {{ provider: a, breaker: {{ failures: 1, open_for: 1h }} }}\n\
+         policies:\n  - policy: p\n    route: ta\n",
+        a.url()
+    );
+    let house = House::with(&yaml).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.status, 502);
+    let body = streamed("m").to_string().into();
+    let _probe = house.http.begin(http::Method::POST, "/v1/chat/completions", &[], body).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.status, 200);
+}

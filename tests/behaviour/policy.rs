@@ -172,6 +172,14 @@ async fn a_canary_gets_its_share_and_none_once_it_fails_too_often() {
         assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.says(), "stable");
     }
     assert_eq!((bad.count(), good.count()), (20, 200));
+
+    // Nor after a reload, wherever in the file the canary now stands.
+    house.write("tidegate.yaml", &format!("# moved\n\n{yaml}"));
+    assert!(house.reloader.reload(&house.gateway));
+    for _ in 0..20 {
+        house.http.post("/v1/chat/completions", &chat("m")).await;
+    }
+    assert_eq!(bad.count(), 20);
 }
 
 #[tokio::test]
@@ -192,4 +200,12 @@ async fn a_shadow_gets_a_copy_and_the_caller_never_waits_for_it() {
         tokio::task::yield_now().await;
     }
     assert_eq!(shadow.received()[0].json()["model"], "other");
+
+    let beta = [("openai-beta", "one"), ("x-other", "two")];
+    house.http.post_with("/v1/chat/completions", &beta, chat("m").to_string()).await;
+    while shadow.count() == 1 {
+        tokio::task::yield_now().await;
+    }
+    let copy = &shadow.received()[1];
+    assert_eq!((copy.header("openai-beta"), copy.header("x-other")), (Some("one"), None));
 }

@@ -1,6 +1,7 @@
 //! Translation between dialects: nothing is lost in silence.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{FakeUpstream, House, chat, completion, messages, sse, stream_of, whole};
 
@@ -189,6 +190,19 @@ async fn tokens_are_counted_by_the_provider_where_it_can_and_estimated_elsewhere
 }
 
 #[tokio::test]
+async fn tokens_are_counted_under_a_policy_that_rewrites() {
+    let counting = FakeUpstream::answering(r#"{"input_tokens":4321}"#).await;
+    let yaml = format!(
+        "providers:\n  up: {{ kind: anthropic_compatible, url: \"{}\" }}\npolicies:\n  - policy: p\n    steps: [ {{ rewrite: {{ cap: {{ max_tokens: 9 }} }} }} ]\n    route: up\n",
+        counting.url()
+    );
+    let house = House::with(&yaml).await;
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hello" }] });
+    let counted = house.http.post("/v1/messages/count_tokens", &body).await;
+    assert_eq!((counted.json(), counting.received()[0].json()), (json!({ "input_tokens": 4321 }), body));
+}
+
+#[tokio::test]
 async fn other_endpoints_are_forwarded_as_they_are_but_for_the_model() {
     let upstream = FakeUpstream::answering(r#"{"object":"list","data":[]}"#).await;
     let house = house("openai_compatible", &upstream, "").await;
@@ -218,4 +232,61 @@ async fn a_policy_whose_step_cannot_act_on_an_endpoint_does_not_cover_it() {
     let house = House::with(&yaml).await;
     let answer = house.http.post("/v1/embeddings", &json!({ "model": "m", "input": "x" })).await;
     assert_eq!((answer.status, upstream.count()), (404, 0));
+}
+
+#[tokio::test]
+async fn a_whole_answer_of_any_endpoint_closes_a_breaker_that_counts() {
+    let (bad, good) = (whole(500, "{}"), whole(200, r#"{"data":[]}"#));
+    let upstream = FakeUpstream::start(vec![bad.clone(), good.clone(), bad, good]).await;
+    let yaml = format!(
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\ntargets:\n  t: {{ provider: up, breaker: {{ failures: 2, open_for: 1h }} }}\npolicies:\n  - policy: p\n    route: t\n",
+        upstream.url()
+    );
+    let house = House::with(&yaml).await;
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(house.http.post("/v1/embeddings", &json!({ "model": "m", "input": "x" })).await.status);
+    }
+    assert_eq!(seen, [502, 200, 502, 200]);
+    assert!(house.admin.get("/metrics").await.text().contains(r#"tidegate_target_state{target="t",state="closed"} 1"#));
+}
+
+#[tokio::test]
+async fn an_upload_over_the_limit_is_the_callers_fault_and_not_the_targets() {
+    let upstream = FakeUpstream::start(vec![vec![crate::support::Act::Stall]]).await;
+    let yaml = format!(
+        "limits: {{ body: 1KiB }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\ntargets:\n  t: {{ provider: up, breaker: {{ failures: 1, open_for: 1h }} }}\npolicies:\n  - policy: p\n    route: t\n",
+        upstream.url()
+    );
+    let house = House::with(&yaml).await;
+    let kind = [("content-type", "multipart/form-data; boundary=b")];
+    let told = house.http.send(http::Method::POST, "/v1/files", &kind, vec![b'x'; 5000].into()).await;
+    assert_eq!((told.status, upstream.count()), (413, 0));
+
+    let mut client = tokio::net::TcpStream::connect(house.address).await.unwrap();
+    let head = "POST /v1/files HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = format!("{head}1388\r\n{}\r\n0\r\n\r\n", "x".repeat(5000));
+    client.write_all(chunk.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert!(house.admin.get("/metrics").await.text().contains(r#"tidegate_target_state{target="t",state="closed"} 1"#));
+}
+
+#[tokio::test]
+async fn a_forwarded_answer_is_accounted_for_by_how_it_ended() {
+    let broken = sse::broken_off(&stream_of(&["one", "two"]), 2, crate::support::Act::Close);
+    let stalled = sse::broken_off(&stream_of(&["one", "two"]), 2, crate::support::Act::Stall);
+    let upstream = FakeUpstream::start(vec![whole(201, "{}"), broken, stalled]).await;
+    let house = house("openai_compatible", &upstream, "").await;
+    let body = json!({ "model": "m", "input": "x" });
+    assert_eq!(house.http.post("/v1/responses", &body).await.status, 201);
+    assert_eq!(house.http.post("/v1/responses", &body).await.ending, crate::support::Ending::Broken);
+    let kind = [("content-type", "application/json")];
+    let left = house.http.begin(http::Method::POST, "/v1/responses", &kind, body.to_string().into()).await;
+    drop(left);
+    let lines = house.access_lines(3).await;
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line["status"].as_u64().unwrap(), line["outcome"].as_str().unwrap())).collect();
+    assert_eq!(seen, [(201, "ok"), (200, "cut"), (200, "hang_up")]);
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::support::{Act, FakeUpstream, House, chat, completion, sse, stream_of, streamed};
 
@@ -35,11 +36,15 @@ async fn a_broken_policy_file_leaves_the_old_revision_in_charge_and_says_so() {
     assert!(house.admin.get("/metrics").await.text().contains("tidegate_policy_reload_failed 0"));
 }
 
+fn hang_up() -> Signal {
+    signal(SignalKind::hangup()).unwrap()
+}
+
 #[tokio::test]
 async fn a_change_of_a_file_is_noticed() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let house = House::with(&routed_to(&upstream, "first")).await;
-    let watch = tokio::spawn(Arc::clone(&house.reloader).watch(Arc::clone(&house.gateway)));
+    let watch = tokio::spawn(Arc::clone(&house.reloader).watch(Arc::clone(&house.gateway), hang_up()));
     house.write("tidegate.yaml", &routed_to(&upstream, "second"));
     for _ in 0..500 {
         if house.http.post("/v1/chat/completions", &chat("m")).await.header("x-tidegate-policy") == "second" {
@@ -65,7 +70,7 @@ async fn a_swap_of_links_as_kubernetes_does_it_is_noticed() {
     std::fs::remove_file(folder.join("tidegate.yaml")).unwrap();
     std::os::unix::fs::symlink("..data/tidegate.yaml", folder.join("tidegate.yaml")).unwrap();
     assert!(house.reloader.reload(&house.gateway));
-    let watch = tokio::spawn(Arc::clone(&house.reloader).watch(Arc::clone(&house.gateway)));
+    let watch = tokio::spawn(Arc::clone(&house.reloader).watch(Arc::clone(&house.gateway), hang_up()));
     std::os::unix::fs::symlink("..v2", folder.join("..tmp")).unwrap();
     std::fs::rename(folder.join("..tmp"), folder.join("..data")).unwrap();
     for _ in 0..500 {
@@ -75,6 +80,24 @@ async fn a_swap_of_links_as_kubernetes_does_it_is_noticed() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the swap was not noticed");
+}
+
+#[tokio::test]
+async fn a_file_that_was_away_is_loaded_when_it_comes_back() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&routed_to(&upstream, "first")).await;
+    std::fs::remove_file(house.path("tidegate.yaml")).unwrap();
+    assert!(!house.reloader.reload(&house.gateway));
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.header("x-tidegate-policy"), "first");
+    let watch = tokio::spawn(Arc::clone(&house.reloader).watch(Arc::clone(&house.gateway), hang_up()));
+    house.write("tidegate.yaml", &routed_to(&upstream, "second"));
+    for _ in 0..500 {
+        if house.http.post("/v1/chat/completions", &chat("m")).await.header("x-tidegate-policy") == "second" {
+            return watch.abort();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("its return was not noticed");
 }
 
 #[tokio::test]

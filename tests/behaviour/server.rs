@@ -126,6 +126,96 @@ async fn a_head_that_dribbles_in_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_connection_on_which_nothing_comes_is_closed() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "limits: { header_timeout: 100ms }\n")).await;
+    for hello in ["", "P", "PRI * HT"] {
+        let mut silent = TcpStream::connect(house.address).await.unwrap();
+        silent.write_all(hello.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(5), silent.read_to_end(&mut rest)).await;
+        closed.unwrap_or_else(|_| panic!("still open after `{hello}`")).unwrap();
+    }
+}
+
+/// Sends a request for the models on a connection that is to be kept, and reads the answer's first bytes.
+async fn ask_again(client: &mut TcpStream) -> bool {
+    client.write_all(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 4096];
+    let read = client.read(&mut answer).await.unwrap();
+    answer[..read].starts_with(b"HTTP/1.1 200")
+}
+
+#[tokio::test]
+async fn a_connection_may_lie_idle_longer_than_a_head_may_take_but_not_forever() {
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let house = House::with(&to(&upstream, "limits: { header_timeout: 100ms, idle: 1500ms }\n")).await;
+    let mut client = TcpStream::connect(house.address).await.unwrap();
+    assert!(ask_again(&mut client).await);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(ask_again(&mut client).await, "closed although it had not been idle for long");
+    let mut rest = Vec::new();
+    tokio::time::timeout(Duration::from_secs(10), client.read_to_end(&mut rest)).await.expect("still open").unwrap();
+    assert!(rest.is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_may_take_longer_than_a_connection_may_lie_idle() {
+    let upstream = FakeUpstream::start(vec![vec![
+        Act::Wait(Duration::from_millis(600)),
+        whole(200, &completion("late")).remove(0),
+    ]])
+    .await;
+    let house = House::with(&to(&upstream, "limits: { header_timeout: 100ms, idle: 100ms }\n")).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.says(), "late");
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_take_its_answer_is_given_up() {
+    let big = crate::support::chunk(json!({ "content": "x".repeat(64 * 1024) }), None);
+    let mut script = vec![sse::head()];
+    script.extend(std::iter::repeat_n(sse::data(&big), 1024));
+    let mut upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&to(&upstream, "limits: { idle: 200ms }\n")).await;
+    let body = streamed("m").to_string().into();
+    let _unread = house.http.begin(Method::POST, "/v1/chat/completions", &[], body).await;
+    upstream.hung_up_on(1).await;
+    assert_eq!(house.access_lines(1).await[0]["outcome"], "hang_up");
+}
+
+#[tokio::test]
+async fn a_full_house_stops_listening_when_it_drains() {
+    let upstream = FakeUpstream::start(vec![vec![Act::Stall]]).await;
+    let house = House::with(&to(&upstream, "limits: { connections: 1 }\n")).await;
+    let (http, body) = (house.http.clone(), chat("m"));
+    let call = tokio::spawn(async move { http.post("/v1/chat/completions", &body).await });
+    while upstream.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.drain.begin();
+    let refused = async {
+        while TcpStream::connect(house.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), refused).await.expect("it still listens");
+    call.abort();
+}
+
+#[tokio::test]
+async fn a_key_in_the_query_is_not_taken_for_a_credential() {
+    let upstream = FakeUpstream::answering("{}").await;
+    let key = tidegate::auth::VirtualKey::generate().unwrap();
+    let hash = tidegate::auth::KeyHash::of(key.secret().expose());
+    let keys = format!("version: 1\nkeys:\n  k1: {{ hash: \"{hash}\" }}\n");
+    let gateway = to(&upstream, "version: 1\ncallers: { keys: keys.yaml }\n");
+    let house = House::with_files(&[("tidegate.yaml", &gateway), ("keys.yaml", &keys)]).await;
+    let path = format!("/v1/embeddings?key={}", key.secret().expose());
+    let answer = house.http.post(&path, &json!({ "model": "m", "input": "x" })).await;
+    assert_eq!((answer.status, upstream.count()), (401, 0), "the caller's key went to the provider");
+}
+
+#[tokio::test]
 async fn a_head_over_the_limit_is_refused() {
     let upstream = FakeUpstream::answering(&completion("a")).await;
     let house = House::with(&to(&upstream, "limits: { header: 8KiB }\n")).await;

@@ -164,6 +164,20 @@ async fn a_caller_that_hangs_up_in_a_stream_cancels_the_upstream() {
 }
 
 #[tokio::test]
+async fn a_caller_that_leaves_when_it_has_seen_the_end_has_not_hung_up() {
+    let upstream = FakeUpstream::start(vec![sse::broken_off(&stream_of(&["one"]), 4, Act::Stall)]).await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    let body = streamed("m").to_string().into();
+    let mut body = house.http.begin(Method::POST, "/v1/chat/completions", &[], body).await.into_body();
+    let mut text = String::new();
+    while !text.contains("[DONE]") {
+        text.push_str(&String::from_utf8_lossy(&body.frame().await.unwrap().unwrap().into_data().unwrap()));
+    }
+    drop(body);
+    assert_eq!(house.access_lines(1).await[0]["outcome"], "ok");
+}
+
+#[tokio::test]
 async fn a_caller_that_hangs_up_before_the_answer_cancels_the_upstream_and_the_retries() {
     let mut upstream = FakeUpstream::start(vec![vec![Act::Stall]]).await;
     let house = House::with(&one_upstream(&upstream, ", attempts_per_target: 5")).await;
@@ -176,6 +190,7 @@ async fn a_caller_that_hangs_up_before_the_answer_cancels_the_upstream_and_the_r
     upstream.hung_up_on(1).await;
     let line = &house.access_lines(1).await[0];
     assert_eq!((line["outcome"].as_str(), line["status"].as_u64()), (Some("hang_up"), Some(499)));
+    assert_eq!((line["policy"].as_str(), line["model"].as_str()), (Some("p"), Some("m")));
     assert_eq!(upstream.count(), 1);
 }
 

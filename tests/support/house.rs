@@ -11,7 +11,7 @@ use tidegate::base::clock::Clock;
 use tidegate::gateway::reload::Reloader;
 use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
-use tidegate::server::{self, Drain, TlsSettings};
+use tidegate::server::{self, Drain, TlsSettings, Workers};
 use tidegate::telemetry::AccessLog;
 
 use super::client::Http;
@@ -68,7 +68,7 @@ impl House {
         let gateway = Arc::new(Gateway::new(world, start.snapshot));
         gateway.pin().authenticator.tend().await;
         let (reloader, drain) = (Arc::new(start.reloader), Drain::default());
-        tokio::spawn(server::serve(Arc::clone(&gateway), data, drain.clone()));
+        tokio::spawn(server::serve(Arc::clone(&gateway), data, Arc::new(Workers::here()), drain.clone()));
         let probes = (Arc::clone(&gateway), Arc::clone(&reloader), drain.clone());
         tokio::spawn(server::serve_admin(probes.0, probes.1, probes.2, admin, Drain::default()));
         Self {

@@ -6,16 +6,33 @@ use super::block_read::block;
 use super::block_write::is_sayable;
 use super::finish::{self, Held};
 use super::member::{Cx, Members, object, optional, raw_object, required};
-use super::{ID, usage};
-use crate::base::json::{Malformed, Reader, Result, Writer};
+use super::{ID, mark, usage};
+use crate::base::json::{Json, Malformed, Reader, Result, Writer};
 use crate::base::text::Text;
 use crate::chat::{Choice, Completion, Content, Extra, Losses, Part, Thinking, Usage};
 
 pub(super) fn read(body: &ByteString) -> Result<Completion> {
     let mut reader = Reader::new(body);
     let mut draft = Draft::default();
-    reader.object(|reader, key| draft.member(key, reader))?;
+    let mut absent = MEMBERS.iter().fold(0, |all, (_, mark)| all | mark);
+    reader.object(|reader, key| {
+        absent &= !MEMBERS.iter().find(|(name, _)| *name == key).map_or(0, |(_, mark)| *mark);
+        draft.member(key, reader)
+    })?;
     reader.end()?;
+    draft.extra.mark(absent);
+    if draft.stop_reason.as_ref().is_some_and(Text::is_empty) {
+        draft.stop_reason = None;
+        draft.extra.note("stop_reason", Json(r#""""#.into()));
+    }
+    if draft.stop_reason.is_none()
+        && let Some(stop) = draft.stop_sequence.take()
+    {
+        // Without a reason there is no finish to keep it in.
+        let mut writer = Writer::new();
+        writer.text(&stop);
+        draft.extra.put("stop_sequence", writer.into_json());
+    }
     let finish = finish::read(draft.stop_reason, draft.stop_sequence);
     let choice = Choice { parts: required(draft.content, "content")?, finish, ..Choice::default() };
     Ok(Completion {
@@ -28,6 +45,16 @@ pub(super) fn read(body: &ByteString) -> Result<Completion> {
         extra: draft.extra,
     })
 }
+
+/// What every answer of Anthropic's own has, and the mark of one that has not.
+const MEMBERS: [(&str, u32); 6] = [
+    ("id", mark::NO_ID),
+    ("type", mark::NO_TYPE),
+    ("role", mark::NO_ROLE),
+    ("model", mark::NO_MODEL),
+    ("stop_reason", mark::NO_STOP_REASON),
+    ("stop_sequence", mark::NO_STOP_SEQUENCE),
+];
 
 #[derive(Default)]
 struct Draft {
@@ -73,10 +100,19 @@ pub(super) fn write(completion: &Completion, losses: &mut Losses) -> Vec<u8> {
     let mut cx = Cx { own: completion.dialect == ID, losses };
     let mut writer = Writer::with_capacity(1024);
     object(&mut writer, |members| {
-        members.text("id", &completion.id);
-        members.str("type", "message");
-        members.str("role", "assistant");
-        members.text("model", &completion.model);
+        let is_absent = |mark| cx.has_mark(&completion.extra, mark);
+        if !(completion.id.is_empty() && is_absent(mark::NO_ID)) {
+            members.text("id", &completion.id);
+        }
+        if !is_absent(mark::NO_TYPE) {
+            members.str("type", "message");
+        }
+        if !is_absent(mark::NO_ROLE) {
+            members.str("role", "assistant");
+        }
+        if !(completion.model.is_empty() && is_absent(mark::NO_MODEL)) {
+            members.text("model", &completion.model);
+        }
         write_choice(completion, members, &mut cx);
         write_usage(completion.usage.as_ref(), members, &mut cx);
         members.rest(&completion.extra, &mut cx, format_args!(""));
@@ -93,12 +129,15 @@ fn write_choice(completion: &Completion, members: &mut Members<'_>, cx: &mut Cx<
             super::block_write::write(part, writer, cx, format_args!("content."));
         }
     });
+    let is_unsaid = |key, mark| cx.own && (completion.extra.get(key).is_some() || completion.extra.has_mark(mark));
     match &choice.finish {
         Some(finish) => members.str("stop_reason", &finish::word(finish, held(choice))),
+        None if is_unsaid("stop_reason", mark::NO_STOP_REASON) => {}
         None => members.key("stop_reason").null(),
     }
     match choice.finish.as_ref().and_then(|finish| finish.stop_sequence.as_ref()) {
         Some(stop) => members.text("stop_sequence", stop),
+        None if is_unsaid("stop_sequence", mark::NO_STOP_SEQUENCE) => {}
         None => members.key("stop_sequence").null(),
     }
 }
@@ -135,6 +174,7 @@ pub(super) fn held(choice: &Choice) -> Held {
 /// An answer of Anthropic's own that had no usage gets none; clients of others' insist on some.
 fn write_usage(usage: Option<&Usage>, members: &mut Members<'_>, cx: &mut Cx<'_>) {
     match usage {
+        Some(usage) if cx.own => usage::write_own(usage, members.key("usage")),
         Some(usage) => usage::write(usage, members.key("usage")),
         None if cx.own => {}
         None => {

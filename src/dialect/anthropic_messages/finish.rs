@@ -18,7 +18,8 @@ pub(super) fn reason(word: &str) -> FinishReason {
 }
 
 pub(super) fn read(word: Option<Text>, stop_sequence: Option<Text>) -> Option<Finish> {
-    let word = word?;
+    // An empty word is what some compatible servers send for null.
+    let word = word.filter(|word| !word.is_empty())?;
     Some(Finish { reason: reason(&word.as_str()), word, stop_sequence })
 }
 

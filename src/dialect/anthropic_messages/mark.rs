@@ -19,3 +19,10 @@ pub(super) const NO_TOOLS: u32 = 1 << 6;
 pub(super) const NO_STOPS: u32 = 1 << 7;
 /// `system` was an empty list rather than absent.
 pub(super) const NO_SYSTEM: u32 = 1 << 8;
+/// An answer of a compatible server did not say this.
+pub(super) const NO_ID: u32 = 1 << 9;
+pub(super) const NO_TYPE: u32 = 1 << 10;
+pub(super) const NO_ROLE: u32 = 1 << 11;
+pub(super) const NO_MODEL: u32 = 1 << 12;
+pub(super) const NO_STOP_REASON: u32 = 1 << 13;
+pub(super) const NO_STOP_SEQUENCE: u32 = 1 << 14;

@@ -94,13 +94,16 @@ fn write(index: usize, tool: &Tool, writer: &mut Writer, cx: &mut Cx<'_>) {
 
 /// Anthropic refuses a schema that does not say it is an object's; elsewhere that goes without saying.
 fn write_schema(schema: Option<&Json>, writer: &mut Writer, cx: &Cx<'_>) {
+    if let Some(schema) = schema.filter(|_| cx.own) {
+        return writer.raw(schema);
+    }
     let Some(schema) = schema.filter(|schema| schema.kind() == Kind::Object) else {
         return writer.object(|writer| {
             writer.key("type").str("object");
             writer.key("properties").object(|_| ());
         });
     };
-    if cx.own || schema.reader().glimpse("type").is_some() {
+    if schema.reader().glimpse("type").is_some() {
         return writer.raw(schema);
     }
     object(writer, |members| {

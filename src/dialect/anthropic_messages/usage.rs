@@ -101,6 +101,15 @@ fn members(reader: &mut Reader<'_>, member: impl FnMut(&mut Reader<'_>, &str) ->
     }
 }
 
+/// Writes the usage of an answer of Anthropic's own: its own object, however little it says, unless the counts
+/// were changed since.
+pub(super) fn write_own(usage: &Usage, writer: &mut Writer) {
+    match &usage.wire {
+        Some(wire) if read(wire.clone()).is_ok_and(|again| again == *usage) => writer.raw(wire),
+        _ => write(usage, writer),
+    }
+}
+
 /// Writes usage: the provider's own object if it is one of ours and says the same.
 pub(super) fn write(usage: &Usage, writer: &mut Writer) {
     if let Some(wire) = usage.wire.as_ref().filter(|wire| says(wire, usage)) {

@@ -183,14 +183,18 @@ fn thinking(reader: &mut Reader<'_>, extra: &mut Extra) -> Result<Option<Content
                 is_plain = false;
                 return Ok(());
             }
+            let mut is_text = false;
+            let before = texts.len();
             reader.object(|reader, key| {
                 match (key, reader.peek()?) {
                     ("text", Kind::String) => texts.push(reader.text()?),
-                    ("type", Kind::String) => is_plain &= reader.text()? == "text",
+                    ("type", Kind::String) => is_text = reader.text()? == "text",
                     _ => is_plain = false,
                 }
                 Ok(())
-            })
+            })?;
+            is_plain &= is_text && texts.len() > before;
+            Ok(())
         })?,
         _ => is_plain = false,
     }

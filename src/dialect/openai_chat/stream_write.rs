@@ -97,7 +97,6 @@ impl Chunks {
             self.usage = None;
         }
         out.put_slice(&wire);
-        out.put_slice(missing_end(&wire));
     }
 
     fn note(&mut self, event: &Event) {
@@ -109,7 +108,9 @@ impl Chunks {
                     self.call(*lane);
                 }
             }
-            Event::Delta { lane, delta: Delta::Arguments(_) } => self.call(*lane).1.has_arguments = true,
+            Event::Delta { lane, delta: Delta::Arguments(_) } => {
+                self.arguments_of(*lane);
+            }
             _ => {}
         }
     }
@@ -118,7 +119,7 @@ impl Chunks {
         match event {
             Event::Start(start) => self.head = (**start).clone(),
             Event::Open { lane, what: Opening::ToolCall { id, name } } => {
-                let (index, _) = self.call(*lane);
+                let index = self.call(*lane);
                 self.chunk(lane.choice, out, |writer| {
                     call(writer, index, |writer| {
                         writer.key("id").text(id);
@@ -147,8 +148,7 @@ impl Chunks {
             Delta::Thinking(text) => ("reasoning_content", text),
             Delta::Refusal(text) => ("refusal", text),
             Delta::Arguments(text) => {
-                let (index, told) = self.call(lane);
-                told.has_arguments = true;
+                let Some(index) = self.arguments_of(lane) else { return };
                 return self.chunk(lane.choice, out, |writer| {
                     call(writer, index, |writer| {
                         writer.key("function").object(|writer| writer.key("arguments").text(text));
@@ -224,15 +224,23 @@ impl Chunks {
         record(&writer.into_bytes(), out);
     }
 
-    /// The tool call that the part is, and its number in its choice.
-    fn call(&mut self, lane: Lane) -> (u64, &mut ToldCall) {
+    /// The number in its choice of the tool call that the part is.
+    fn call(&mut self, lane: Lane) -> u64 {
         let calls = &mut self.told(lane.choice).calls;
         let at = calls.iter().position(|call| call.part == lane.part).unwrap_or_else(|| {
             calls.push(ToldCall { part: lane.part, has_arguments: false });
             calls.len() - 1
         });
-        #[expect(clippy::indexing_slicing, reason = "the position was found or made just now")]
-        (at as u64, &mut calls[at])
+        at as u64
+    }
+
+    /// The number of the tool call that gets arguments; `None` if the caller was told of none, for the provider's
+    /// own tools have arguments too.
+    fn arguments_of(&mut self, lane: Lane) -> Option<u64> {
+        let calls = &mut self.told(lane.choice).calls;
+        let (at, call) = (0..).zip(calls).find(|(_, call)| call.part == lane.part)?;
+        call.has_arguments = true;
+        Some(at)
     }
 
     fn told(&mut self, index: u32) -> &mut Told {
@@ -305,15 +313,4 @@ fn record(data: &[u8], out: &mut BytesMut) {
     out.put_slice(b"data: ");
     out.put_slice(data);
     out.put_slice(b"\n\n");
-}
-
-/// What a record's bytes lack of their blank line: the last record of a stream may have none, and the second
-/// half of a `\r\n` may have come too late.
-fn missing_end(wire: &[u8]) -> &'static [u8] {
-    match wire {
-        [.., b'\n', b'\r'] => b"\n",
-        [.., b'\n', b'\n'] | [.., b'\r', b'\r'] | [.., b'\n', b'\r', b'\n'] => b"",
-        [.., b'\n'] => b"\n",
-        _ => b"\n\n",
-    }
 }

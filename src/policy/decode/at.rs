@@ -12,7 +12,7 @@ use super::{AT, ONE_OR_MANY, TEXT_OR};
 use crate::policy::source::{FileId, Span};
 
 /// A value, and where it stands, for checks that come after decoding.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct At<T> {
     pub span: Span,
     pub value: T,
@@ -26,6 +26,13 @@ impl<T> At<T> {
     /// Another value in the same place.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
         At { span: self.span, value: change(self.value) }
+    }
+}
+
+/// Only the value: where it stands must not make two configurations look different.
+impl<T: fmt::Debug> fmt::Debug for At<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
     }
 }
 

@@ -207,13 +207,13 @@ pub struct LimitsDoc {
     pub body: Option<At<Size>>,
     /// All headers of a request together; `64KiB` if not said.
     pub header: Option<At<Size>>,
-    /// How long a connection may lie idle; `60s` if not said.
+    /// How long a connection may lie idle, and how long a caller may leave what was sent to it; `60s` if not said.
     pub idle: Option<At<Period>>,
     /// How long a caller may take to send its headers; `10s` if not said.
     pub header_timeout: Option<At<Period>>,
     /// How long requests under way may go on when the gateway stops; `30s` if not said.
     pub drain: Option<At<Period>>,
-    /// Connections at once; unbounded if not said.
+    /// Connections at once, further ones wait; 10000 if not said.
     pub connections: Option<At<NonZeroU64>>,
 }
 

@@ -205,10 +205,10 @@ async fn a_dropped_answer_is_seen_by_the_server_and_leaves_its_lane() {
     let mut response = wire.send(post(&url, "a"), SOON).await.unwrap();
     let first = response.body_mut().frame().await.unwrap().unwrap();
     assert_eq!(first.into_data().unwrap(), "hi");
-    assert_eq!(wire.lanes[0].taken.load(Ordering::Relaxed), 1);
+    assert_eq!(wire.first[0].taken.load(Ordering::Relaxed), 1);
     drop(response);
     server.await.unwrap();
-    assert_eq!(wire.lanes[0].taken.load(Ordering::Relaxed), 0);
+    assert_eq!(wire.first[0].taken.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn a_body_may_be_a_stream() {
 #[test]
 fn a_full_lane_makes_room_for_the_next() {
     let wire = plain();
-    let at = |lane: &Lane<_>| wire.lanes.iter().position(|other| Arc::ptr_eq(&other.taken, &lane.taken));
+    let at = |lane: &Lane<_>| wire.first.iter().position(|other| Arc::ptr_eq(&other.taken, &lane.taken));
     let seats: Vec<_> = (0..LANE_WIDTH).map(|_| Seat::take(&wire.lane().taken)).collect();
     assert_eq!(at(wire.lane()), Some(1));
     drop(seats);

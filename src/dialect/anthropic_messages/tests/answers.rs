@@ -36,6 +36,23 @@ fn thinking_is_part_of_what_the_wire_calls_output() {
 }
 
 #[test]
+fn an_answer_that_lacks_members_is_not_given_them_in_its_own_dialect() {
+    for text in [
+        r#"{"content":[]}"#,
+        r#"{"type":"message","model":"m","content":[],"stop_reason":null}"#,
+        r#"{"id":"a","role":"assistant","content":[],"stop_reason":null,"stop_sequence":"END"}"#,
+        r#"{"id":"","model":"","content":[],"stop_reason":"end_turn"}"#,
+        r#"{"content":[],"stop_reason":""}"#,
+        r#"{"content":[],"usage":{}}"#,
+        r#"{"content":[],"usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}"#,
+    ] {
+        let answer = DIALECT.read_completion(&body(text)).unwrap();
+        let written = DIALECT.write_completion(&answer, &mut Losses::default());
+        assert_eq!(json(&written), json(text.as_bytes()));
+    }
+}
+
+#[test]
 fn an_error_is_not_an_answer() {
     let error = r#"{"type":"error","error":{"type":"api_error","message":"x"}}"#;
     let wrong = DIALECT.read_completion(&body(error)).unwrap_err();

@@ -390,3 +390,11 @@ fn schemas_are_sent_where_the_target_takes_them() {
     assert!(written["output_config"].is_null());
     assert_eq!(losses, ["response_format: left out"]);
 }
+
+#[test]
+fn a_schema_that_is_no_object_is_left_to_anthropic_to_judge() {
+    let text = r#"{"model":"m","messages":[],"tools":[{"name":"f","input_schema":"object"}]}"#;
+    let request = DIALECT.read_request(&body(text)).unwrap();
+    let written = DIALECT.write_request(&request, &Quirks::default(), &mut Losses::default());
+    assert_eq!(json(&written), json(text.as_bytes()));
+}

@@ -353,3 +353,16 @@ fn usage_is_asked_for_beside_an_edited_model_name() {
         r#"{"stream_options":{"include_usage":true},"stream":true,"model":"other","messages":[]}"#
     );
 }
+
+#[test]
+fn thinking_of_several_items_is_kept_whole_even_if_but_one_has_a_text() {
+    for thinking in
+        [r#"[{"type":"text"},{"type":"text","text":"b"}]"#, r#"[{"text":"b"}]"#, r#"[{},{"type":"text","text":"b"}]"#]
+    {
+        let body = format!(
+            r#"{{"model":"m","messages":[{{"role":"assistant","content":[{{"type":"thinking","thinking":{thinking}}}]}}]}}"#
+        );
+        let request = request(&body);
+        assert_eq!(value(OpenAiChat.write_request(&request, &EASY, &mut Losses::default())), value(&body));
+    }
+}

@@ -299,6 +299,21 @@ fn a_call_without_arguments_is_given_an_empty_object() {
 }
 
 #[test]
+fn arguments_of_a_part_that_is_no_tool_call_do_not_become_one() {
+    let lane = Lane { choice: 0, part: 0 };
+    let search = Opening::Other(crate::base::json::Json(r#"{"type":"server_tool_use","name":"web_search"}"#.into()));
+    let events: Events = [
+        Event::Open { lane, what: search },
+        Event::Delta { lane, delta: Delta::Arguments("{\"query\":\"tides\"}".into()) },
+        Event::Close { lane },
+        Event::End,
+    ]
+    .into_iter()
+    .collect();
+    assert_eq!(written(&[Frame::new(events)], true), "data: [DONE]\n\n");
+}
+
+#[test]
 fn a_whole_answer_is_streamed_to_who_asked_for_a_stream() {
     let whole = Frame::new(Events::from_iter([Event::Whole(Box::new(super::answers::foreign()))]));
     let (again, is_complete) = frames(&[written(&[whole], true).as_bytes()]);
