@@ -18,6 +18,9 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::http::{self, Body};
 use crate::mock::{STAMP, STAMP_DIGITS};
 
+/// How many bytes of an answer that is none are shown.
+const QUOTED: usize = 200;
+
 /// What is asked, of whom, by how many at once.
 pub struct Load {
     pub to: SocketAddr,
@@ -126,9 +129,14 @@ async fn ask_on_one_connection(
     let mut asker = Asker { socket: connect(to).await?, buffer: Vec::new() };
     loop {
         let asked = Instant::now();
-        let status = asker.ask(request, |piece| tally.borrow_mut().see(piece, epoch)).await?;
+        let mut beginning = Vec::new();
+        let see = |piece: &[u8]| {
+            beginning.extend(piece.iter().take(QUOTED - beginning.len()));
+            tally.borrow_mut().see(piece, epoch);
+        };
+        let status = asker.ask(request, see).await?;
         if status != 200 {
-            return Err(http::wrong(format!("status {status}")));
+            return Err(http::wrong(format!("status {status}: {}", String::from_utf8_lossy(&beginning))));
         }
         let mut tally = tally.borrow_mut();
         tally.answers += 1;

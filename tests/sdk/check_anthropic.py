@@ -135,6 +135,12 @@ def both_a_conversation_of_many_turns_is_read(clients, upstream):
     equal(text(clients.create(upstream, messages=messages, system="Be brief.")), HELLO + "three")
 
 
+def both_a_long_prompt_arrives_whole(clients, upstream):
+    # A token of the simulator's is up to four characters.
+    for size in (20_000, 300_000):
+        assert clients.create(upstream, "tide " * (size // 5)).usage.input_tokens >= size // 4
+
+
 def both_an_image_is_seen(clients, upstream):
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png()}}
     message = clients.create(upstream, [image, {"type": "text", "text": "what is this?"}])

@@ -157,6 +157,12 @@ def both_a_conversation_of_many_turns_is_read(clients, upstream):
     equal(clients.create(upstream, messages=messages).choices[0].message.content, HELLO + "three")
 
 
+def both_a_long_prompt_arrives_whole(clients, upstream):
+    # A token of the simulator's is up to four characters.
+    for size in (20_000, 300_000):
+        assert clients.create(upstream, "tide " * (size // 5)).usage.prompt_tokens >= size // 4
+
+
 def both_an_image_is_seen(clients, upstream):
     image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png()}"}}
     answer = clients.create(upstream, [{"type": "text", "text": "what is this?"}, image])
