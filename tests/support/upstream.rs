@@ -1,6 +1,7 @@
 //! A provider scripted to the byte.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ impl Received {
 pub struct FakeUpstream {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    /// Acts of all scripts that are done.
+    acts: Arc<AtomicUsize>,
     hang_ups: watch::Receiver<usize>,
 }
 
@@ -60,18 +63,20 @@ impl FakeUpstream {
         let address = socket.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let (hang_up, hang_ups) = watch::channel(0);
-        let (noted, scripts) = (Arc::clone(&received), Arc::new(scripts));
+        let acts = Arc::new(AtomicUsize::new(0));
+        let (noted, scripts, done) = (Arc::clone(&received), Arc::new(scripts), Arc::clone(&acts));
         tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
                 let (noted, scripts, hang_up) = (Arc::clone(&noted), Arc::clone(&scripts), hang_up.clone());
+                let done = Arc::clone(&done);
                 tokio::spawn(async move {
-                    if serve(stream, &noted, &scripts).await.is_err() {
+                    if serve(stream, &noted, &scripts, &done).await.is_err() {
                         hang_up.send_modify(|count| *count += 1);
                     }
                 });
             }
         });
-        Self { address, received, hang_ups }
+        Self { address, received, acts, hang_ups }
     }
 
     /// An upstream that always answers 200 with this JSON.
@@ -91,6 +96,11 @@ impl FakeUpstream {
         self.received.lock().unwrap().len()
     }
 
+    /// How many acts of all scripts are done.
+    pub fn acts_done(&self) -> usize {
+        self.acts.load(Ordering::Relaxed)
+    }
+
     /// Waits until the gateway has hung up in the middle of so many scripts.
     pub async fn hung_up_on(&mut self, times: usize) {
         let seen = tokio::time::timeout(Duration::from_secs(10), self.hang_ups.wait_for(|count| *count >= times)).await;
@@ -99,7 +109,12 @@ impl FakeUpstream {
 }
 
 /// Serves requests on one connection. An error means that the gateway hung up in the middle of a script.
-async fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Received>>, scripts: &[Script]) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    noted: &Mutex<Vec<Received>>,
+    scripts: &[Script],
+    done: &AtomicUsize,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     while let Some(request) = read_request(&mut stream).await {
         let number = {
@@ -118,6 +133,7 @@ async fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Received>>, scripts: &[S
                 Act::Stall => patiently(&mut stream, std::future::pending::<()>()).await?,
                 Act::Close => return Ok(()),
             }
+            done.fetch_add(1, Ordering::Relaxed);
         }
     }
     Ok(())
