@@ -18,6 +18,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 use cell::{Cell, Pace, Traffic};
 use mock::{Manner, Mock};
@@ -84,7 +85,24 @@ fn main() -> io::Result<()> {
         println!("nothing was measured: `{name}` is not installed (Debian: `apt install {name}`)");
         return Ok(());
     }
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(compare(&options, &kinds))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        tokio::select! {
+            compared = compare(&options, &kinds) => compared,
+            // Subjects end when they are dropped, and stay behind when this process is simply killed.
+            stopped = stop_signal() => stopped,
+        }
+    })
+}
+
+async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    println!("stopped");
+    Ok(())
 }
 
 impl Options {
