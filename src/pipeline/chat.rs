@@ -139,6 +139,7 @@ impl<'a> ChatExchange<'a> {
     fn head(&self, target: &Target, headers: HeaderMap) -> Head {
         Head {
             target: Some(target.name.clone()),
+            provider: Some(target.provider.name().clone()),
             model: target.model_for(&self.model).to_owned(),
             dialect: target.dialect.id(),
             headers,

@@ -9,7 +9,7 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use http::HeaderMap;
 
-use crate::base::ids::{DialectId, TargetName};
+use crate::base::ids::{DialectId, ProviderName, TargetName};
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
@@ -68,6 +68,8 @@ pub type Burst = Vec<Frame>;
 pub struct Head {
     /// The target that answered; `None` when a step did.
     pub target: Option<TargetName>,
+    /// Its provider; a target may have a name of its own.
+    pub provider: Option<ProviderName>,
     /// The model that answered, as its provider calls it.
     pub model: String,
     pub dialect: DialectId,

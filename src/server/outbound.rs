@@ -56,8 +56,7 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
         // nginx and its like would gather the stream into large pieces.
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     }
-    if let Some(target) = &head.target {
-        let provider = target.as_str().split('/').next().unwrap_or_default();
+    if let Some(provider) = &head.provider {
         insert(headers, MODEL, &format!("{provider}/{}", head.model));
     }
     describe(headers, &about);

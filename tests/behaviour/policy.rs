@@ -30,6 +30,17 @@ async fn the_first_policy_that_covers_a_request_decides_on_it() {
 }
 
 #[tokio::test]
+async fn a_named_target_is_shown_as_the_provider_and_model_that_served() {
+    let a = FakeUpstream::answering(&completion("a")).await;
+    let yaml = format!(
+        "providers:\n  a: {{ kind: openai_compatible, url: \"{}\" }}\ntargets:\n  t: {{ provider: a, model: real }}\npolicies:\n  - policy: p\n    route: t\n",
+        a.url()
+    );
+    let house = House::with(&yaml).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.header("x-tidegate-model"), "a/real");
+}
+
+#[tokio::test]
 async fn a_request_that_no_policy_covers_is_refused() {
     let a = FakeUpstream::answering(&completion("a")).await;
     let yaml = format!(
