@@ -6,6 +6,7 @@
 //!
 //! `benches/README.md` says how to run it and how to read it. It asserts nothing.
 
+mod bare;
 mod cell;
 mod client;
 mod http;
@@ -73,6 +74,12 @@ const PACED_CONNECTIONS: usize = 100;
 const SMALL: usize = 300;
 
 fn main() -> io::Result<()> {
+    if let [_, command, listen, upstream] = &*std::env::args().collect::<Vec<_>>()
+        && command == subject::BARE
+    {
+        let address = |text: &String| text.parse().map_err(|_| http::wrong(format!("`{text}` is not an address")));
+        return bare::run(address(listen)?, address(upstream)?);
+    }
     // `cargo test --benches` runs this too, and wants to know only that it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("nothing was measured: run `cargo bench --bench load`");
@@ -110,7 +117,7 @@ impl Options {
         if !self.only.is_empty() {
             return self.only.clone();
         }
-        let all = [Kind::Direct, Kind::Nginx, Kind::Haproxy, Kind::Tidegate];
+        let all = [Kind::Direct, Kind::Nginx, Kind::Haproxy, Kind::Hyper, Kind::Tidegate];
         all.into_iter().filter(|kind| *kind != Kind::Haproxy || kind.program().is_some()).collect()
     }
 

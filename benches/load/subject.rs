@@ -13,10 +13,13 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use tempfile::TempDir;
 
+use crate::bare;
 use crate::http::wrong;
 use crate::proc::Family;
 
 const TIDEGATE: &str = env!("CARGO_BIN_EXE_tidegate");
+/// What the bench's own program is called with to be a proxy; two addresses follow.
+pub const BARE: &str = "bare-proxy";
 /// How long a subject may take until it answers for the first time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,6 +29,8 @@ pub enum Kind {
     Direct,
     Nginx,
     Haproxy,
+    /// hyper in this bench's own program, without any policy: what could be had at the best.
+    Hyper,
     Tidegate,
 }
 
@@ -45,6 +50,7 @@ impl Kind {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
+            Self::Hyper => "hyper",
             Self::Tidegate => "tidegate",
         }
     }
@@ -53,6 +59,7 @@ impl Kind {
     pub fn program(self) -> Option<PathBuf> {
         match self {
             Self::Direct => None,
+            Self::Hyper => std::env::current_exe().ok(),
             Self::Tidegate => Some(TIDEGATE.into()),
             // Debian keeps them where the path of ordinary users does not lead.
             Self::Nginx | Self::Haproxy => {
@@ -131,6 +138,10 @@ impl Subject {
             Kind::Haproxy => {
                 fs::write(folder.join("haproxy.cfg"), haproxy(self.address, mock))?;
                 command.args(["-db", "-f"]).arg(folder.join("haproxy.cfg"));
+            }
+            Kind::Hyper => {
+                fs::write(folder.join("key"), bare::KEY)?;
+                command.arg(BARE).args([self.address.to_string(), mock.to_string()]);
             }
             Kind::Tidegate => {
                 let made = Command::new(program)
