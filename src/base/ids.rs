@@ -82,11 +82,18 @@ impl fmt::Debug for DialectId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId([u8; 30]);
 
+/// The id of no request.
+impl Default for RequestId {
+    fn default() -> Self {
+        Self(*b"req_00000000000000000000000000")
+    }
+}
+
 impl RequestId {
     /// A fresh id for a request that arrived `unix_ms` milliseconds after 1970.
     pub fn fresh(unix_ms: u64) -> Self {
         const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        let mut id = *b"req_00000000000000000000000000";
+        let Self(mut id) = Self::default();
         let mut bits = (u128::from(unix_ms & 0xffff_ffff_ffff) << 80) | (fastrand::u128(..) >> 48);
         for place in id.iter_mut().skip(4).rev() {
             *place = *ALPHABET.get((bits & 31) as usize).unwrap_or(&b'0');

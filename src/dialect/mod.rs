@@ -46,6 +46,13 @@ pub trait Dialect: Send + Sync {
     /// When the body is not what the dialect promises.
     fn read_completion(&self, body: &ByteString) -> Result<Completion, Malformed>;
 
+    /// Reads of a whole answer what the gateway itself goes by: usage, and how each choice ended. For an answer
+    /// that nobody looks into and that leaves as its own bytes: without its parts it must not be written.
+    ///
+    /// # Errors
+    /// When the body is not JSON or plainly no answer; what is passed by is not held against the dialect.
+    fn skim_completion(&self, body: &ByteString) -> Result<Completion, Malformed>;
+
     fn write_completion(&self, completion: &Completion, losses: &mut Losses) -> Vec<u8>;
 
     /// A reader for one streamed answer.

@@ -11,14 +11,16 @@ use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::base::ids::RequestId;
+use crate::base::ids::{RequestId, TargetName};
 use crate::base::stop::{Failed, Fault, Stop};
 use crate::chat::{Completion, Event, FinishReason, Frame, Usage};
 use crate::dialect::is_semantic;
+use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::opaque::Watched;
+use crate::pipeline::trail::Trail;
 use crate::telemetry::{Line, metrics};
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -27,6 +29,8 @@ pub struct Account {
     line: Line,
     started: Instant,
     usage: Usage,
+    /// What was decided, once it is.
+    trail: Trail,
     is_closed: bool,
 }
 
@@ -34,31 +38,38 @@ impl Account {
     pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Box<Self> {
         world.metrics.request_began();
         let line = Line {
-            time: now.to_string(),
-            request_id: cx.id.to_string(),
+            time: now,
+            request_id: cx.id,
             endpoint: cx.endpoint.name(),
             dialect: cx.dialect.map(|dialect| dialect.0),
-            key: cx.caller.key.as_ref().map(ToString::to_string),
-            team: cx.caller.team.as_deref().map(ToOwned::to_owned),
-            user: cx.caller.user.as_deref().map(ToOwned::to_owned),
+            key: cx.caller.key.clone(),
+            team: cx.caller.team.clone(),
+            user: cx.caller.user.clone(),
             ..Line::default()
         };
-        Box::new(Self { world, line, started: cx.started, usage: Usage::default(), is_closed: false })
+        Box::new(Self {
+            world,
+            line,
+            started: cx.started,
+            usage: Usage::default(),
+            trail: Trail::default(),
+            is_closed: false,
+        })
     }
 
     /// The account of a request that is for no endpoint.
     pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Box<Self> {
         world.metrics.request_began();
-        let line = Line { time: now.to_string(), request_id: id.to_string(), endpoint: "none", ..Line::default() };
-        Box::new(Self { world, line, started, usage: Usage::default(), is_closed: false })
+        let line = Line { time: now, request_id: id, endpoint: "none", ..Line::default() };
+        Box::new(Self { world, line, started, usage: Usage::default(), trail: Trail::default(), is_closed: false })
     }
 
     /// Notes whose the request is and which policy decides on it.
     pub fn describe(&mut self, cx: &Cx) {
         let line = &mut self.line;
         line.model.clone_from(&cx.model);
-        line.policy = cx.policy.as_ref().map(ToString::to_string);
-        line.user = cx.caller.user.as_deref().map(ToOwned::to_owned);
+        line.policy.clone_from(&cx.policy);
+        line.user.clone_from(&cx.caller.user);
     }
 
     /// Notes what the steps and attempts have settled.
@@ -68,15 +79,20 @@ impl Account {
         line.attempts = cx.trail.asked();
         line.overhead = Some(self.started.elapsed().saturating_sub(cx.trail.waited()));
         for attempt in &cx.trail.attempts {
-            self.world.metrics.attempt(attempt.target.as_str(), attempt.outcome);
+            self.world.metrics.attempt(&attempt.target, attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
             line.losses.extend(losses);
         }
     }
 
-    pub fn answered_by(&mut self, target: Option<&str>, status: u16) {
+    /// Takes the trail over: nothing is decided from here on.
+    pub fn keep(&mut self, trail: Trail) {
+        self.trail = trail;
+    }
+
+    pub fn answered_by(&mut self, target: Option<TargetName>, status: u16) {
         self.line.status = status;
-        self.line.target = target.map(ToOwned::to_owned);
+        self.line.target = target;
     }
 
     pub fn streams(&mut self) {
@@ -141,16 +157,20 @@ impl Account {
             line.output_tokens = Some(self.usage.output());
         }
         self.world.metrics.request_ended(&metrics::Counted {
-            policy: line.policy.as_deref().unwrap_or_default(),
+            policy: line.policy.as_ref(),
             status: line.status,
             decision: outcome,
-            target: line.target.as_deref(),
+            target: line.target.as_ref(),
             took: line.took,
             first_token: line.first_token,
             overhead: line.overhead,
             input_tokens: line.input_tokens,
             output_tokens: line.output_tokens,
         });
+        if let Some(witness) = self.world.witness() {
+            let (trail, usage) = (std::mem::take(&mut self.trail), self.usage.clone());
+            witness.saw(Decision { line: line.clone(), trail, usage });
+        }
         self.world.access.write(line);
     }
 }

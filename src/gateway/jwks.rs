@@ -11,7 +11,8 @@ use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
 use crate::auth::FetchJwks;
-use crate::provider::{Address, Body, Pools};
+use crate::base::ids::TargetName;
+use crate::provider::{Address, Body, Hop, Pools};
 
 /// The largest key set that is read.
 const MAX_KEY_SET: usize = 1024 * 1024;
@@ -40,7 +41,9 @@ impl FetchOverPools {
         let mut request = Request::new(Body::Empty);
         *request.uri_mut() = url.parse().map_err(|error| format!("the URL cannot be read: {error}"))?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = transport.send(request, CONNECT).await.map_err(|error| error.to_string())?;
+        let issuer = TargetName::new("token-issuer");
+        let hop = Hop { target: &issuer, connect: CONNECT };
+        let response = transport.send(request, hop).await.map_err(|error| error.to_string())?;
         if !response.status().is_success() {
             return Err(format!("the issuer answered {}", response.status()));
         }

@@ -11,6 +11,7 @@ mod jwks;
 pub mod reload;
 mod stated;
 mod visit;
+mod witness;
 mod world;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use account::Account;
 pub use account::AccountedBody;
 pub use jwks::FetchOverPools;
 pub use visit::{About, ChatAnswer, Counted, Forwarded, Visit};
+pub use witness::{Decision, Witness};
 pub use world::World;
 
 /// The gateway: what lasts, and the policy revision in charge.
@@ -103,7 +105,7 @@ impl Gateway {
             clock: self.world.clock,
             started: arrival.started,
             policy: None,
-            trail: Trail::default(),
+            trail: Trail { detail: self.world.detail(), ..Trail::default() },
         };
         let account = Account::open(Arc::clone(&self.world), &cx, now);
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)

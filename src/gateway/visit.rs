@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::StreamExt as _;
-use http::Response;
+use http::{HeaderValue, Response};
 
 use crate::base::ids::{DialectId, PolicyName, RequestId, TargetName};
 use crate::base::json::Malformed;
@@ -21,6 +21,7 @@ use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
 use crate::pipeline::route::Candidate;
+use crate::pipeline::trail::Detail;
 use crate::policy::{Policy, Snapshot};
 
 /// A request that has been let in.
@@ -38,7 +39,7 @@ pub struct About {
     pub request_id: RequestId,
     pub policy: Option<PolicyName>,
     /// The first characters of the policy revision.
-    pub revision: String,
+    pub revision: HeaderValue,
     pub attempts: usize,
     /// Time the gateway itself took so far.
     pub overhead: Duration,
@@ -89,16 +90,23 @@ impl Visit {
         About {
             request_id: self.cx.id,
             policy: self.cx.policy.clone(),
-            revision: self.snapshot.revision.chars().take(12).collect(),
+            revision: self.snapshot.short_revision.clone(),
             attempts: self.cx.trail.asked(),
             overhead: self.cx.started.elapsed().saturating_sub(self.cx.trail.waited()),
         }
     }
 
+    /// The same when all is decided.
+    fn settled(&mut self) -> About {
+        let about = self.about();
+        self.account.keep(std::mem::take(&mut self.cx.trail));
+        about
+    }
+
     /// Closes the visit of a request that gets no answer.
     pub fn refuse(mut self, stop: &Stop) -> About {
         self.account.note(&self.cx);
-        let about = self.about();
+        let about = self.settled();
         self.account.refuse(stop);
         about
     }
@@ -106,7 +114,7 @@ impl Visit {
     /// Closes the visit of a request that was answered without asking anybody.
     pub fn finish(mut self, status: u16) -> About {
         self.account.note(&self.cx);
-        let about = self.about();
+        let about = self.settled();
         self.account.finish(status);
         about
     }
@@ -120,11 +128,11 @@ impl Visit {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok((answer, is_stream, asked)) => {
                 self.account.note(&self.cx);
-                self.account.answered_by(answer.head.target.as_ref().map(|target| target.as_str()), 200);
+                self.account.answered_by(answer.head.target.clone(), 200);
                 if is_stream {
                     self.account.streams();
                 }
-                let about = self.about();
+                let about = self.settled();
                 let frames = Accounted { frames: answer.frames, account: self.account }.boxed();
                 let answer = Answer { head: answer.head, frames };
                 (about, Ok(ChatAnswer { answer, is_stream, asked }))
@@ -167,7 +175,7 @@ impl Visit {
         let request = self.read(body.clone())?;
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
-        let plan = policy.line.route.plan(&View { cx: &self.cx, chat: Some(&request) });
+        let plan = policy.line.route.plan(&View { cx: &self.cx, chat: Some(&request) }, Detail::Brief);
         let first = plan.candidates.first();
         if matches!(first, Some(Candidate::Target(target)) if Some(target.dialect.id()) == self.cx.dialect) {
             let body = OpaqueBody::json(body).map_err(malformed)?;
@@ -197,8 +205,8 @@ impl Visit {
     /// The visit is over when the answer has been passed on.
     fn forward(mut self, answer: OpaqueAnswer) -> (About, Forwarded) {
         self.account.note(&self.cx);
-        self.account.answered_by(Some(answer.target.as_str()), answer.response.status().as_u16());
-        let (about, account) = (self.about(), self.account);
+        self.account.answered_by(Some(answer.target.clone()), answer.response.status().as_u16());
+        let (about, account) = (self.settled(), self.account);
         let response = answer.response.map(|body| AccountedBody::new(body, account));
         (about, Forwarded { target: answer.target, response })
     }
@@ -259,6 +267,9 @@ impl Visit {
     }
 
     fn select<'s>(&mut self, snapshot: &'s Snapshot, chat: Option<&Request>) -> Result<&'s Policy, Stop> {
+        if self.cx.trail.detail == Detail::Full {
+            self.cx.trail.considered = snapshot.consider(&View { cx: &self.cx, chat });
+        }
         let policy = snapshot.select(&View { cx: &self.cx, chat });
         let policy = policy.ok_or_else(|| Refusal::no_policy(&self.cx.model))?;
         self.cx.policy = Some(policy.line.policy.clone());

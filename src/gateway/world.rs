@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::base::clock::Clock;
+use crate::gateway::witness::Witness;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::route::CanaryBook;
 use crate::pipeline::shadow::Shadows;
+use crate::pipeline::trail::Detail;
 use crate::provider::Pools;
 use crate::telemetry::{AccessLog, Metrics};
 
@@ -18,6 +20,7 @@ pub struct World {
     pub shadows: Shadows,
     pub metrics: Metrics,
     pub access: AccessLog,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 impl World {
@@ -30,6 +33,22 @@ impl World {
             shadows: Shadows::new(clock),
             metrics: Metrics::default(),
             access,
+            witness: None,
         }
+    }
+
+    /// The same world, watched.
+    #[must_use]
+    pub fn before(self, witness: Arc<dyn Witness>) -> Self {
+        Self { witness: Some(witness), ..self }
+    }
+
+    pub(super) fn witness(&self) -> Option<&dyn Witness> {
+        self.witness.as_deref()
+    }
+
+    /// How much is noted of what is decided.
+    pub(super) fn detail(&self) -> Detail {
+        if self.witness.is_some() { Detail::Full } else { Detail::Brief }
     }
 }

@@ -20,7 +20,7 @@ use crate::pipeline::route::{Candidate, Plan};
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::AttemptEntry;
 use crate::pipeline::watch::{Errand, Watch};
-use crate::provider::{Call, ReplyBody, TransportError};
+use crate::provider::{Call, Hop, ReplyBody, TransportError};
 
 /// A kind of request: how it is put to a target, and what counts as an answer.
 pub trait Exchange: Send {
@@ -185,7 +185,8 @@ impl Run<'_> {
         let limit = exchange.head_limit(self.rules);
         let due = (started + limit).min(self.deadline);
         let connect = self.rules.timeouts.connect;
-        let sent = match timeout_at(due, target.provider.send(call, connect)).await {
+        let hop = Hop { target: &target.name, connect };
+        let sent = match timeout_at(due, target.provider.send(call, hop)).await {
             Ok(Ok(sent)) => sent,
             // Not the target's doing, so nothing is reported of it.
             Ok(Err(error)) if exchange.spoilt().is_some() => return Err(unsent(target, error, connect)),

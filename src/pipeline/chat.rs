@@ -6,6 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytestring::ByteString;
 use futures_util::StreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -13,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::base::ids::DialectId;
 use crate::base::stop::{Fault, FaultClass, Phase};
-use crate::chat::{Event, Events, FinishReason, Frame, Losses, Request, Verbatim};
-use crate::dialect::is_semantic;
+use crate::chat::{Completion, Event, Events, FinishReason, Frame, Losses, Request, Verbatim};
+use crate::dialect::{Dialect, Malformed, is_semantic};
 use crate::pipeline::attempt::{Exchange, Sending};
 use crate::pipeline::collect::{self, collect};
 use crate::pipeline::retry::Rules;
@@ -36,13 +37,23 @@ pub struct ChatExchange<'a> {
     stream: bool,
     model: String,
     headers: &'a HeaderMap,
+    /// The dialect the answer leaves in as its own bytes, unless somebody looks into it first.
+    passes: Option<DialectId>,
+}
+
+/// Who looks into an answer on its way to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onlookers {
+    Nobody,
+    Taps,
 }
 
 impl<'a> ChatExchange<'a> {
     /// `headers` are the caller's; those that steer a dialect go on to targets that speak it.
-    pub fn new(request: Verbatim<Request>, headers: &'a HeaderMap) -> Self {
+    pub fn new(request: Verbatim<Request>, headers: &'a HeaderMap, onlookers: Onlookers) -> Self {
         let (stream, model) = (request.stream, request.model.as_str().into_owned());
-        Self { request: Some(request), stream, model, headers }
+        let passes = (onlookers == Onlookers::Nobody).then_some(request.dialect);
+        Self { request: Some(request), stream, model, headers, passes }
     }
 
     /// The request as this target shall see it. Taken rather than copied if no other attempt can follow.
@@ -85,9 +96,9 @@ impl<'a> ChatExchange<'a> {
         };
         let garbled =
             |reason: String| Fault::Garbled { target: target.name.clone(), dialect: target.dialect.id(), reason };
-        let read = bytestring::ByteString::try_from(body.clone())
+        let read = ByteString::try_from(body.clone())
             .map_err(|_| "it is not UTF-8".to_owned())
-            .and_then(|text| target.dialect.read_completion(&text).map_err(|malformed| malformed.to_string()));
+            .and_then(|text| self.read(&text, target.dialect).map_err(|malformed| malformed.to_string()));
         let completion = match read {
             Ok(completion) => completion,
             Err(_) if is_error_object(&body) => {
@@ -134,6 +145,11 @@ impl<'a> ChatExchange<'a> {
         }
         let first = futures_util::stream::iter([Ok(held)]);
         Ok(Answer { head, frames: first.chain(upstream).boxed() })
+    }
+
+    /// Reads a whole answer, as far as anybody needs it.
+    fn read(&self, text: &ByteString, dialect: &dyn Dialect) -> Result<Completion, Malformed> {
+        if self.passes == Some(dialect.id()) { dialect.skim_completion(text) } else { dialect.read_completion(text) }
     }
 
     fn head(&self, target: &Target, headers: HeaderMap) -> Head {
@@ -227,7 +243,8 @@ const STEERING: [HeaderName; 3] = [
 
 /// The upstream's headers that a caller may see: limits and ids, nothing that names the gateway's account.
 pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {
-    let mut visible = HeaderMap::new();
+    // Room for what the gateway itself will say of the answer, too.
+    let mut visible = HeaderMap::with_capacity(16);
     for (name, value) in upstream {
         let text = name.as_str();
         if text.starts_with("x-ratelimit-")

@@ -12,14 +12,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use smallvec::SmallVec;
 use tracing::warn;
 
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Facts;
 use crate::pipeline::target::Target;
+use crate::pipeline::trail::{ChoiceEntry, Clause, Detail, Planned};
 
 /// A node of a route with what may accompany it.
 pub struct Route {
+    /// Its number among the nodes of its policy, in the order in which they are written.
+    pub site: u32,
     pub choice: Choice,
     /// Choose the same way for the same session or user.
     pub sticky: Option<Sticky>,
@@ -54,6 +58,9 @@ pub struct Case {
 pub trait Predicate: Send + Sync {
     /// A condition that cannot be evaluated does not hold.
     fn holds(&self, facts: &dyn Facts) -> bool;
+
+    /// The same with reasons.
+    fn explain(&self, facts: &dyn Facts) -> Clause;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +115,9 @@ pub struct Shadow {
 pub struct Plan {
     pub candidates: Vec<Candidate>,
     pub shadows: Vec<Arc<Target>>,
+    detail: Detail,
+    /// How it came about, in full detail only.
+    pub choices: Vec<ChoiceEntry>,
 }
 
 pub enum Candidate {
@@ -120,8 +130,8 @@ pub enum Candidate {
 const USUAL_OUTPUT: u64 = 512;
 
 impl Route {
-    pub fn plan(&self, facts: &dyn Facts) -> Plan {
-        let mut plan = Plan::default();
+    pub fn plan(&self, facts: &dyn Facts, detail: Detail) -> Plan {
+        let mut plan = Plan { detail, ..Plan::default() };
         self.extend(&mut plan, facts, Lot::default());
         // The same target twice would be asked twice as often as the rules allow.
         let mut seen: Vec<*const Target> = Vec::with_capacity(plan.candidates.len());
@@ -146,34 +156,18 @@ impl Route {
         {
             plan.shadows.push(Arc::clone(&shadow.to));
         }
-        match &self.choice {
-            Choice::Target(target) => plan.candidates.push(Candidate::Target(Arc::clone(target))),
-            Choice::Fallback(routes) => {
-                routes.iter().enumerate().for_each(|(i, route)| route.extend(plan, facts, lot.below(i)));
+        let (lot, order) = match &self.choice {
+            Choice::Target(target) => return plan.candidates.push(Candidate::Target(Arc::clone(target))),
+            Choice::Deny(refusal) => return plan.candidates.push(Candidate::Deny(refusal.clone())),
+            Choice::Canary(canary) => {
+                let lot = lot.held_by(canary.sticky, facts);
+                (lot, canary.order(lot))
             }
-            Choice::Weighted(routes) => {
-                let order = by_key(routes, |i, (weight, _)| weighted_rank(*weight, lot, i));
-                let chosen = order.filter(|(_, (weight, _))| *weight > 0);
-                chosen.for_each(|(i, (_, route))| route.extend(plan, facts, lot.below(i)));
-            }
-            Choice::Fastest(routes) => sorted(routes, lot, |target| target.health.first_token().as_micros() as u64)
-                .for_each(|(i, route)| route.extend(plan, facts, lot.below(i))),
-            Choice::Cheapest(routes) => {
-                let (input, output) = (facts.input_tokens(), facts.max_tokens().unwrap_or(USUAL_OUTPUT));
-                let cost = |target: &Target| target.price.map_or(u64::MAX, |price| price.of(input, output).0 as u64);
-                // A price does not change with the session, so stickiness has nothing to say here.
-                sorted(routes, Lot::default(), cost).for_each(|(i, route)| route.extend(plan, facts, lot.below(i)));
-            }
-            Choice::LeastBusy(routes) => sorted(routes, lot, |target| u64::from(target.health.in_flight()))
-                .for_each(|(i, route)| route.extend(plan, facts, lot.below(i))),
-            Choice::First(cases) => {
-                let holds = |case: &Case| case.when.as_ref().is_none_or(|when| when.holds(facts));
-                if let Some((i, case)) = cases.iter().enumerate().find(|(_, case)| holds(case)) {
-                    case.to.extend(plan, facts, lot.below(i));
-                }
-            }
-            Choice::Canary(canary) => canary.extend(plan, facts, lot),
-            Choice::Deny(refusal) => plan.candidates.push(Candidate::Deny(refusal.clone())),
+            choice => (lot, choice.order(facts, lot)),
+        };
+        plan.note(self, &order, facts);
+        for (i, route) in order {
+            route.extend(plan, facts, lot.below(i));
         }
     }
 
@@ -193,13 +187,92 @@ impl Route {
     }
 }
 
-impl Canary {
-    fn extend(&self, plan: &mut Plan, facts: &dyn Facts, lot: Lot) {
-        let lot = lot.held_by(self.sticky, facts);
-        if !self.is_aborted() && falls_within(self.share, lot, "canary") {
-            self.candidate.extend(plan, facts, lot.below(0));
+/// Branches of a node in the order in which they are to be tried, each with its place among all of them.
+type Order<'a> = SmallVec<[(usize, &'a Route); 4]>;
+
+impl Choice {
+    fn order(&self, facts: &dyn Facts, lot: Lot) -> Order<'_> {
+        match self {
+            Self::Fallback(routes) => routes.iter().enumerate().collect(),
+            Self::Weighted(routes) => {
+                let order = by_key(routes, |i, (weight, _)| weighted_rank(*weight, lot, i));
+                order.filter(|(_, (weight, _))| *weight > 0).map(|(i, (_, route))| (i, route)).collect()
+            }
+            Self::Fastest(routes) => {
+                sorted(routes, lot, |target| target.health.first_token().as_micros() as u64).collect()
+            }
+            Self::Cheapest(routes) => {
+                let (input, output) = (facts.input_tokens(), facts.max_tokens().unwrap_or(USUAL_OUTPUT));
+                let cost = |target: &Target| target.price.map_or(u64::MAX, |price| price.of(input, output).0 as u64);
+                // A price does not change with the session, so stickiness has nothing to say here.
+                sorted(routes, Lot::default(), cost).collect()
+            }
+            Self::LeastBusy(routes) => sorted(routes, lot, |target| u64::from(target.health.in_flight())).collect(),
+            Self::First(cases) => {
+                let holds = |case: &Case| case.when.as_ref().is_none_or(|when| when.holds(facts));
+                let found = cases.iter().enumerate().find(|(_, case)| holds(case));
+                found.map(|(i, case)| (i, &case.to)).into_iter().collect()
+            }
+            Self::Canary(canary) => canary.order(lot),
+            Self::Target(_) | Self::Deny(_) => Order::new(),
         }
-        self.stable.extend(plan, facts, lot.below(1));
+    }
+
+    /// The word a policy file has for it.
+    fn way(&self) -> &'static str {
+        match self {
+            Self::Target(_) => "target",
+            Self::Fallback(_) => "fallback",
+            Self::Weighted(_) => "weighted",
+            Self::Fastest(_) => "fastest",
+            Self::Cheapest(_) => "cheapest",
+            Self::LeastBusy(_) => "least_busy",
+            Self::First(_) => "first",
+            Self::Canary(_) => "canary",
+            Self::Deny(_) => "deny",
+        }
+    }
+}
+
+impl Plan {
+    /// A plan that leads to one target.
+    pub fn to(target: Arc<Target>) -> Self {
+        Self { candidates: vec![Candidate::Target(target)], ..Self::default() }
+    }
+
+    fn note(&mut self, node: &Route, order: &Order<'_>, facts: &dyn Facts) {
+        if self.detail == Detail::Brief {
+            return;
+        }
+        let clauses = match &node.choice {
+            Choice::First(cases) => {
+                let asked = order.first().map_or(cases.len(), |(taken, _)| taken + 1);
+                cases.iter().take(asked).filter_map(|case| Some(case.when.as_ref()?.explain(facts))).collect()
+            }
+            _ => Vec::new(),
+        };
+        let order = order.iter().map(|(i, _)| *i).collect();
+        self.choices.push(ChoiceEntry { site: node.site, way: node.choice.way(), order, clauses });
+    }
+
+    /// Where it leads, in words.
+    pub fn stops(&self) -> Vec<Planned> {
+        let stop = |candidate: &Candidate| match candidate {
+            Candidate::Target(target) => Planned::Target(target.name.clone()),
+            Candidate::Deny(refusal) => Planned::Deny(refusal.code.to_string()),
+        };
+        self.candidates.iter().map(stop).collect()
+    }
+}
+
+impl Canary {
+    fn order(&self, lot: Lot) -> Order<'_> {
+        let mut order = Order::new();
+        if !self.is_aborted() && falls_within(self.share, lot, "canary") {
+            order.push((0, &*self.candidate));
+        }
+        order.push((1, &*self.stable));
+        order
     }
 
     /// Once aborted, a canary stays so until its policy changes: a candidate that gets no traffic would

@@ -9,14 +9,14 @@ use crate::base::ids::PolicyName;
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::attempt::execute;
-use crate::pipeline::chat::ChatExchange;
+use crate::pipeline::chat::{ChatExchange, Onlookers};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
 use crate::pipeline::retry::Rules;
-use crate::pipeline::route::Route;
+use crate::pipeline::route::{Plan, Route};
 use crate::pipeline::shadow::Shadows;
 use crate::pipeline::step::{Answer, Flow, Step, Tap};
-use crate::pipeline::trail::StepEntry;
+use crate::pipeline::trail::{Detail, StepEntry};
 
 /// What a policy does with a request, in order: its steps, then its route.
 pub struct Line {
@@ -56,10 +56,11 @@ impl Line {
         let answer = match answered {
             Some(answer) => answer,
             None => {
-                let plan = self.route.plan(&View { cx, chat: Some(&request) });
+                let plan = self.plan(cx, Some(&request));
                 shadows.send(&plan, &request, &cx.headers, &self.rules);
                 let headers = std::mem::take(&mut cx.headers);
-                let mut exchange = ChatExchange::new(request, &headers);
+                let onlookers = if taps.is_empty() { Onlookers::Nobody } else { Onlookers::Taps };
+                let mut exchange = ChatExchange::new(request, &headers, onlookers);
                 execute(cx, &plan, &self.rules, &mut exchange).await?
             }
         };
@@ -74,8 +75,18 @@ impl Line {
         for step in &self.steps {
             step.begin_opaque(cx, &mut request).await?;
         }
-        let plan = self.route.plan(&View { cx, chat: None });
+        let plan = self.plan(cx, None);
         execute(cx, &plan, &self.rules, &mut OpaqueExchange::new(request)).await
+    }
+
+    fn plan(&self, cx: &mut Cx, chat: Option<&Request>) -> Plan {
+        let detail = cx.trail.detail;
+        let mut plan = self.route.plan(&View { cx, chat }, detail);
+        if detail == Detail::Full {
+            cx.trail.planned = plan.stops();
+            cx.trail.choices = std::mem::take(&mut plan.choices);
+        }
+        plan
     }
 
     /// Runs one step and notes its verdict. In `observe` mode it works on a copy, and what it decides has

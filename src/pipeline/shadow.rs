@@ -17,11 +17,11 @@ use crate::base::clock::Clock;
 use crate::base::ids::RequestId;
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::attempt::execute;
-use crate::pipeline::chat::ChatExchange;
+use crate::pipeline::chat::{ChatExchange, Onlookers};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::retry::Rules;
-use crate::pipeline::route::{Candidate, Plan};
+use crate::pipeline::route::Plan;
 use crate::pipeline::trail::Trail;
 
 /// The most shadows under way at a time.
@@ -47,11 +47,11 @@ impl Shadows {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 continue;
             };
-            let plan = Plan { candidates: vec![Candidate::Target(Arc::clone(target))], shadows: Vec::new() };
+            let plan = Plan::to(Arc::clone(target));
             let (request, rules, mut cx) = (request.clone(), Arc::clone(rules), self.cx());
             let headers = headers.clone();
             self.tasks.spawn(async move {
-                let mut exchange = ChatExchange::new(request, &headers);
+                let mut exchange = ChatExchange::new(request, &headers, Onlookers::Nobody);
                 if let Ok(mut answer) = execute(&mut cx, &plan, &rules, &mut exchange).await {
                     while answer.frames.next().await.is_some() {}
                 }

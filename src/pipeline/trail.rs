@@ -6,16 +6,86 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::base::ids::TargetName;
+use crate::base::ids::{PolicyName, TargetName};
 use crate::chat::Loss;
 
 /// The decisions made about one request, in order.
 #[derive(Debug, Default)]
 pub struct Trail {
+    pub detail: Detail,
+    /// The policies that were looked at, the last of which decides; in full detail only.
+    pub considered: Vec<Considered>,
+    /// How the route was chosen; in full detail only.
+    pub choices: Vec<ChoiceEntry>,
+    /// Where the route leads, in order; in full detail only.
+    pub planned: Vec<Planned>,
     pub steps: Vec<StepEntry>,
     pub attempts: Vec<AttemptEntry>,
     /// Time spent waiting for others outside of attempts: for the caller's body, and between attempts.
     pub pauses: Duration,
+}
+
+/// How much is noted. Reasons cost more than the decisions they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// What was decided.
+    #[default]
+    Brief,
+    /// Why as well.
+    Full,
+}
+
+/// A policy, and whether the request is its.
+#[derive(Debug)]
+pub struct Considered {
+    pub policy: PolicyName,
+    pub verdict: Verdict,
+    /// How the policy's condition came out, if it came to that.
+    pub condition: Option<Clause>,
+}
+
+/// Whether a request is a policy's, or what speaks against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Covers,
+    /// Its steps cannot act on this kind of request.
+    CannotAct,
+    /// This field of its `for` names others.
+    For(&'static str),
+    /// Its condition does not hold.
+    When,
+}
+
+/// A condition or a part of one, and how it came out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clause {
+    pub text: String,
+    /// An error says why it cannot be answered; it then does not hold.
+    pub holds: Result<bool, String>,
+    /// What it asks of the request, where it has no parts that do.
+    pub asked: Vec<(String, String)>,
+    pub parts: Vec<Clause>,
+}
+
+/// How one node of a route chose.
+#[derive(Debug)]
+pub struct ChoiceEntry {
+    /// The node, numbered in the order in which the policy writes them.
+    pub site: u32,
+    /// `fallback`, `weighted`, …
+    pub way: &'static str,
+    /// The branches in the order in which they will be tried.
+    pub order: Vec<usize>,
+    /// The conditions that were asked, in order.
+    pub clauses: Vec<Clause>,
+}
+
+/// One stop of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    Target(TargetName),
+    /// A refusal of this code.
+    Deny(String),
 }
 
 /// What a step decided.

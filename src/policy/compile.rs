@@ -7,9 +7,11 @@ mod callers;
 mod providers;
 mod routes;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use jiff::Timestamp;
 
 use super::codes;
@@ -59,6 +61,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     match authenticator {
         Some(authenticator) if problems.is_empty() => Ok(Snapshot {
             revision: revision.to_owned(),
+            short_revision: short(revision),
             loaded_at: parts.now,
             authenticator,
             policies,
@@ -69,6 +72,11 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     }
 }
 
+fn short(revision: &str) -> HeaderValue {
+    let beginning: String = revision.chars().take(12).collect();
+    HeaderValue::try_from(beginning).unwrap_or(HeaderValue::from_static("unnamed"))
+}
+
 fn compile_policy(
     policy: &PolicyConfig,
     config: &Config,
@@ -77,7 +85,7 @@ fn compile_policy(
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
     let Made { steps, endpoints } = steps(policy, problems)?;
-    let route = routes::Routes { policy, config, targets, canaries: parts.canaries };
+    let route = routes::Routes { policy, config, targets, canaries: parts.canaries, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
         selector: policy.selector.clone(),

@@ -230,16 +230,28 @@ impl Route {
     pub fn targets(&self) -> Vec<&TargetName> {
         match &self.way.value {
             Way::Target(name) => vec![name],
-            Way::Fallback(routes) | Way::Fastest(routes) | Way::Cheapest(routes) | Way::LeastBusy(routes) => {
-                routes.iter().flat_map(Self::targets).collect()
-            }
             Way::Weighted(targets) => targets.iter().map(|(target, _)| &target.value).collect(),
-            Way::First { cases, otherwise } => {
-                cases.iter().map(|(_, to)| to).chain([&**otherwise]).flat_map(Self::targets).collect()
-            }
-            Way::Canary(canary) => [&canary.stable, &canary.candidate].into_iter().flat_map(Self::targets).collect(),
-            Way::Deny(_) => Vec::new(),
+            _ => self.children().into_iter().flat_map(Self::targets).collect(),
         }
+    }
+}
+
+impl Route {
+    /// The nodes below, in the order in which the compiler numbers them.
+    pub fn children(&self) -> Vec<&Route> {
+        match &self.way.value {
+            Way::Fallback(routes) | Way::Fastest(routes) | Way::Cheapest(routes) | Way::LeastBusy(routes) => {
+                routes.iter().collect()
+            }
+            Way::First { cases, otherwise } => cases.iter().map(|(_, to)| to).chain([&**otherwise]).collect(),
+            Way::Canary(canary) => vec![&canary.stable, &canary.candidate],
+            Way::Target(_) | Way::Weighted(_) | Way::Deny(_) => Vec::new(),
+        }
+    }
+
+    /// This node and all below it, each before its children: the numbers that a trail has for them.
+    pub fn nodes(&self) -> Vec<&Route> {
+        std::iter::once(self).chain(self.children().into_iter().flat_map(Self::nodes)).collect()
     }
 }
 

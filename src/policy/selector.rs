@@ -36,19 +36,47 @@ struct Pattern {
 
 impl Selector {
     pub fn matches(&self, facts: &dyn Facts) -> bool {
+        self.mismatch(facts).is_none()
+    }
+
+    /// The field that names others, if one does.
+    pub fn mismatch(&self, facts: &dyn Facts) -> Option<&'static str> {
         let caller = facts.caller();
         let named = |wanted: &Option<Vec<String>>, found: Option<&str>| match (wanted, found) {
             (None, _) => true,
             (Some(wanted), Some(found)) => wanted.iter().any(|wanted| wanted == found),
             (Some(_), None) => false,
         };
-        named(&self.team, caller.team.as_deref())
-            && named(&self.user, caller.user.as_deref())
-            && named(&self.key, caller.key.as_ref().map(|key| key.as_str()))
-            && named(&self.dialects, facts.dialect().map(|DialectId(name)| name))
-            && self.endpoints.as_ref().is_none_or(|wanted| wanted.contains(&facts.endpoint()))
-            && self.models.as_ref().is_none_or(|wanted| wanted.iter().any(|pattern| pattern.matches(facts.model())))
-            && self.tags.as_ref().is_none_or(|wanted| caller.tags.iter().any(|tag| wanted.iter().any(|w| **w == **tag)))
+        let is_one_of_the_models = || {
+            let models = self.models.as_ref();
+            models.is_none_or(|wanted| wanted.iter().any(|pattern| pattern.matches(facts.model())))
+        };
+        let has_one_of_the_tags = || {
+            let tags = self.tags.as_ref();
+            tags.is_none_or(|wanted| caller.tags.iter().any(|tag| wanted.iter().any(|w| **w == **tag)))
+        };
+        if !named(&self.team, caller.team.as_deref()) {
+            return Some("team");
+        }
+        if !named(&self.user, caller.user.as_deref()) {
+            return Some("user");
+        }
+        if !named(&self.key, caller.key.as_ref().map(|key| key.as_str())) {
+            return Some("key");
+        }
+        if !named(&self.dialects, facts.dialect().map(|DialectId(name)| name)) {
+            return Some("dialects");
+        }
+        if self.endpoints.as_ref().is_some_and(|wanted| !wanted.contains(&facts.endpoint())) {
+            return Some("endpoints");
+        }
+        if !is_one_of_the_models() {
+            return Some("models");
+        }
+        if !has_one_of_the_tags() {
+            return Some("tags");
+        }
+        None
     }
 
     /// Whether every request that `other` matches is matched by this one too. May say no where the truth

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use jiff::Timestamp;
 
 use super::condition::Condition;
@@ -10,11 +11,14 @@ use crate::auth::Authenticator;
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
+use crate::pipeline::trail::{Considered, Verdict};
 
 /// Everything a request needs to know that a policy file says.
 pub struct Snapshot {
     /// A hash of all files it was made from.
     pub revision: String,
+    /// Its first characters, for callers.
+    pub short_revision: HeaderValue,
     pub loaded_at: Timestamp,
     pub authenticator: Authenticator,
     /// In the order they are tried.
@@ -48,12 +52,39 @@ impl Policy {
             && self.selector.matches(facts)
             && self.condition.as_ref().is_none_or(|condition| condition.holds(facts) == Ok(true))
     }
+
+    /// The same with reasons.
+    fn consider(&self, facts: &dyn Facts) -> Considered {
+        let considered = |verdict, condition| Considered { policy: self.line.policy.clone(), verdict, condition };
+        if !self.endpoints.contains(&facts.endpoint()) {
+            return considered(Verdict::CannotAct, None);
+        }
+        if let Some(field) = self.selector.mismatch(facts) {
+            return considered(Verdict::For(field), None);
+        }
+        match self.condition.as_ref().map(|condition| condition.explain(facts)) {
+            Some(clause) if clause.holds != Ok(true) => considered(Verdict::When, Some(clause)),
+            clause => considered(Verdict::Covers, clause),
+        }
+    }
 }
 
 impl Snapshot {
     /// The policy that decides on a request: the first that covers it.
     pub fn select(&self, facts: &dyn Facts) -> Option<&Policy> {
         self.policies.iter().find(|policy| policy.covers(facts))
+    }
+
+    /// The policies that are looked at for a request, up to the one that decides on it.
+    pub fn consider(&self, facts: &dyn Facts) -> Vec<Considered> {
+        let mut considered = Vec::new();
+        for policy in &self.policies {
+            considered.push(policy.consider(facts));
+            if considered.last().is_some_and(|last| last.verdict == Verdict::Covers) {
+                break;
+            }
+        }
+        considered
     }
 
     /// The models a caller may name, as far as the files name any: sorted, without repetition.

@@ -15,13 +15,13 @@ mod pools;
 pub mod retry_after;
 pub mod simulator;
 mod spec;
+mod stage;
 mod tls;
 mod transport;
 mod wire;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
@@ -34,13 +34,15 @@ use catalogue::{Kind, Need};
 use headers::Trace;
 use keys::KeyRing;
 use simulator::Simulator;
+use stage::Staged;
 
 pub use address::Address;
 pub use catalogue::{kinds, needs_key, needs_url};
 pub use keys::KeyUse;
 pub use pools::Pools;
 pub use spec::{Pick, Spec};
-pub use transport::{Body, BoxError, ReplyBody, Transport, TransportError};
+pub use stage::Stage;
+pub use transport::{Body, BoxError, Hop, ReplyBody, Transport, TransportError};
 
 /// A provider, ready to be called.
 pub struct Provider {
@@ -88,9 +90,11 @@ impl Provider {
         let kind = catalogue::kind(&spec.kind).ok_or_else(|| format!("`{}` is not a kind of provider", spec.kind))?;
         let script = spec.simulate.clone().or_else(|| kind.simulated.then(Default::default));
         let address = address(&spec, kind, script.is_some())?;
-        let (address, transport): (_, Arc<dyn Transport>) = match script {
-            Some(script) => (address, Arc::new(Simulator::new(script))),
-            None => connect(&spec, address, pools)?,
+        let simulator = script.map(|script| Arc::new(Simulator::new(script)) as Arc<dyn Transport>);
+        let (address, transport) = match (pools.stage(), simulator) {
+            (Some(stage), understudy) => (address, Arc::new(Staged::new(stage, understudy)) as Arc<dyn Transport>),
+            (None, Some(simulator)) => (address, simulator),
+            (None, None) => connect(&spec, address, pools)?,
         };
         if spec.keys.is_empty() && kind.key == Need::Required && spec.simulate.is_none() {
             return Err(format!("a provider of kind `{}` needs a `key`", spec.kind));
@@ -133,18 +137,17 @@ impl Provider {
         &self.address
     }
 
-    /// Sends a call and waits for the head of its answer; `connect` bounds the time until a connection
-    /// is there. Dropping the future cancels the request.
+    /// Sends a call and waits for the head of its answer. Dropping the future cancels the request.
     ///
     /// # Errors
     /// When no answer began. An answer with any status is one.
-    pub async fn send(&self, call: Call, connect: Duration) -> Result<Sent, TransportError> {
+    pub async fn send(&self, call: Call, hop: Hop<'_>) -> Result<Sent, TransportError> {
         let key = self.ring.take();
         let mut request = Request::new(call.body);
         *request.method_mut() = call.method;
         *request.uri_mut() = self.address.at(&call.path).map_err(TransportError::Connect)?;
         *request.headers_mut() = self.dress(call.headers, &key);
-        let response = self.transport.send(request, connect).await?;
+        let response = self.transport.send(request, hop).await?;
         if response.status().is_success() {
             key.accepted();
         }

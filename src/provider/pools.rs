@@ -17,15 +17,18 @@ use sha2::{Digest, Sha256};
 
 use crate::provider::address::Address;
 use crate::provider::keys::Bench;
+use crate::provider::stage::Stage;
 use crate::provider::tls;
 use crate::provider::transport::Transport;
-use crate::provider::wire::{Wire, tcp};
+use crate::provider::wire::{Protocol, Wire, tcp};
 
 /// The connections and key states of the process.
 pub struct Pools {
     proxies: Matcher,
     roots: OnceLock<RootCertStore>,
     wires: Mutex<HashMap<Setting, Weak<dyn Transport>>>,
+    /// Where providers are played, if they are.
+    stage: Option<Arc<dyn Stage>>,
     pub(super) bench: Bench,
 }
 
@@ -44,8 +47,17 @@ impl Pools {
         Self::through(Matcher::from_env())
     }
 
+    /// No connections at all: every provider is played.
+    pub fn on(stage: Arc<dyn Stage>) -> Self {
+        Self { stage: Some(stage), ..Self::through(Matcher::builder().build()) }
+    }
+
+    pub(super) fn stage(&self) -> Option<Arc<dyn Stage>> {
+        self.stage.clone()
+    }
+
     fn through(proxies: Matcher) -> Self {
-        Self { proxies, roots: OnceLock::new(), wires: Mutex::default(), bench: Bench::new() }
+        Self { proxies, roots: OnceLock::new(), wires: Mutex::default(), stage: None, bench: Bench::new() }
     }
 
     /// The transport for an address: the one already in use for the same setting, or a new one.
@@ -53,6 +65,9 @@ impl Pools {
     /// # Errors
     /// When the CA file cannot be used, or the proxy is of a kind we do not speak.
     pub fn transport(&self, address: &Address, ca: Option<&Path>, http2: bool) -> Result<Arc<dyn Transport>, String> {
+        if self.stage.is_some() {
+            return Err("there is no network where providers are played".into());
+        }
         let ca = ca.map(read_ca).transpose()?;
         let proxy = self.proxy(address);
         let setting = Setting {
@@ -84,14 +99,15 @@ impl Pools {
             Some(pem) => tls::with_ca(shared, pem).map_err(|wrong| format!("the CA file is of no use: {wrong}"))?,
             None => shared.clone(),
         };
+        let protocol = if http2 { Protocol::Http2 } else { Protocol::Negotiated };
         let alpn: &[&[u8]] = if http2 { &[b"h2"] } else { &[b"h2", b"http/1.1"] };
         let config = tls::client(roots, alpn)?;
         let Some(proxy) = proxy else {
-            return Ok(Arc::new(Wire::new(HttpsConnector::from((tcp(), config)), http2)));
+            return Ok(Arc::new(Wire::new(HttpsConnector::from((tcp(), config)), protocol)));
         };
         match proxy.uri().scheme_str() {
-            Some("http" | "https") => Ok(Arc::new(Wire::new(self.tunnel(proxy, config)?, http2))),
-            Some("socks5" | "socks5h") => Ok(Arc::new(Wire::new(socks(proxy, config), http2))),
+            Some("http" | "https") => Ok(Arc::new(Wire::new(self.tunnel(proxy, config)?, protocol))),
+            Some("socks5" | "socks5h") => Ok(Arc::new(Wire::new(socks(proxy, config), protocol))),
             _ => Err(format!(
                 "the proxy `{}` is of a kind that is not supported; use http, https, socks5 or socks5h",
                 proxy.uri()
@@ -143,7 +159,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::provider::transport::Body;
+    use crate::provider::transport::{Body, Hop};
 
     fn address(url: &str) -> Address {
         Address::parse(url).unwrap()
@@ -173,7 +189,7 @@ mod tests {
         let address = address("http://upstream.invalid/v1").with_port().unwrap();
         let transport = pools.transport(&address, None, false).unwrap();
         let request = Request::get(address.at("/models").unwrap()).body(Body::Empty).unwrap();
-        let response = transport.send(request, Duration::from_secs(20)).await.unwrap();
+        let response = transport.send(request, Hop::within(Duration::from_secs(20))).await.unwrap();
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hi");
         let (connect, request) = server.await.unwrap();
         assert!(connect.starts_with("CONNECT upstream.invalid:80 HTTP/1.1\r\n"), "{connect}");

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use http_body_util::{BodyExt, Empty};
@@ -18,7 +19,7 @@ impl Transport for Keeper {
     fn send<'a>(
         &'a self,
         request: Request<Body>,
-        _connect: Duration,
+        _: Hop<'a>,
     ) -> BoxFuture<'a, Result<Response<ReplyBody>, TransportError>> {
         *self.seen.lock().unwrap() = Some(request.into_parts().0);
         let response = Response::builder().status(self.status).body(ReplyBody::made(Empty::new())).unwrap();
@@ -54,7 +55,7 @@ fn watched(spec: Spec, status: u16) -> (Provider, Arc<Keeper>) {
 
 async fn sent(spec: Spec, call: Call) -> http::request::Parts {
     let (provider, keeper) = watched(spec, 200);
-    provider.send(call, SOON).await.unwrap();
+    provider.send(call, Hop::within(SOON)).await.unwrap();
     keeper.seen.lock().unwrap().take().unwrap()
 }
 
@@ -101,7 +102,7 @@ async fn azure_needs_only_a_host() {
 #[tokio::test]
 async fn a_path_that_leaves_the_base_is_never_sent() {
     let (provider, keeper) = watched(spec("openai"), 200);
-    let error = provider.send(call("/../admin", &[]), SOON).await.unwrap_err();
+    let error = provider.send(call("/../admin", &[]), Hop::within(SOON)).await.unwrap_err();
     assert!(matches!(error, TransportError::Connect(_)));
     assert!(keeper.seen.lock().unwrap().is_none());
 }
@@ -110,10 +111,10 @@ async fn a_path_that_leaves_the_base_is_never_sent() {
 async fn a_key_is_passed_over_once_it_was_refused_and_other_statuses_do_not_forgive_it() {
     let keys = vec![Secret::new("sk-one"), Secret::new("sk-two")];
     let (provider, keeper) = watched(Spec { keys, ..spec("openai") }, 401);
-    let refused = provider.send(call("/x", &[]), SOON).await.unwrap();
+    let refused = provider.send(call("/x", &[]), Hop::within(SOON)).await.unwrap();
     refused.key.rejected();
     for _ in 0..3 {
-        provider.send(call("/x", &[]), SOON).await.unwrap();
+        provider.send(call("/x", &[]), Hop::within(SOON)).await.unwrap();
         let seen = keeper.seen.lock().unwrap().take().unwrap();
         assert_eq!(seen.headers["authorization"], "Bearer sk-two");
     }
@@ -151,7 +152,7 @@ async fn any_kind_can_be_simulated_without_a_key_or_a_url() {
         let provider = Provider::open(spec, &Pools::new()).unwrap();
         let body = r#"{"model": "m", "messages": [{"role": "user", "content": "hello"}]}"#;
         let call = Call { body: Body::Full(body.into()), ..call("/chat/completions", &[]) };
-        let sent = provider.send(call, SOON).await.unwrap();
+        let sent = provider.send(call, Hop::within(SOON)).await.unwrap();
         let answer = sent.response.into_body().collect().await.unwrap().to_bytes();
         assert!(String::from_utf8_lossy(&answer).contains(r#""content":"hi""#), "{kind}");
     }

@@ -6,7 +6,7 @@
 //! It knows no dialect, no credential and no retry: those belong to the layers that call it.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,19 +17,36 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
-use crate::provider::wire::Seat;
+use crate::base::ids::TargetName;
+use crate::provider::wire::Held;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Carries requests to a provider.
 pub trait Transport: Send + Sync {
-    /// Sends `request` and waits for the head of its answer. `connect` bounds the time until a connection
-    /// is there (names resolved, TLS done), and nothing after that.
+    /// Sends `request` and waits for the head of its answer.
     fn send<'a>(
         &'a self,
         request: Request<Body>,
-        connect: Duration,
+        hop: Hop<'a>,
     ) -> BoxFuture<'a, Result<Response<ReplyBody>, TransportError>>;
+}
+
+/// What a request is sent for, and how long a connection may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Hop<'a> {
+    pub target: &'a TargetName,
+    /// Until a connection is there (names resolved, TLS done); it bounds nothing after that.
+    pub connect: Duration,
+}
+
+#[cfg(test)]
+impl Hop<'static> {
+    /// For nobody in particular.
+    pub fn within(connect: Duration) -> Self {
+        static NOBODY: std::sync::LazyLock<TargetName> = std::sync::LazyLock::new(|| TargetName::new("nobody"));
+        Self { target: &NOBODY, connect }
+    }
 }
 
 /// Why no answer began.
@@ -98,10 +115,10 @@ pub struct ReplyBody(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    /// Straight from a connection, without a box around it, keeping its seat in a lane.
+    /// Straight from a connection, without a box around it, and the connection, until its last byte is here.
     Wire {
         incoming: Incoming,
-        _seat: Seat,
+        held: Option<Held>,
     },
     Made(UnsyncBoxBody<Bytes, BoxError>),
 }
@@ -116,8 +133,20 @@ impl ReplyBody {
         Self(Inner::Made(body.map_err(Into::into).boxed_unsync()))
     }
 
-    pub(super) fn wire(incoming: Incoming, seat: Seat) -> Self {
-        Self(Inner::Wire { incoming, _seat: seat })
+    pub(super) fn wire(incoming: Incoming, held: Held) -> Self {
+        Self(Inner::Wire { incoming, held: Some(held) })
+    }
+}
+
+/// A body that nobody reads to its end takes its connection along, so that the provider learns of it.
+impl Drop for ReplyBody {
+    fn drop(&mut self) {
+        if let Inner::Wire { incoming, held } = &mut self.0
+            && http_body::Body::is_end_stream(incoming)
+            && let Some(held) = held.take()
+        {
+            held.give_back();
+        }
     }
 }
 
@@ -127,8 +156,14 @@ impl http_body::Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.get_mut().0 {
-            Inner::Wire { incoming, .. } => {
-                Pin::new(incoming).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(BoxError::from)))
+            Inner::Wire { incoming, held } => {
+                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                if frame.is_none()
+                    && let Some(held) = held.take()
+                {
+                    held.give_back();
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
             }
             Inner::Made(body) => Pin::new(body).poll_frame(cx),
         }

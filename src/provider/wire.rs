@@ -1,119 +1,99 @@
 //! The transport that uses sockets: pooled HTTP/1.1 and HTTP/2 connections.
 //!
-//! One HTTP/2 connection carries only as many streams as its server allows (often about a hundred), and
-//! what exceeds that would wait unseen for a stream that may last minutes. So a [`Wire`] has several
-//! *lanes*, each with a pool of its own, and fills them in order: the second lane is used only while the
-//! first is full.
+//! A [`Wire`] keeps a [`Line`] for each place it calls, and for each thread of the data port lines of its own:
+//! a connection lives on the thread that made it and is used by no other. The pool is ours and the protocols
+//! are hyper's, since a pool for every purpose costs as much as everything else that is done to send a request.
 //!
 //! A connection that the server closed while it was idle is replaced without a word as long as no byte
 //! of the request was written. After that, trying again is a decision of the policy, not of this module.
 
+mod connection;
+mod line;
+
 use std::error::Error;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use futures_util::future::poll_immediate;
-use http::{Request, Response};
-use hyper_util::client::legacy::connect::{CaptureConnection, Connect, HttpConnector, capture_connection};
-use hyper_util::client::legacy::{Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{Request, Response, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::time::timeout;
 
 use crate::base::worker;
-use crate::provider::transport::{Body, ReplyBody, Transport, TransportError};
+use crate::provider::transport::{Body, Hop, ReplyBody, Transport, TransportError};
+pub(super) use connection::{Connector, Held, Protocol};
+use line::Line;
 
-const LANES: usize = 16;
-/// How many exchanges a lane carries before the next one is used: what servers commonly allow as
-/// concurrent streams of one HTTP/2 connection.
-const LANE_WIDTH: usize = 100;
-
-/// Shorter than the idle limit of common load balancers (60 s), so that we close first.
-const IDLE: Duration = Duration::from_secs(50);
 /// A connection attempt outlives the request that began it only so long.
 const ABANDONED: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: u32 = 3;
-/// How long an HTTP/2 peer may leave a ping unanswered.
-const PING_ANSWER: Duration = Duration::from_secs(15);
 
-/// A set of pooled connections made by one connector: lanes for each thread of the data port, and for the
-/// rest of the process. A connection lives on the thread that made it and is used by no other.
+/// A set of pooled connections made by one connector.
 pub(super) struct Wire<C> {
-    first: [Lane<C>; LANES],
-    workers: Vec<[Lane<C>; LANES]>,
+    connector: C,
+    protocol: Protocol,
+    /// For the rest of the process, and for each thread of the data port.
+    lines: Vec<Mutex<Vec<Arc<Line>>>>,
 }
 
-struct Lane<C> {
-    client: Client<C, Body>,
-    taken: Arc<AtomicUsize>,
-}
-
-/// One exchange's place in a lane, free again when dropped.
-#[derive(Debug)]
-pub(super) struct Seat(Arc<AtomicUsize>);
-
-impl<C: Connect + Clone + Send + Sync + 'static> Wire<C> {
-    /// `http2_only` speaks HTTP/2 without negotiation ("prior knowledge" on plain connections).
-    pub(super) fn new(connector: C, http2_only: bool) -> Self {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http2_only(http2_only)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .http2_keep_alive_timeout(PING_ANSWER)
-            .retry_canceled_requests(true);
-        let lane = |_| Lane { client: builder.build(connector.clone()), taken: Arc::default() };
-        let (first, rest) = (std::array::from_fn(lane), (0..worker::count()).map(|_| std::array::from_fn(lane)));
-        Self { first, workers: rest.collect() }
+impl<C: Connector> Wire<C> {
+    pub(super) fn new(connector: C, protocol: Protocol) -> Self {
+        Self { connector, protocol, lines: (0..=worker::count()).map(|_| Mutex::default()).collect() }
     }
 
-    fn lane(&self) -> &Lane<C> {
-        let own = worker::current().checked_sub(1).and_then(|number| self.workers.get(number));
-        let lanes = own.unwrap_or(&self.first);
-        let [first, others @ ..] = lanes;
-        let taken = |lane: &Lane<C>| lane.taken.load(Ordering::Relaxed);
-        if taken(first) < LANE_WIDTH {
-            return first;
+    /// This thread's line to the place of a URL. There are few, so looking at each beats hashing the name.
+    fn line(&self, uri: &Uri) -> Option<Arc<Line>> {
+        let lines = self.lines.get(worker::current()).or(self.lines.first())?;
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lines.iter().find(|line| line.leads_to(uri)) {
+            return Some(Arc::clone(known));
         }
-        let free = others.iter().find(|lane| taken(lane) < LANE_WIDTH);
-        free.or_else(|| lanes.iter().min_by_key(|lane| taken(lane))).unwrap_or(first)
+        let line = Arc::new(Line::to(uri, self.protocol)?);
+        lines.push(Arc::clone(&line));
+        Some(line)
+    }
+
+    /// A further connection, or one that somebody else has made meanwhile and that has room.
+    async fn connect(&self, line: &Arc<Line>, uri: &Uri) -> Result<Held, TransportError> {
+        // Many requests share one HTTP/2 connection, so each waits for the one that is being made.
+        let _turn = if line.is_shared() { Some(line.making.lock().await) } else { None };
+        if let Some(held) = line.shared() {
+            return Ok(held);
+        }
+        let connected = connection::open(&self.connector, uri, self.protocol).await;
+        connected.map(|connection| line.add(connection)).map_err(|error| TransportError::Connect(reason(&*error)))
     }
 }
 
-impl<C: Connect + Clone + Send + Sync + 'static> Transport for Wire<C> {
+impl<C: Connector> Transport for Wire<C> {
     fn send<'a>(
         &'a self,
         mut request: Request<Body>,
-        connect: Duration,
+        hop: Hop<'a>,
     ) -> BoxFuture<'a, Result<Response<ReplyBody>, TransportError>> {
-        let lane = self.lane();
-        let seat = Seat::take(&lane.taken);
-        let captured = capture_connection(&mut request);
-        let reply = lane.client.request(request);
         Box::pin(async move {
-            match bounded(reply, &captured, connect).await {
-                Some(Ok(response)) => Ok(response.map(|incoming| ReplyBody::wire(incoming, seat))),
-                Some(Err(error)) if is_connected(&captured) => Err(TransportError::Broken(reason(&error))),
-                Some(Err(error)) => Err(TransportError::Connect(reason(&error))),
-                None => Err(TransportError::ConnectTimeout),
+            let uri = request.uri().clone();
+            let line = self.line(&uri).ok_or_else(|| TransportError::Connect("the URL names no host".into()))?;
+            loop {
+                let (mut held, is_fresh) = match line.take() {
+                    Some(held) => (held, false),
+                    None => match timeout(hop.connect, self.connect(&line, &uri)).await {
+                        Ok(connected) => (connected?, true),
+                        Err(_) => return Err(TransportError::ConnectTimeout),
+                    },
+                };
+                let mut error = match held.send(request, &uri).await {
+                    Ok(response) => return Ok(response.map(|incoming| ReplyBody::wire(incoming, held))),
+                    Err(error) => error,
+                };
+                held.forget();
+                match error.take_message() {
+                    Some(unsent) if !is_fresh => request = unsent,
+                    _ => return Err(TransportError::Broken(reason(error.error()))),
+                }
             }
         })
-    }
-}
-
-impl Seat {
-    fn take(taken: &Arc<AtomicUsize>) -> Self {
-        taken.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(taken))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -130,33 +110,9 @@ pub(super) fn tcp() -> HttpConnector {
     tcp
 }
 
-/// Waits for the reply, but no longer than `connect` for the connection: `None` when there was none by then.
-async fn bounded(
-    mut reply: ResponseFuture,
-    captured: &CaptureConnection,
-    connect: Duration,
-) -> Option<<ResponseFuture as Future>::Output> {
-    // A pooled connection is taken within the first poll, and then no timer is needed.
-    if let Some(done) = poll_immediate(&mut reply).await {
-        return Some(done);
-    }
-    if is_connected(captured) {
-        return Some(reply.await);
-    }
-    match tokio::time::timeout(connect, &mut reply).await {
-        Ok(done) => Some(done),
-        Err(_) if is_connected(captured) => Some(reply.await),
-        Err(_) => None,
-    }
-}
-
-fn is_connected(captured: &CaptureConnection) -> bool {
-    captured.connection_metadata().is_some()
-}
-
-/// An error and its causes in one line. The client's own wrapper says only in which phase it failed.
-fn reason(error: &dyn Error) -> String {
-    let mut cause = error.source().unwrap_or(error);
+/// An error and its causes in one line.
+pub(super) fn reason(error: &dyn Error) -> String {
+    let mut cause = error;
     let mut text = cause.to_string();
     while let Some(next) = cause.source() {
         let next_text = next.to_string();

@@ -57,7 +57,7 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     }
     if let Some(provider) = &head.provider {
-        insert(headers, MODEL, &format!("{provider}/{}", head.model));
+        insert(headers, MODEL, format!("{provider}/{}", head.model));
     }
     describe(headers, &about);
     response
@@ -133,7 +133,7 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
     if let Some(wait) = stop.retry_after() {
         // Rounded up: a caller that comes back early is refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        insert(headers, RETRY_AFTER, &seconds.to_string());
+        insert(headers, RETRY_AFTER, seconds.to_string());
     }
     // The SDKs retry by themselves. What the gateway has tried in vain, and what no repetition mends, they
     // shall leave alone.
@@ -160,7 +160,7 @@ pub fn forwarded(about: &About, answer: Forwarded) -> Response<Outgoing> {
             headers.append(&name, value.clone());
         }
     }
-    insert(headers, MODEL, answer.target.as_str());
+    insert(headers, MODEL, copied(answer.target.as_str()));
     describe(headers, about);
     response
 }
@@ -236,13 +236,13 @@ fn write_model(writer: &mut Writer, dialect: DialectId, model: &str) {
 pub fn not_found(id: &RequestId, path: &str) -> Response<Outgoing> {
     let message = format!("`{path}` is not an endpoint; chat is at /v1/chat/completions and /v1/messages");
     let mut response = plain_error(404, &message);
-    insert(response.headers_mut(), REQUEST_ID, id.as_str());
+    insert(response.headers_mut(), REQUEST_ID, copied(id.as_str()));
     response
 }
 
 pub fn wrong_method(id: &RequestId, allowed: &'static str) -> Response<Outgoing> {
     let mut response = plain_error(405, &format!("this endpoint takes {allowed}"));
-    insert(response.headers_mut(), REQUEST_ID, id.as_str());
+    insert(response.headers_mut(), REQUEST_ID, copied(id.as_str()));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
@@ -269,18 +269,23 @@ pub fn json(status: u16, body: Vec<u8>) -> Response<Outgoing> {
 
 /// Adds what the caller may know of how its request was handled.
 fn describe(headers: &mut HeaderMap, about: &About) {
-    insert(headers, REQUEST_ID, about.request_id.as_str());
+    insert(headers, REQUEST_ID, copied(about.request_id.as_str()));
     headers.insert(ATTEMPTS, HeaderValue::from(about.attempts));
     if let Some(policy) = &about.policy {
-        insert(headers, POLICY, policy.as_str());
+        insert(headers, POLICY, copied(policy.as_str()));
     }
-    insert(headers, REVISION, &about.revision);
-    insert(headers, OVERHEAD, &format!("{:.3}", about.overhead.as_secs_f64() * 1000.0));
+    headers.insert(REVISION, about.revision.clone());
+    let micros = about.overhead.as_micros();
+    insert(headers, OVERHEAD, format!("{}.{:03}", micros / 1000, micros % 1000));
+}
+
+fn copied(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
 }
 
 /// A value that cannot be a header is left out.
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: impl Into<Bytes>) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(value.into()) {
         headers.insert(name, value);
     }
 }

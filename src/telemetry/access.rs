@@ -11,13 +11,17 @@ use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, TrySendErro
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
+use crate::base::ids::{KeyName, PolicyName, RequestId, TargetName};
 use crate::base::json::Writer;
 
-/// What is written about a request.
+/// What is written about a request. Names are shared, not copied; letters are made of numbers by the thread
+/// that writes.
 #[derive(Debug, Default, Clone)]
 pub struct Line {
-    pub time: String,
-    pub request_id: String,
+    pub time: Timestamp,
+    pub request_id: RequestId,
     pub endpoint: &'static str,
     pub dialect: Option<&'static str>,
     pub stream: bool,
@@ -26,12 +30,12 @@ pub struct Line {
     pub outcome: &'static str,
     /// The reason, when the outcome is not `ok`.
     pub code: Option<Cow<'static, str>>,
-    pub policy: Option<String>,
-    pub key: Option<String>,
-    pub team: Option<String>,
-    pub user: Option<String>,
+    pub policy: Option<PolicyName>,
+    pub key: Option<KeyName>,
+    pub team: Option<Arc<str>>,
+    pub user: Option<Arc<str>>,
     pub model: String,
-    pub target: Option<String>,
+    pub target: Option<TargetName>,
     pub attempts: usize,
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
@@ -46,20 +50,20 @@ impl Line {
     fn to_json(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(512);
         writer.object(|w| {
-            w.key("time").str(&self.time);
-            w.key("request_id").str(&self.request_id);
+            w.key("time").str(&self.time.to_string());
+            w.key("request_id").str(self.request_id.as_str());
             w.key("endpoint").str(self.endpoint);
             optional(w, "dialect", self.dialect);
             w.key("stream").bool(self.stream);
             w.key("status").u64(u64::from(self.status));
             w.key("outcome").str(self.outcome);
             optional(w, "code", self.code.as_deref());
-            optional(w, "policy", self.policy.as_deref());
-            optional(w, "key", self.key.as_deref());
+            optional(w, "policy", self.policy.as_ref().map(PolicyName::as_str));
+            optional(w, "key", self.key.as_ref().map(KeyName::as_str));
             optional(w, "team", self.team.as_deref());
             optional(w, "user", self.user.as_deref());
             w.key("model").str(&self.model);
-            optional(w, "target", self.target.as_deref());
+            optional(w, "target", self.target.as_ref().map(TargetName::as_str));
             w.key("attempts").u64(self.attempts as u64);
             count(w, "input_tokens", self.input_tokens);
             count(w, "output_tokens", self.output_tokens);
@@ -205,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_json_object_without_what_is_unknown() {
-        let line = Line { request_id: "req_1".into(), endpoint: "chat", model: "a\"b".into(), ..Line::default() };
+        let line = Line { request_id: RequestId::fresh(1), endpoint: "chat", model: "a\"b".into(), ..Line::default() };
         let text = String::from_utf8(line.to_json()).unwrap();
         let value: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!(value["model"], "a\"b");

@@ -3,7 +3,10 @@
 //! Labels are names out of the policy files and closed vocabularies: never users, sessions or keys, so the
 //! number of series is bounded by the configuration.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -13,6 +16,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::base::ids::{PolicyName, TargetName};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -56,6 +61,9 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
+    counted_requests: Prepared<(Option<PolicyName>, &'static str, &'static str), Counter>,
+    counted_attempts: Prepared<(TargetName, &'static str), Counter>,
+    of_target: Prepared<TargetName, TargetMeters>,
     overhead: Histogram,
     duration: Histograms<TargetLabels>,
     first_token: Histograms<TargetLabels>,
@@ -68,12 +76,42 @@ pub struct Metrics {
     dropped_shadows: Gauge<u64, AtomicU64>,
 }
 
+/// What was looked up before, by names that are shared: labels are spelled out, and hashed letter by letter, only
+/// the first time.
+struct Prepared<K, V>(RwLock<HashMap<K, V>>);
+
+impl<K, V> Default for Prepared<K, V> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Prepared<K, V> {
+    fn get(&self, key: K, look_up: impl FnOnce(&K) -> V) -> V {
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return known.clone();
+        }
+        let found = look_up(&key);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
+        found
+    }
+}
+
+/// What is measured of the answers of one target.
+#[derive(Clone)]
+struct TargetMeters {
+    duration: Histogram,
+    first_token: Histogram,
+    input: Histogram,
+    output: Histogram,
+}
+
 /// One request, for counting.
 pub struct Counted<'a> {
-    pub policy: &'a str,
+    pub policy: Option<&'a PolicyName>,
     pub status: u16,
     pub decision: &'static str,
-    pub target: Option<&'a str>,
+    pub target: Option<&'a TargetName>,
     pub took: Duration,
     pub first_token: Option<Duration>,
     pub overhead: Option<Duration>,
@@ -89,6 +127,9 @@ impl Default for Metrics {
             registry: Registry::default(),
             requests: Family::default(),
             attempts: Family::default(),
+            counted_requests: Prepared::default(),
+            counted_attempts: Prepared::default(),
+            of_target: Prepared::default(),
             overhead: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
             duration: Family::new_with_constructor(seconds),
             first_token: Family::new_with_constructor(seconds),
@@ -140,31 +181,47 @@ impl Metrics {
 
     pub fn request_ended(&self, counted: &Counted<'_>) {
         self.in_flight.dec();
-        let labels = RequestLabels {
-            policy: counted.policy.to_owned(),
-            status_class: status_class(counted.status),
-            decision: counted.decision,
-        };
-        self.requests.get_or_create(&labels).inc();
+        let key = (counted.policy.cloned(), status_class(counted.status), counted.decision);
+        let requests = self.counted_requests.get(key, |(policy, status_class, decision)| {
+            let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
+            self.requests.get_or_create_owned(&RequestLabels { policy, status_class, decision })
+        });
+        requests.inc();
         if let Some(overhead) = counted.overhead {
             self.overhead.observe(overhead.as_secs_f64());
         }
         let Some(target) = counted.target else { return };
-        let labels = TargetLabels { target: target.to_owned() };
-        self.duration.get_or_create(&labels).observe(counted.took.as_secs_f64());
-        if let Some(first_token) = counted.first_token {
-            self.first_token.get_or_create(&labels).observe(first_token.as_secs_f64());
-        }
-        for (kind, count) in [("input", counted.input_tokens), ("output", counted.output_tokens)] {
-            if let Some(count) = count {
-                let labels = TokenLabels { target: target.to_owned(), gen_ai_token_type: kind };
-                self.tokens.get_or_create(&labels).observe(count as f64);
+        let meters = self.of_target.get(target.clone(), |target| self.meters(target));
+        meters.duration.observe(counted.took.as_secs_f64());
+        let first_token = counted.first_token.map(|first_token| first_token.as_secs_f64());
+        let tokens = |count: Option<u64>| count.map(|count| count as f64);
+        for (meter, measured) in [
+            (&meters.first_token, first_token),
+            (&meters.input, tokens(counted.input_tokens)),
+            (&meters.output, tokens(counted.output_tokens)),
+        ] {
+            if let Some(measured) = measured {
+                meter.observe(measured);
             }
         }
     }
 
-    pub fn attempt(&self, target: &str, outcome: &'static str) {
-        self.attempts.get_or_create(&AttemptLabels { target: target.to_owned(), outcome }).inc();
+    fn meters(&self, target: &TargetName) -> TargetMeters {
+        let labels = TargetLabels { target: target.to_string() };
+        let tokens = |kind| TokenLabels { target: target.to_string(), gen_ai_token_type: kind };
+        TargetMeters {
+            duration: self.duration.get_or_create_owned(&labels),
+            first_token: self.first_token.get_or_create_owned(&labels),
+            input: self.tokens.get_or_create_owned(&tokens("input")),
+            output: self.tokens.get_or_create_owned(&tokens("output")),
+        }
+    }
+
+    pub fn attempt(&self, target: &TargetName, outcome: &'static str) {
+        let attempts = self.counted_attempts.get((target.clone(), outcome), |(target, outcome)| {
+            self.attempts.get_or_create_owned(&AttemptLabels { target: target.to_string(), outcome })
+        });
+        attempts.inc();
     }
 
     pub fn revision_is(&self, revision: &str) {

@@ -7,6 +7,7 @@ mod cuts;
 mod losses;
 mod pairs;
 mod round_trip;
+mod skim;
 mod tell;
 mod verbatim;
 

@@ -7,7 +7,7 @@ use super::block_write::is_sayable;
 use super::finish::{self, Held};
 use super::member::{Cx, Members, object, optional, raw_object, required};
 use super::{ID, mark, usage};
-use crate::base::json::{Json, Malformed, Reader, Result, Writer};
+use crate::base::json::{Json, Kind, Malformed, Reader, Result, Writer};
 use crate::base::text::Text;
 use crate::chat::{Choice, Completion, Content, Extra, Losses, Part, Thinking, Usage};
 
@@ -44,6 +44,27 @@ pub(super) fn read(body: &ByteString) -> Result<Completion> {
         usage: draft.usage,
         extra: draft.extra,
     })
+}
+
+/// Usage and the reason of the stop only.
+pub(super) fn skim(body: &ByteString) -> Result<Completion> {
+    let mut reader = Reader::new(body);
+    let (mut has_content, mut stop_reason, mut used) = (false, None, None);
+    reader.object(|reader, key| {
+        match key {
+            "type" => expect(reader, "message")?,
+            "content" => has_content = reader.peek()? == Kind::Array,
+            "stop_reason" => stop_reason = reader.nullable(Reader::text)?.filter(|reason| !reason.is_empty()),
+            "usage" => used = reader.nullable(raw_object)?.map(usage::read).transpose()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    reader.end()?;
+    required(has_content.then_some(()), "content")?;
+    let choice = Choice { finish: finish::read(stop_reason, None), ..Choice::default() };
+    let (id, model, created, extra) = Default::default();
+    Ok(Completion { dialect: ID, id, model, created, choices: vec![choice], usage: used, extra })
 }
 
 /// What every answer of Anthropic's own has, and the mark of one that has not.

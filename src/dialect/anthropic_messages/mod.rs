@@ -68,6 +68,10 @@ impl Dialect for AnthropicMessages {
         completion::read(body)
     }
 
+    fn skim_completion(&self, body: &ByteString) -> Result<Completion, Malformed> {
+        completion::skim(body)
+    }
+
     fn write_completion(&self, completion: &Completion, losses: &mut Losses) -> Vec<u8> {
         completion::write(completion, losses)
     }

@@ -2,7 +2,7 @@
 
 use bytestring::ByteString;
 
-use crate::base::json::{Kind, Malformed, Reader, Result};
+use crate::base::json::{Json, Kind, Malformed, Reader, Result};
 use crate::base::text::Text;
 use crate::chat::{Choice, Completion, Extra, Finish};
 use crate::dialect::openai_chat::level::Level;
@@ -30,22 +30,51 @@ pub fn read(body: &ByteString) -> Result<Completion> {
                 choices = Some(list);
             }
             "usage" if reader.peek()? == Kind::Object => used = Some(usage::read(reader)?),
-            "error" if reader.peek()? != Kind::Null => error = Some(reader.with_raw(Reader::skip)?.1),
+            "error" if reader.peek()? != Kind::Null => error = Some(reader.raw()?),
             _ => level.keep(key, reader)?,
         }
         Ok(())
     })?;
     reader.end()?;
+    let choices = answered(choices, error)?;
+    let (id, model) = (id.unwrap_or_default(), model.unwrap_or_default());
+    Ok(Completion { dialect: ID, id, model, created, choices, usage: used, extra })
+}
+
+/// Usage and finish reasons only.
+pub fn skim(body: &ByteString) -> Result<Completion> {
+    let mut reader = Reader::new(body);
+    let (mut choices, mut error, mut used) = (None, None, None);
+    reader.object(|reader, key| {
+        match key {
+            "choices" if reader.peek()? == Kind::Array => choices = Some(reader.list(skim_choice)?),
+            "usage" if reader.peek()? == Kind::Object => used = Some(usage::read(reader)?),
+            "error" if reader.peek()? != Kind::Null => error = Some(reader.raw()?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    reader.end()?;
+    let choices = answered(choices, error)?;
+    let (id, model, created, extra) = Default::default();
+    Ok(Completion { dialect: ID, id, model, created, choices, usage: used, extra })
+}
+
+fn skim_choice(reader: &mut Reader<'_>) -> Result<Choice> {
+    let mut choice = Choice::default();
+    reader.object(|reader, key| {
+        if key == "finish_reason" && reader.peek()? == Kind::String {
+            choice.finish = Some(known_finish(reader.text()?));
+        }
+        Ok(())
+    })?;
+    Ok(choice)
+}
+
+/// The choices, unless there is an error in their place.
+fn answered(choices: Option<Vec<Choice>>, error: Option<Json>) -> Result<Vec<Choice>> {
     match (choices, error) {
-        (Some(choices), None) => Ok(Completion {
-            dialect: ID,
-            id: id.unwrap_or_default(),
-            model: model.unwrap_or_default(),
-            created,
-            choices,
-            usage: used,
-            extra,
-        }),
+        (Some(choices), None) => Ok(choices),
         (_, Some(error)) => {
             Err(Malformed::new(format!("an error in place of an answer: {}", failure::message_of(&error))))
         }

@@ -65,6 +65,10 @@ impl Dialect for OpenAiChat {
         completion::read(body)
     }
 
+    fn skim_completion(&self, body: &ByteString) -> Result<Completion, Malformed> {
+        completion::skim(body)
+    }
+
     fn write_completion(&self, completion: &Completion, losses: &mut Losses) -> Vec<u8> {
         write_completion::write(completion, losses)
     }

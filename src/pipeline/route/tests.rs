@@ -76,7 +76,7 @@ impl Town {
 }
 
 fn plain(choice: Choice) -> Route {
-    Route { choice, sticky: None, shadow: None }
+    Route { site: 0, choice, sticky: None, shadow: None }
 }
 
 fn sticky(route: Route) -> Route {
@@ -140,11 +140,15 @@ impl Predicate for Holds {
     fn holds(&self, _: &dyn Facts) -> bool {
         self.0
     }
+
+    fn explain(&self, _: &dyn Facts) -> Clause {
+        Clause { text: String::new(), holds: Ok(self.0), asked: Vec::new(), parts: Vec::new() }
+    }
 }
 
 /// The plan in words: names of targets, `!` for a refusal.
 fn planned(route: &Route, facts: &dyn Facts) -> String {
-    let names = route.plan(facts).candidates;
+    let names = route.plan(facts, Detail::Brief).candidates;
     let names: Vec<_> = names
         .iter()
         .map(|candidate| match candidate {
@@ -372,6 +376,6 @@ async fn a_shadow_gets_its_share_and_is_no_candidate() {
     let shadow = |share| Some(Shadow { to: town.target("s"), share });
     let route = |share| Route { shadow: shadow(share), ..town.to("a") };
     assert_eq!(plan_of(&route(10_000)), "a");
-    let sent = (0..MANY).filter(|_| !route(2500).plan(&Asking::default()).shadows.is_empty()).count();
+    let sent = (0..MANY).filter(|_| !route(2500).plan(&Asking::default(), Detail::Brief).shadows.is_empty()).count();
     assert_share(Some(&sent), MANY, 25.0);
 }

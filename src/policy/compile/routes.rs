@@ -1,5 +1,6 @@
 //! Making the route of a policy, and the rules for its attempts.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::Targets;
@@ -9,6 +10,7 @@ use crate::pipeline::facts::Facts;
 use crate::pipeline::retry::{OnLoss, Rules, Timeouts};
 use crate::pipeline::route::{AbortIf, Canary, CanaryBook, Case, Choice, Predicate, Route, Shadow, Sticky};
 use crate::pipeline::run;
+use crate::pipeline::trail::Clause;
 use crate::policy::condition::Condition;
 use crate::policy::config::{self, Config, PolicyConfig, RouteConfig, Way};
 use crate::policy::decode::At;
@@ -20,6 +22,8 @@ pub struct Routes<'a> {
     pub config: &'a Config,
     pub targets: &'a Targets,
     pub canaries: &'a CanaryBook,
+    /// How many nodes have a number already.
+    pub sites: Cell<u32>,
 }
 
 impl Routes<'_> {
@@ -43,6 +47,7 @@ impl Routes<'_> {
     }
 
     fn route(&self, route: &config::Route) -> Option<Route> {
+        let site = self.sites.replace(self.sites.get() + 1);
         let sticky = route.sticky.map(Into::into);
         let shadow = match &route.shadow {
             None => None,
@@ -50,7 +55,7 @@ impl Routes<'_> {
                 Some(Shadow { to: Arc::clone(self.targets.get(&shadow.to.value)?), share: hundredths(shadow.share) })
             }
         };
-        Some(Route { choice: self.choice(&route.way.value)?, sticky, shadow })
+        Some(Route { site, choice: self.choice(&route.way.value)?, sticky, shadow })
     }
 
     fn choice(&self, way: &Way) -> Option<Choice> {
@@ -102,9 +107,12 @@ impl Routes<'_> {
     }
 }
 
+/// The number of nodes that no file writes.
+const NO_SITE: u32 = u32::MAX;
+
 /// A node that nothing accompanies.
 fn plain(choice: Choice) -> Route {
-    Route { choice, sticky: None, shadow: None }
+    Route { site: NO_SITE, choice, sticky: None, shadow: None }
 }
 
 /// A share as hundredths of a percent.
@@ -138,6 +146,10 @@ impl Predicate for Condition {
     fn holds(&self, facts: &dyn Facts) -> bool {
         Condition::holds(self, facts) == Ok(true)
     }
+
+    fn explain(&self, facts: &dyn Facts) -> Clause {
+        Condition::explain(self, facts)
+    }
 }
 
 /// Holds for one model.
@@ -146,6 +158,15 @@ struct Named(String);
 impl Predicate for Named {
     fn holds(&self, facts: &dyn Facts) -> bool {
         facts.model() == self.0
+    }
+
+    fn explain(&self, facts: &dyn Facts) -> Clause {
+        Clause {
+            text: format!("request.model == {:?}", self.0),
+            holds: Ok(self.holds(facts)),
+            asked: vec![("request.model".into(), format!("{:?}", facts.model()))],
+            parts: Vec::new(),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-use crate::provider::transport::{Body, ReplyBody, Transport, TransportError};
+use crate::provider::transport::{Body, Hop, ReplyBody, Transport, TransportError};
 use anthropic::Anthropic;
 use ask::{Ask, Complaint};
 use body::Ending;
@@ -53,7 +53,7 @@ impl Transport for Simulator {
     fn send<'a>(
         &'a self,
         request: Request<Body>,
-        _connect: Duration,
+        _: Hop<'a>,
     ) -> BoxFuture<'a, Result<Response<ReplyBody>, TransportError>> {
         Box::pin(self.serve(request))
     }

@@ -35,7 +35,7 @@ impl Reply {
 async fn send(simulator: &Simulator, path: &str, body: &Value) -> Result<Reply, TransportError> {
     let uri = format!("http://simulator.invalid/v1{path}");
     let request = Request::post(uri).body(Body::Full(body.to_string().into())).unwrap();
-    let response = simulator.send(request, Duration::from_secs(1)).await?;
+    let response = simulator.send(request, Hop::within(Duration::from_secs(1))).await?;
     let (parts, mut body) = response.into_parts();
     let mut bytes = Vec::new();
     let ended = loop {
@@ -213,7 +213,7 @@ async fn the_models_are_listed_in_the_shape_that_is_asked_for() {
     };
     let simulator = Simulator::default();
     let list = async |version| {
-        let response = simulator.send(get(version), Duration::ZERO).await.unwrap();
+        let response = simulator.send(get(version), Hop::within(Duration::ZERO)).await.unwrap();
         let body: Bytes = response.into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice::<Value>(&body).unwrap()
     };
@@ -259,7 +259,7 @@ async fn what_is_not_json_or_not_there_is_refused() {
     let post = |path: &str, body: &'static str| {
         Request::post(format!("http://h/v1{path}")).body(Body::Full(body.into())).unwrap()
     };
-    let status = async |request| simulator.send(request, Duration::ZERO).await.unwrap().status().as_u16();
+    let status = async |request| simulator.send(request, Hop::within(Duration::ZERO)).await.unwrap().status().as_u16();
     assert_eq!(status(post(CHAT, "{")).await, 400);
     assert_eq!(status(post("/audio/speech", "{}")).await, 404);
     assert_eq!(status(Request::get("http://h/v1/messages").body(Body::Empty).unwrap()).await, 405);
@@ -326,8 +326,8 @@ async fn a_stalled_answer_has_headers_and_nothing_more_and_a_silent_one_not_even
         let body = chat(model, json!({"stream": true})).to_string();
         Request::post("http://h/v1/chat/completions").body(Body::Full(body.into())).unwrap()
     };
-    assert_eq!(simulator.send(request("sim-stall"), wait).await.unwrap().status(), 200);
-    assert!(tokio::time::timeout(wait, simulator.send(request("sim-silent"), wait)).await.is_err());
+    assert_eq!(simulator.send(request("sim-stall"), Hop::within(wait)).await.unwrap().status(), 200);
+    assert!(tokio::time::timeout(wait, simulator.send(request("sim-silent"), Hop::within(wait))).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,12 +2,13 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use http::{Uri, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_rustls::HttpsConnector;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +22,8 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn wire(http2_only: bool, roots: RootCertStore) -> Wire<HttpsConnector<HttpConnector>> {
     let alpn: &[&[u8]] = if http2_only { &[b"h2"] } else { &[b"h2", b"http/1.1"] };
-    Wire::new(HttpsConnector::from((tcp(), tls::client(roots, alpn).unwrap())), http2_only)
+    let protocol = if http2_only { Protocol::Http2 } else { Protocol::Negotiated };
+    Wire::new(HttpsConnector::from((tcp(), tls::client(roots, alpn).unwrap())), protocol)
 }
 
 fn plain() -> Wire<HttpsConnector<HttpConnector>> {
@@ -80,8 +82,8 @@ async fn serve<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static>(c
     let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
 }
 
-async fn ask<C: Connect + Clone + Send + Sync + 'static>(wire: &Wire<C>, url: &str, body: &'static str) -> String {
-    text(wire.send(post(url, body), SOON).await.unwrap()).await
+async fn ask<C: Connector>(wire: &Wire<C>, url: &str, body: &'static str) -> String {
+    text(wire.send(post(url, body), Hop::within(SOON)).await.unwrap()).await
 }
 
 #[tokio::test]
@@ -122,7 +124,7 @@ async fn a_certificate_is_trusted_only_with_its_ca() {
     let url = format!("https://localhost:{}/", server.address.port());
     let roots = tls::with_ca(&RootCertStore::empty(), pem.as_bytes()).unwrap();
     assert!(ask(&wire(false, roots), &url, "a").await.ends_with(" h2 a"));
-    let stranger = plain().send(post(&url, "a"), SOON).await.unwrap_err();
+    let stranger = plain().send(post(&url, "a"), Hop::within(SOON)).await.unwrap_err();
     assert!(matches!(&stranger, TransportError::Connect(why) if why.contains("certificate")), "{stranger}");
 }
 
@@ -131,7 +133,7 @@ async fn a_refused_connection_is_one_that_never_was() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
-    let error = plain().send(post(&url, "a"), SOON).await.unwrap_err();
+    let error = plain().send(post(&url, "a"), Hop::within(SOON)).await.unwrap_err();
     assert!(matches!(&error, TransportError::Connect(why) if why.contains("refused")), "{error}");
 }
 
@@ -139,7 +141,7 @@ async fn a_refused_connection_is_one_that_never_was() {
 async fn a_handshake_that_never_ends_is_a_connect_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
-    let error = plain().send(post(&url, "a"), Duration::from_millis(50)).await.unwrap_err();
+    let error = plain().send(post(&url, "a"), Hop::within(Duration::from_millis(50))).await.unwrap_err();
     assert_eq!(error, TransportError::ConnectTimeout);
 }
 
@@ -153,7 +155,7 @@ async fn a_connection_that_breaks_before_the_answer_is_broken_and_not_tried_agai
         drop(tcp);
         listener
     });
-    let error = plain().send(post(&url, "a"), SOON).await.unwrap_err();
+    let error = plain().send(post(&url, "a"), Hop::within(SOON)).await.unwrap_err();
     assert!(matches!(error, TransportError::Broken(_)), "{error}");
     let listener = server.await.unwrap();
     assert!(poll_immediate(Box::pin(listener.accept())).await.is_none(), "a second connection was made");
@@ -182,7 +184,7 @@ async fn a_pooled_connection_that_died_is_replaced_without_a_word() {
 async fn a_dropped_request_is_seen_by_the_server() {
     let (url, mut seen) = watching_server().await;
     let wire = plain();
-    let mut request = wire.send(post(&url, "a"), SOON);
+    let mut request = wire.send(post(&url, "a"), Hop::within(SOON));
     tokio::select! {
         _ = &mut request => panic!("the server never answers"),
         event = seen.recv() => assert_eq!(event, Some("request")),
@@ -192,7 +194,7 @@ async fn a_dropped_request_is_seen_by_the_server() {
 }
 
 #[tokio::test]
-async fn a_dropped_answer_is_seen_by_the_server_and_leaves_its_lane() {
+async fn a_dropped_answer_is_seen_by_the_server_and_its_connection_is_not_used_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
@@ -202,13 +204,12 @@ async fn a_dropped_answer_is_seen_by_the_server_and_leaves_its_lane() {
         assert!(matches!(tcp.read(&mut [0; 8]).await, Ok(0) | Err(_)));
     });
     let wire = plain();
-    let mut response = wire.send(post(&url, "a"), SOON).await.unwrap();
+    let mut response = wire.send(post(&url, "a"), Hop::within(SOON)).await.unwrap();
     let first = response.body_mut().frame().await.unwrap().unwrap();
     assert_eq!(first.into_data().unwrap(), "hi");
-    assert_eq!(wire.first[0].taken.load(Ordering::Relaxed), 1);
     drop(response);
     server.await.unwrap();
-    assert_eq!(wire.first[0].taken.load(Ordering::Relaxed), 0);
+    assert!(wire.line(&url.parse().unwrap()).unwrap().take().is_none());
 }
 
 #[tokio::test]
@@ -217,17 +218,43 @@ async fn a_body_may_be_a_stream() {
     let chunks = ["a", "b"].map(|chunk| Ok(http_body::Frame::data(Bytes::from(chunk))));
     let body = http_body_util::StreamBody::new(futures_util::stream::iter(chunks));
     let request = Request::post(server.url()).body(Body::Stream(BodyExt::boxed_unsync(body))).unwrap();
-    assert_eq!(text(plain().send(request, SOON).await.unwrap()).await, "0 h1 ab");
+    assert_eq!(text(plain().send(request, Hop::within(SOON)).await.unwrap()).await, "0 h1 ab");
 }
 
-#[test]
-fn a_full_lane_makes_room_for_the_next() {
-    let wire = plain();
-    let at = |lane: &Lane<_>| wire.first.iter().position(|other| Arc::ptr_eq(&other.taken, &lane.taken));
-    let seats: Vec<_> = (0..LANE_WIDTH).map(|_| Seat::take(&wire.lane().taken)).collect();
-    assert_eq!(at(wire.lane()), Some(1));
+#[tokio::test]
+async fn a_full_http2_connection_is_joined_by_another() {
+    let server = Server::start(None).await;
+    let wire = wire(true, RootCertStore::empty());
+    assert_eq!(ask(&wire, &server.url(), "a").await, "0 h2 a");
+    let line = wire.line(&server.url().parse().unwrap()).unwrap();
+    let seats: Vec<_> = std::iter::from_fn(|| line.take()).collect();
+    assert_eq!(seats.len(), 100);
+    assert_eq!(ask(&wire, &server.url(), "b").await, "1 h2 b");
     drop(seats);
-    assert_eq!(at(wire.lane()), Some(0));
+    assert_eq!(ask(&wire, &server.url(), "c").await, "0 h2 c");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_not_read_to_its_end_does_not_hold_up_the_next() {
+    let server = Server::start(None).await;
+    let wire = plain();
+    let unread = wire.send(post(&server.url(), "a"), Hop::within(SOON)).await.unwrap();
+    assert_eq!(ask(&wire, &server.url(), "b").await, "1 h1 b");
+    drop(unread);
+    assert!(ask(&wire, &server.url(), "c").await.starts_with("1 h1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_uses_is_closed_before_others_would() {
+    let (here, mut there) = tokio::io::duplex(1024);
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(here)).await.unwrap();
+    tokio::spawn(connection);
+    let line = Arc::new(Line::to(&"http://somewhere/".parse().unwrap(), Protocol::Negotiated).unwrap());
+    line.add(connection::Open::Http1(sender)).give_back();
+    tokio::time::sleep(Duration::from_secs(49)).await;
+    assert!(poll_immediate(Box::pin(there.read_u8())).await.is_none());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(there.read_u8().await.is_err());
 }
 
 /// Reads a request whose body is one byte, or until the client is gone.

@@ -1,0 +1,174 @@
+//! The connections to one place.
+//!
+//! An HTTP/1.1 connection serves one exchange at a time and waits here between two. An HTTP/2 connection serves
+//! as many as servers commonly allow, often about a hundred; what exceeds that would wait unseen for a stream
+//! that may last minutes, so then a further connection is made.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Uri};
+use hyper::client::conn::{http1, http2};
+use tokio::time::Instant;
+
+use super::connection::{Held, Open, Protocol, Seat};
+use crate::provider::transport::Body;
+
+/// Exchanges on one HTTP/2 connection before the next one is used.
+const WIDTH: usize = 100;
+/// Shorter than the idle limit of common load balancers (60 s), so that we close first.
+const IDLE: Duration = Duration::from_secs(50);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Line {
+    scheme: Scheme,
+    authority: Authority,
+    pub(super) host: HeaderValue,
+    /// Whether the place is known to speak HTTP/2.
+    is_shared: AtomicBool,
+    /// Held while a shared connection is made.
+    pub(super) making: tokio::sync::Mutex<()>,
+    connections: Mutex<Connections>,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    idle: Vec<Idle>,
+    shared: Vec<Shared>,
+    /// Whether somebody looks after those that lie idle too long.
+    is_tended: bool,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: http1::SendRequest<Body>,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Shared {
+    sender: http2::SendRequest<Body>,
+    taken: Arc<AtomicUsize>,
+    used: Instant,
+}
+
+impl Line {
+    /// `None` if the URL names no place.
+    pub(super) fn to(uri: &Uri, protocol: Protocol) -> Option<Self> {
+        let authority = uri.authority()?.clone();
+        Some(Self {
+            scheme: uri.scheme()?.clone(),
+            host: HeaderValue::from_str(authority.as_str()).ok()?,
+            authority,
+            is_shared: AtomicBool::new(protocol == Protocol::Http2),
+            making: tokio::sync::Mutex::default(),
+            connections: Mutex::default(),
+        })
+    }
+
+    pub(super) fn leads_to(&self, uri: &Uri) -> bool {
+        uri.authority() == Some(&self.authority) && uri.scheme() == Some(&self.scheme)
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared.load(Ordering::Relaxed)
+    }
+
+    /// A connection that is there and has room.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Held> {
+        if self.is_shared() {
+            return self.shared();
+        }
+        let mut connections = self.lock();
+        // The one that was used last: it is the least likely to be closed at the other end.
+        while let Some(at) = connections.idle.iter().rposition(|idle| idle.sender.is_ready() || idle.is_over()) {
+            let idle = connections.idle.remove(at);
+            if !idle.is_over() {
+                return Some(Held::Http1 { sender: idle.sender, line: Arc::clone(self) });
+            }
+        }
+        None
+    }
+
+    /// A share of an HTTP/2 connection that has room.
+    pub(super) fn shared(self: &Arc<Self>) -> Option<Held> {
+        let mut connections = self.lock();
+        let has_room =
+            |shared: &&mut Shared| !shared.sender.is_closed() && shared.taken.load(Ordering::Relaxed) < WIDTH;
+        let shared = connections.shared.iter_mut().find(has_room)?;
+        Some(shared.held(self))
+    }
+
+    /// Takes a new connection in, and takes it into use.
+    pub(super) fn add(self: &Arc<Self>, connection: Open) -> Held {
+        self.tend();
+        match connection {
+            Open::Http1(sender) => Held::Http1 { sender, line: Arc::clone(self) },
+            Open::Http2(sender) => {
+                self.is_shared.store(true, Ordering::Relaxed);
+                let mut shared = Shared { sender, taken: Arc::default(), used: Instant::now() };
+                let held = shared.held(self);
+                self.lock().shared.push(shared);
+                held
+            }
+        }
+    }
+
+    /// Takes an HTTP/1.1 connection back whose exchange is over.
+    pub(super) fn put(&self, sender: http1::SendRequest<Body>) {
+        if !sender.is_closed() {
+            self.lock().idle.push(Idle { sender, since: Instant::now() });
+        }
+    }
+
+    pub(super) fn forget(&self, seat: &Seat) {
+        self.lock().shared.retain(|shared| !seat.is_of(&shared.taken));
+    }
+
+    /// Sees to it that connections nobody uses are closed.
+    fn tend(self: &Arc<Self>) {
+        if std::mem::replace(&mut self.lock().is_tended, true) {
+            return;
+        }
+        let line = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let Some(line) = line.upgrade() else { return };
+                line.close_idle();
+            }
+        });
+    }
+
+    fn close_idle(&self) {
+        let mut connections = self.lock();
+        connections.idle.retain(|idle| !idle.is_over());
+        connections.shared.retain(|shared| !shared.is_over());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Idle {
+    fn is_over(&self) -> bool {
+        self.sender.is_closed() || self.since.elapsed() > IDLE
+    }
+}
+
+impl Shared {
+    fn held(&mut self, line: &Arc<Line>) -> Held {
+        self.used = Instant::now();
+        let (sender, seat) = (self.sender.clone(), Seat::take(&self.taken));
+        Held::Http2 { sender, seat, line: Arc::clone(line) }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_unused = self.taken.load(Ordering::Relaxed) == 0;
+        self.sender.is_closed() || (is_unused && self.used.elapsed() > IDLE)
+    }
+}
