@@ -52,7 +52,8 @@ impl<'a> ChatExchange<'a> {
     /// `headers` are the caller's; those that steer a dialect go on to targets that speak it.
     pub fn new(request: Verbatim<Request>, headers: &'a HeaderMap, onlookers: Onlookers) -> Self {
         let (stream, model) = (request.stream, request.model.as_str().into_owned());
-        let passes = (onlookers == Onlookers::Nobody).then_some(request.dialect);
+        // What is to become a stream is taken apart, whoever looks on.
+        let passes = (onlookers == Onlookers::Nobody && !stream).then_some(request.dialect);
         Self { request: Some(request), stream, model, headers, passes }
     }
 

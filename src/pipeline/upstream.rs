@@ -167,8 +167,8 @@ impl Upstream {
 
     /// Like `poll_next`, with the fault itself: the frames of one read from the socket.
     ///
-    /// HTTP hands a read over chunk by chunk, and each chunk only when the connection has had its turn. So
-    /// with frames in hand and none to follow, it is given a turn; if that brings nothing, this was all.
+    /// A connection with a task of its own hands a read over chunk by chunk, and each chunk only when it has had
+    /// its turn. So with frames in hand and none to follow, it is given a turn; if that brings nothing, this was all.
     fn poll_gathered(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Burst, Fault>>> {
         if let Some(fault) = self.gathered.fault.take() {
             return Poll::Ready(Some(Err(fault)));
@@ -186,7 +186,7 @@ impl Upstream {
                     break;
                 }
                 Poll::Ready(None) => break,
-                Poll::Pending if !self.gathered.has_yielded => {
+                Poll::Pending if !self.gathered.has_yielded && !self.body.is_at_hand() => {
                     self.gathered.has_yielded = true;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;

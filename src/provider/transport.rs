@@ -133,6 +133,12 @@ impl ReplyBody {
         Self(Inner::Made(body.map_err(Into::into).boxed_unsync()))
     }
 
+    /// Whether what has arrived is all there at once: what is not there when it is asked for has yet to come over
+    /// the network, rather than from another task.
+    pub fn is_at_hand(&self) -> bool {
+        matches!(&self.0, Inner::Wire { held: Some(Held::Http1 { .. }), .. })
+    }
+
     pub(super) fn wire(incoming: Incoming, held: Held) -> Self {
         Self(Inner::Wire { incoming, held: Some(held) })
     }
@@ -157,7 +163,11 @@ impl http_body::Body for ReplyBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.get_mut().0 {
             Inner::Wire { incoming, held } => {
-                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                let mut polled = Pin::new(&mut *incoming).poll_frame(cx);
+                if polled.is_pending() && held.as_mut().is_some_and(|held| held.work(cx)) {
+                    polled = Pin::new(incoming).poll_frame(cx);
+                }
+                let frame = ready!(polled);
                 if frame.is_none()
                     && let Some(held) = held.take()
                 {

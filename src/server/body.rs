@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -15,12 +15,41 @@ use crate::server::outbound::Stream;
 pub enum Outgoing {
     Full(Option<Bytes>),
     Stream(Box<Stream>),
-    Forwarded(Box<AccountedBody>),
+    Forwarded(Box<Forwarded>),
+}
+
+/// A body that is passed on as it comes.
+pub struct Forwarded {
+    body: AccountedBody,
+    /// How it broke off, to be said a turn later.
+    fault: Option<Fault>,
+}
+
+impl Forwarded {
+    /// When a body fails, the connection drops what it has not written yet. So what came before the fault is
+    /// given a turn to be written.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if let Some(fault) = self.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Err(fault)) => {
+                self.fault = Some(fault);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => Poll::Ready(frame),
+        }
+    }
 }
 
 impl Outgoing {
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(Some(bytes.into()))
+    }
+
+    pub fn forwarded(body: AccountedBody) -> Self {
+        Self::Forwarded(Box::new(Forwarded { body, fault: None }))
     }
 }
 
@@ -35,7 +64,7 @@ impl Body for Outgoing {
                 Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
             }
             Self::Stream(stream) => stream.poll_frame(cx).map_err(|never: Infallible| match never {}),
-            Self::Forwarded(body) => Pin::new(body).poll_frame(cx),
+            Self::Forwarded(forwarded) => forwarded.poll_frame(cx),
         }
     }
 
@@ -43,7 +72,7 @@ impl Body for Outgoing {
         match self {
             Self::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Self::Stream(_) => false,
-            Self::Forwarded(body) => body.is_end_stream(),
+            Self::Forwarded(forwarded) => forwarded.fault.is_none() && forwarded.body.is_end_stream(),
         }
     }
 
@@ -51,7 +80,7 @@ impl Body for Outgoing {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Stream(_) => SizeHint::default(),
-            Self::Forwarded(body) => body.size_hint(),
+            Self::Forwarded(forwarded) => forwarded.body.size_hint(),
         }
     }
 }

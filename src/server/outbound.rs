@@ -151,7 +151,7 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
 /// Passes an opaque reply on.
 pub fn forwarded(about: &About, answer: Forwarded) -> Response<Outgoing> {
     let (head, body) = answer.response.into_parts();
-    let mut response = Response::new(Outgoing::Forwarded(Box::new(body)));
+    let mut response = Response::new(Outgoing::forwarded(body));
     *response.status_mut() = head.status;
     let headers = response.headers_mut();
     *headers = crate::pipeline::chat::visible_headers(&head.headers);

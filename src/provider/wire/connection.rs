@@ -1,8 +1,15 @@
 //! One connection: opened, used, given back.
+//!
+//! An HTTP/1.1 connection has no task of its own. Whoever waits for its answer moves it along, so that a piece of
+//! the answer passes from the socket to the caller without another task being woken for it. An HTTP/2 connection
+//! is shared, and needs one.
 
+use std::fmt;
 use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -48,7 +55,7 @@ pub(crate) enum Protocol {
 
 /// A connection that is open.
 pub(super) enum Open {
-    Http1(http1::SendRequest<Body>),
+    Http1(Http1),
     Http2(http2::SendRequest<Body>),
 }
 
@@ -67,27 +74,83 @@ pub(super) async fn open<C: Connector>(connector: &C, uri: &Uri, protocol: Proto
             .keep_alive_timeout(PING_ANSWER)
             .handshake(stream)
             .await?;
-        drive(connection);
+        tokio::spawn(async move { ended(&connection.await) });
         return Ok(Open::Http2(sender));
     }
-    let (sender, connection) = http1::handshake(stream).await?;
-    drive(connection);
-    Ok(Open::Http1(sender))
+    Ok(Open::Http1(Http1::over(stream).await?))
 }
 
-/// Lets a connection do its work on this thread until both ends are done with it.
-fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            debug!(%error, "a connection to a provider ended");
+fn ended(outcome: &hyper::Result<()>) {
+    if let Err(error) = outcome {
+        debug!(%error, "a connection to a provider ended");
+    }
+}
+
+/// An HTTP/1.1 connection: its near end, and the work it does when it is polled.
+pub(crate) struct Http1 {
+    sender: http1::SendRequest<Body>,
+    /// `None` once it has ended.
+    connection: Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>>,
+}
+
+impl Http1 {
+    pub(super) async fn over(
+        stream: impl hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    ) -> hyper::Result<Self> {
+        let (sender, connection) = http1::handshake(stream).await?;
+        Ok(Self { sender, connection: Some(Box::pin(connection)) })
+    }
+
+    /// Lets the connection do what can be done now.
+    fn work(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && let Poll::Ready(outcome) = connection.as_mut().poll(cx)
+        {
+            ended(&outcome);
+            self.connection = None;
         }
-    });
+    }
+
+    /// Finds out whether the other end has closed it, and whether another exchange may begin.
+    pub(super) fn look(&mut self) -> Readiness {
+        self.work(&mut Context::from_waker(Waker::noop()));
+        match &self.connection {
+            None => Readiness::Closed,
+            Some(_) if self.sender.is_closed() => Readiness::Closed,
+            Some(_) if self.sender.is_ready() => Readiness::Ready,
+            Some(_) => Readiness::Busy,
+        }
+    }
+
+    async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        poll_fn(|cx| {
+            self.work(cx);
+            answer.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Http1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Http1")
+    }
+}
+
+/// What an idle connection is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    Ready,
+    /// Not yet done with the exchange before.
+    Busy,
+    Closed,
 }
 
 /// A connection, or a share of one, in use for one exchange.
 #[derive(Debug)]
 pub(crate) enum Held {
-    Http1 { sender: http1::SendRequest<Body>, line: Arc<Line> },
+    Http1 { http1: Http1, line: Arc<Line> },
     Http2 { sender: http2::SendRequest<Body>, seat: Seat, line: Arc<Line> },
 }
 
@@ -102,10 +165,10 @@ impl Held {
         uri: &Uri,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         match self {
-            Self::Http1 { sender, line } => {
+            Self::Http1 { http1, line } => {
                 *request.uri_mut() = uri.path_and_query().cloned().map_or_else(|| uri.clone(), Uri::from);
                 request.headers_mut().insert(HOST, line.host.clone());
-                sender.try_send_request(request).await
+                http1.send(request).await
             }
             Self::Http2 { sender, .. } => {
                 *request.uri_mut() = uri.clone();
@@ -115,10 +178,21 @@ impl Held {
         }
     }
 
+    /// Lets the connection work on the answer that is awaited. False if it does so by itself.
+    pub(crate) fn work(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Http1 { http1, .. } => {
+                http1.work(cx);
+                true
+            }
+            Self::Http2 { .. } => false,
+        }
+    }
+
     /// The exchange is over, and the connection is ready for another one or will soon be.
     pub(crate) fn give_back(self) {
-        if let Self::Http1 { sender, line } = self {
-            line.put(sender);
+        if let Self::Http1 { http1, line } = self {
+            line.put(http1);
         }
     }
 

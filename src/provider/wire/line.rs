@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use tokio::time::Instant;
 
-use super::connection::{Held, Open, Protocol, Seat};
+use super::connection::{Held, Http1, Open, Protocol, Readiness, Seat};
 use crate::provider::transport::Body;
 
 /// Exchanges on one HTTP/2 connection before the next one is used.
@@ -44,7 +44,7 @@ struct Connections {
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<Body>,
+    http1: Http1,
     since: Instant,
 }
 
@@ -84,10 +84,15 @@ impl Line {
         }
         let mut connections = self.lock();
         // The one that was used last: it is the least likely to be closed at the other end.
-        while let Some(at) = connections.idle.iter().rposition(|idle| idle.sender.is_ready() || idle.is_over()) {
-            let idle = connections.idle.remove(at);
-            if !idle.is_over() {
-                return Some(Held::Http1 { sender: idle.sender, line: Arc::clone(self) });
+        let mut at = connections.idle.len();
+        while let Some(idle) = at.checked_sub(1).and_then(|last| connections.idle.get_mut(last)) {
+            at -= 1;
+            let readiness = idle.look();
+            if readiness != Readiness::Busy {
+                let http1 = connections.idle.remove(at).http1;
+                if readiness == Readiness::Ready {
+                    return Some(Held::Http1 { http1, line: Arc::clone(self) });
+                }
             }
         }
         None
@@ -106,7 +111,7 @@ impl Line {
     pub(super) fn add(self: &Arc<Self>, connection: Open) -> Held {
         self.tend();
         match connection {
-            Open::Http1(sender) => Held::Http1 { sender, line: Arc::clone(self) },
+            Open::Http1(http1) => Held::Http1 { http1, line: Arc::clone(self) },
             Open::Http2(sender) => {
                 self.is_shared.store(true, Ordering::Relaxed);
                 let mut shared = Shared { sender, taken: Arc::default(), used: Instant::now() };
@@ -118,9 +123,9 @@ impl Line {
     }
 
     /// Takes an HTTP/1.1 connection back whose exchange is over.
-    pub(super) fn put(&self, sender: http1::SendRequest<Body>) {
-        if !sender.is_closed() {
-            self.lock().idle.push(Idle { sender, since: Instant::now() });
+    pub(super) fn put(&self, mut http1: Http1) {
+        if http1.look() != Readiness::Closed {
+            self.lock().idle.push(Idle { http1, since: Instant::now() });
         }
     }
 
@@ -145,7 +150,7 @@ impl Line {
 
     fn close_idle(&self) {
         let mut connections = self.lock();
-        connections.idle.retain(|idle| !idle.is_over());
+        connections.idle.retain_mut(|idle| idle.look() != Readiness::Closed);
         connections.shared.retain(|shared| !shared.is_over());
     }
 
@@ -155,8 +160,9 @@ impl Line {
 }
 
 impl Idle {
-    fn is_over(&self) -> bool {
-        self.sender.is_closed() || self.since.elapsed() > IDLE
+    /// One that has been idle for long counts as closed: the other end is about to do so.
+    fn look(&mut self) -> Readiness {
+        if self.since.elapsed() > IDLE { Readiness::Closed } else { self.http1.look() }
     }
 }
 

@@ -247,10 +247,8 @@ async fn an_answer_that_was_not_read_to_its_end_does_not_hold_up_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_nobody_uses_is_closed_before_others_would() {
     let (here, mut there) = tokio::io::duplex(1024);
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(here)).await.unwrap();
-    tokio::spawn(connection);
     let line = Arc::new(Line::to(&"http://somewhere/".parse().unwrap(), Protocol::Negotiated).unwrap());
-    line.add(connection::Open::Http1(sender)).give_back();
+    line.add(connection::Open::Http1(connection::Http1::over(TokioIo::new(here)).await.unwrap())).give_back();
     tokio::time::sleep(Duration::from_secs(49)).await;
     assert!(poll_immediate(Box::pin(there.read_u8())).await.is_none());
     tokio::time::sleep(Duration::from_secs(10)).await;
