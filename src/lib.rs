@@ -32,6 +32,7 @@
 //! | layer | module | what it is |
 //! |---|---|---|
 //! | 9 | [`cli`] | the commands |
+//! | 8½ | [`rehearsal`] | tests of policies: played providers, a clock that jumps, expectations |
 //! | 8 | [`server`] | sockets, TLS, the endpoint table, HTTP in and out, the admin port |
 //! | 7 | [`gateway`] | the library face: pin, authenticate, answer, account; reloads |
 //! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
@@ -92,6 +93,7 @@ pub mod gateway;
 pub mod pipeline;
 pub mod policy;
 pub mod provider;
+pub mod rehearsal;
 pub mod server;
 pub mod steps;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the top. Modules of one line are strangers to each other.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
+    &["rehearsal"],
     &["server"],
     &["gateway"],
     &["policy"],

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod key;
 pub mod schema;
 pub mod serve;
+pub mod test;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Check policy files without running them
     Check(check::Args),
+    /// Run the tests of policies
+    Test(test::Args),
     /// Print the JSON Schema of the policy files, for editors
     Schema(schema::Args),
     /// Explain a problem by its code
@@ -44,6 +47,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(&args),
         Command::Schema(args) => schema::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Key(args) => match key::run(args) {

@@ -198,6 +198,7 @@ fn make(loaded: &Loaded, world: &World, previous: Option<&Snapshot>) -> Result<(
         canaries: &world.canaries,
         fetch: Arc::new(FetchOverPools(Arc::clone(&world.pools))),
         environment: &environment,
+        callers: None,
         previous: previous.map(|snapshot| &snapshot.authenticator),
         now: world.clock.now(),
     };

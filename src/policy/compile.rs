@@ -19,7 +19,7 @@ use super::config::{Config, PolicyConfig};
 use super::problem::Problem;
 use super::reference::Environment;
 use super::snapshot::{Policy, ServerSettings, Snapshot};
-use crate::auth::{Authenticator, FetchJwks};
+use crate::auth::{Authenticator, FetchJwks, KeyFile};
 use crate::base::ids::TargetName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Endpoint;
@@ -36,6 +36,8 @@ pub struct Parts<'a> {
     pub canaries: &'a CanaryBook,
     pub fetch: Arc<dyn FetchJwks>,
     pub environment: &'a Environment,
+    /// The keys that let callers in, instead of all ways the files name.
+    pub callers: Option<KeyFile>,
     /// The revision in charge so far, whose fetched keys live on.
     pub previous: Option<&'a Authenticator>,
     pub now: Timestamp,

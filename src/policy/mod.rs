@@ -12,6 +12,7 @@ mod condition;
 pub mod config;
 mod decode;
 mod document;
+mod file;
 mod layer;
 mod load;
 mod overlay;
@@ -30,8 +31,9 @@ mod units;
 pub use compile::{Parts, compile};
 pub use condition::Condition;
 pub use config::Config;
-pub use decode::At;
+pub use decode::{At, OneOrMany, Table};
 pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
+pub use file::read as read_file;
 pub use load::{Loaded, default_file, load};
 pub use print::print;
 pub use problem::{Ink, Level, Problem};
@@ -40,6 +42,7 @@ pub use selector::Selector;
 pub use settings::{Connections, Settings, TlsFiles};
 pub use snapshot::{Policy, ServerSettings, Snapshot};
 pub use source::{FileId, Place, Source, Sources, Span};
+pub use units::Period;
 
 #[cfg(test)]
 mod tests;

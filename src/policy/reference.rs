@@ -147,6 +147,8 @@ fn reference(inside: &str) -> Result<Part, String> {
 pub struct Environment {
     variables: Option<BTreeMap<String, String>>,
     root: PathBuf,
+    /// What a variable or a file stands for that is not there.
+    otherwise: Option<&'static str>,
 }
 
 impl Environment {
@@ -157,7 +159,14 @@ impl Environment {
 
     /// Variables of one's own; relative paths start from `root`.
     pub fn of(variables: impl IntoIterator<Item = (String, String)>, root: impl Into<PathBuf>) -> Self {
-        Self { variables: Some(variables.into_iter().collect()), root: root.into() }
+        Self { variables: Some(variables.into_iter().collect()), root: root.into(), otherwise: None }
+    }
+
+    /// The same, in which nothing is missing: what is not there stands for `placeholder`. For tests of policies,
+    /// which need no secrets.
+    #[must_use]
+    pub fn or(self, placeholder: &'static str) -> Self {
+        Self { otherwise: Some(placeholder), ..self }
     }
 
     fn variable(&self, name: &str, default: Option<&str>) -> Result<String, Unresolved> {
@@ -172,7 +181,10 @@ impl Environment {
             (Some(value), None) => Ok(value),
             (Some(value), Some(_)) if !value.is_empty() => Ok(value),
             (_, Some(default)) => Ok(default.to_owned()),
-            (None, None) => Err(Unresolved::Unset { name: name.to_owned() }),
+            (None, None) => {
+                let unset = || Unresolved::Unset { name: name.to_owned() };
+                self.otherwise.map(ToOwned::to_owned).ok_or_else(unset)
+            }
         }
     }
 
@@ -181,7 +193,10 @@ impl Environment {
         let path = self.locate(path);
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(text.trim_end_matches(['\n', '\r']).to_owned()),
-            Err(error) => Err(Unresolved::Unreadable { path, reason: error.to_string() }),
+            Err(error) => {
+                let unreadable = || Unresolved::Unreadable { path, reason: error.to_string() };
+                self.otherwise.map(ToOwned::to_owned).ok_or_else(unreadable)
+            }
         }
     }
 

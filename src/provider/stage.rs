@@ -19,8 +19,11 @@ use crate::provider::wire::reason;
 
 /// Whoever plays the providers.
 pub trait Stage: Send + Sync {
-    /// A connection to whoever plays `target`: bytes of HTTP/1.1, both ways. `None` if nobody does.
-    fn connect(&self, target: &TargetName) -> Option<BoxFuture<'static, Result<DuplexStream, TransportError>>>;
+    /// Whether `target` has a player of its own. One without is played by its simulator, if it has that.
+    fn plays(&self, target: &TargetName) -> bool;
+
+    /// A connection to whoever plays `target`: bytes of HTTP/1.1, both ways.
+    fn connect(&self, target: &TargetName) -> BoxFuture<'static, Result<DuplexStream, TransportError>>;
 }
 
 /// A provider that is played, target by target.
@@ -42,16 +45,18 @@ impl Transport for Staged {
         request: Request<Body>,
         hop: Hop<'a>,
     ) -> BoxFuture<'a, Result<Response<ReplyBody>, TransportError>> {
-        match (self.stage.connect(hop.target), &self.understudy) {
-            (Some(connecting), _) => Box::pin(async move {
-                match timeout(hop.connect, connecting).await {
-                    Ok(connected) => exchange(connected?, request).await,
-                    Err(_) => Err(TransportError::ConnectTimeout),
-                }
-            }),
-            (None, Some(understudy)) => understudy.send(request, hop),
-            (None, None) => Box::pin(async { Err(TransportError::Connect("nobody plays this target".into())) }),
+        if let Some(understudy) = &self.understudy
+            && !self.stage.plays(hop.target)
+        {
+            return understudy.send(request, hop);
         }
+        let connecting = self.stage.connect(hop.target);
+        Box::pin(async move {
+            match timeout(hop.connect, connecting).await {
+                Ok(connected) => exchange(connected?, request).await,
+                Err(_) => Err(TransportError::ConnectTimeout),
+            }
+        })
     }
 }
 

@@ -110,6 +110,20 @@ impl Listener {
     }
 }
 
+/// Serves one connection that no port has accepted.
+pub async fn serve_stream<H, F>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    limits: Connections,
+    drain: Drain,
+    handle: H,
+) where
+    H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Outgoing>> + Send + 'static,
+{
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    Connection { limits, drain, handle }.serve(stream, Peer { address, certificate: None }).await;
+}
+
 /// One connection and how it is served.
 struct Connection<H> {
     limits: Connections,

@@ -23,9 +23,11 @@ pub use workers::Workers;
 use std::sync::Arc;
 
 use http::Response;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::gateway::Gateway;
 use crate::gateway::reload::Reloader;
+use crate::policy::Connections;
 
 /// Serves the data port until told to drain. The workers must outlive the drain.
 pub async fn serve(gateway: Arc<Gateway>, listener: Listener, workers: Arc<Workers>, drain: Drain) {
@@ -36,6 +38,21 @@ pub async fn serve(gateway: Arc<Gateway>, listener: Listener, workers: Arc<Worke
             Box::pin(async move { inbound::handle(&gateway, &drain, request, peer).await })
         })
         .await;
+}
+
+/// Serves one connection that no port has accepted, with all that a connection to the data port goes through.
+pub async fn serve_one(
+    gateway: Arc<Gateway>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    limits: Connections,
+) {
+    let drain = Drain::default();
+    let draining = drain.clone();
+    listen::serve_stream(stream, limits, drain, move |request, peer| {
+        let (gateway, drain) = (Arc::clone(&gateway), draining.clone());
+        Box::pin(async move { inbound::handle(&gateway, &drain, request, peer).await })
+    })
+    .await;
 }
 
 /// Serves the admin port until `stop` begins. `data` is the drain of the data port, whose beginning makes

@@ -47,6 +47,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// The line as the fields that are written.
+    pub fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
+        serde_json::from_slice(&self.to_json()).unwrap_or_default()
+    }
+
     fn to_json(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(512);
         writer.object(|w| {

@@ -28,12 +28,18 @@ pub fn authenticator(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Prob
     let callers = &config.callers;
     let before = problems.len();
     let spec = AuthSpec {
-        keys: callers.keys.as_ref().and_then(|keys| key_file(keys, parts, problems)),
-        jwt: callers.jwt.as_ref().and_then(|jwt| tokens(jwt, parts, problems)),
-        mtls: callers.mtls.as_ref().map(certificates),
-        anonymous: anonymous(callers, config),
         user: callers.user.iter().filter_map(stated).collect(),
         session: callers.session.iter().filter_map(stated).collect(),
+        ..match &parts.callers {
+            Some(keys) => AuthSpec { keys: Some(keys.clone()), ..AuthSpec::default() },
+            None => AuthSpec {
+                keys: callers.keys.as_ref().and_then(|keys| key_file(keys, parts, problems)),
+                jwt: callers.jwt.as_ref().and_then(|jwt| tokens(jwt, parts, problems)),
+                mtls: callers.mtls.as_ref().map(certificates),
+                anonymous: anonymous(callers, config),
+                ..AuthSpec::default()
+            },
+        }
     };
     if problems.len() > before {
         return None;

@@ -1,0 +1,17 @@
+//! Rehearsing policies: their tests, run through the real pipeline with played providers and a clock that jumps.
+//!
+//! A test sends a request over an in-memory connection to the real server, whose providers are played from a
+//! script, byte by byte, and says what it expects: of the answer, of what each provider received, of what was
+//! decided. Time is virtual, so a minute of silence takes no time; nothing leaves the process.
+//!
+//! A suite is read as strictly as a policy, and what is wrong with it is shown the same way.
+
+mod document;
+mod expect;
+mod house;
+mod play;
+mod reply;
+mod suite;
+
+pub use expect::Failure;
+pub use suite::{Outcome, Suite};

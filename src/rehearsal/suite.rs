@@ -1,0 +1,161 @@
+//! A suite: read once, then played test by test.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::document::{DefaultsDoc, ReplyDoc, SuiteDoc, TestDoc};
+use super::expect::{self, Failure};
+use super::house::{self, Given, Seen};
+use super::play::Play;
+use crate::base::ids::{DialectId, TargetName};
+use crate::dialect;
+use crate::policy::{At, Environment, Ink, Loaded, Problem, Sources, Table, codes, load, read_file};
+
+/// A suite whose configuration is sound.
+pub struct Suite {
+    pub path: PathBuf,
+    tests: Vec<At<TestDoc>>,
+    defaults: DefaultsDoc,
+    loaded: Loaded,
+    environment: Environment,
+    now: Timestamp,
+}
+
+/// How a test came out.
+pub struct Outcome {
+    pub name: String,
+    /// What was not as expected; empty if it passed.
+    pub failures: Vec<Failure>,
+    /// What was decided, a line each.
+    pub trail: Vec<String>,
+}
+
+const USUAL_CLOCK: &str = "2026-01-01T00:00:00Z";
+
+impl Suite {
+    /// Reads a suite and the configuration that it tests.
+    ///
+    /// # Errors
+    /// What is wrong with either, as people read it.
+    pub fn read(path: &Path, ink: Ink) -> Result<Self, String> {
+        let (mut sources, mut problems) = (Sources::default(), Vec::new());
+        let document: Option<SuiteDoc> = read_file(path, &mut sources, &mut problems);
+        let clock = document.as_ref().and_then(|document| clock(document, &mut problems));
+        let (Some(document), Some(now), true) = (document, clock, problems.is_empty()) else {
+            return Err(render(&problems, &sources, ink));
+        };
+        let variables = document.env.0.iter().map(|(name, value)| (name.value.clone(), value.clone()));
+        let environment = Environment::of(variables, "").or("placeholder");
+        let named: Vec<String> = document.gateway.0.iter().map(|name| name.value.clone()).collect();
+        let loaded = load(&house::gateway_files(path, &named), &environment);
+        if loaded.config.is_none() {
+            return Err(render(&loaded.problems, &loaded.sources, ink));
+        }
+        let mut unknown = Vec::new();
+        let defaults = document.defaults.unwrap_or_default();
+        let tables = document.tests.iter().map(|test| &test.upstream).chain([&defaults.upstream]);
+        for (target, _) in tables.flat_map(|table| &table.0) {
+            undefined_target(target, &loaded, &mut unknown);
+        }
+        if !unknown.is_empty() {
+            return Err(render(&unknown, &sources, ink));
+        }
+        let tests = document.tests.value;
+        Ok(Self { path: path.to_owned(), tests, defaults, loaded, environment, now })
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tests.iter().map(|test| test.name.value.as_str())
+    }
+
+    /// Plays the test of this name, on a thread whose chances are drawn anew and whose clock jumps.
+    pub fn play(&self, name: &str) -> Option<Outcome> {
+        let test = self.tests.iter().find(|test| test.name.value == name)?;
+        // The same lots each time, whatever other tests have drawn.
+        fastrand::seed(1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let seen = match runtime {
+            Ok(runtime) => runtime.block_on(house::run(self.given(test))),
+            Err(error) => Err(format!("no runtime: {error}")),
+        };
+        let path = test.request.endpoint.as_ref().map_or("", |path| path.value.as_str());
+        let speaks = if path.contains("/messages") { DialectId::ANTHROPIC_MESSAGES } else { DialectId::OPENAI_CHAT };
+        let failed = |field: &str, found: String| Failure { field: field.into(), expected: "an answer".into(), found };
+        let (failures, trail) = match (seen, dialect::by_id(speaks)) {
+            (Ok(seen), Some(dialect)) => (expect::check(&test.expect, &seen, dialect), trail(&seen)),
+            (Ok(_), None) => (vec![failed("dialect", "not built in".into())], Vec::new()),
+            (Err(reason), _) => (vec![failed("request", reason)], Vec::new()),
+        };
+        Some(Outcome { name: test.name.value.clone(), failures, trail })
+    }
+
+    fn given(&self, test: &TestDoc) -> Given<'_> {
+        let caller = test.caller.as_ref().or(self.defaults.caller.as_ref()).map(|caller| caller.value.clone());
+        let mut scripts = scripts(&self.defaults.upstream);
+        scripts.extend(self::scripts(&test.upstream));
+        Given {
+            loaded: &self.loaded,
+            environment: &self.environment,
+            now: self.now,
+            caller,
+            play: Arc::new(Play::new(scripts)),
+            request: test.request.value.clone(),
+        }
+    }
+}
+
+fn scripts(table: &Table<At<Vec<At<ReplyDoc>>>>) -> HashMap<TargetName, Vec<ReplyDoc>> {
+    let script = |(target, replies): &(At<String>, At<Vec<At<ReplyDoc>>>)| {
+        (TargetName::new(&target.value), replies.iter().map(|reply| reply.value.clone()).collect())
+    };
+    table.0.iter().map(script).collect()
+}
+
+fn clock(document: &SuiteDoc, problems: &mut Vec<Problem>) -> Option<Timestamp> {
+    if document.version.value != 1 {
+        let message = format!("version {} of test files is not known; this is version 1", document.version.value);
+        problems.push(Problem::error(codes::OUT_OF_RANGE, message).at(document.version.span, ""));
+    }
+    let Some(clock) = &document.clock else { return USUAL_CLOCK.parse().ok() };
+    let read = clock.value.parse();
+    if read.is_err() {
+        let message = format!("`{}` is not a time", clock.value);
+        let help = format!("write it as RFC 3339 does: `{USUAL_CLOCK}`");
+        problems.push(Problem::error(codes::WRONG_VALUE, message).at(clock.span, "").help(help));
+    }
+    read.ok()
+}
+
+/// A script for a target that no route leads to would never be played.
+fn undefined_target(target: &At<String>, loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let Some(config) = &loaded.config else { return };
+    if config.targets.keys().any(|known| known.as_str() == target.value) {
+        return;
+    }
+    let known: Vec<_> = config.targets.keys().map(TargetName::as_str).collect();
+    let problem = Problem::error(codes::UNDEFINED, format!("no route leads to a target `{}`", target.value));
+    problems.push(problem.at(target.span, "").help(format!("targets are: {}", known.join(", "))));
+}
+
+fn render(problems: &[Problem], sources: &Sources, ink: Ink) -> String {
+    problems.iter().map(|problem| problem.render(sources, ink) + "\n\n").collect()
+}
+
+/// What was decided, for somebody who wonders why.
+fn trail(seen: &Seen) -> Vec<String> {
+    let Some(decision) = &seen.decision else { return vec!["nothing was decided".into()] };
+    let trail = &decision.trail;
+    let policies = trail.considered.iter().map(|considered| {
+        let condition = considered.condition.as_ref().map(|clause| format!(", when {}", clause.text));
+        format!("policy {}: {:?}{}", considered.policy, considered.verdict, condition.unwrap_or_default())
+    });
+    let steps = trail.steps.iter().map(|step| format!("step {}: {}", step.step, step.verdict));
+    let attempts = trail.attempts.iter().map(|attempt| {
+        let reason = if attempt.reason.is_empty() { String::new() } else { format!(" ({})", attempt.reason) };
+        format!("attempt at {}: {}{reason}", attempt.target, attempt.outcome)
+    });
+    policies.chain(steps).chain(attempts).collect()
+}
