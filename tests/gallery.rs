@@ -32,6 +32,18 @@ fn the_shipped_policies_pass_their_tests() {
 }
 
 #[test]
+fn the_failures_that_gateways_are_known_for_do_not_happen() {
+    let (code, said) = tidegate(&["test", "tests/policies"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn tests_come_out_the_same_every_time() {
+    let said: Vec<_> = (0..20).map(|_| tidegate(&["test", "tests/policies", "policies"]).1).collect();
+    assert!(said.iter().all(|one| *one == said[0] && one.ends_with(" 0 failed\n")));
+}
+
+#[test]
 fn a_test_that_fails_shows_what_was_expected_what_was_found_and_why() {
     let (code, said) =
         run("  - name: it is denied\n    request: { model: m, messages: [] }\n    expect: { status: 403 }\n");

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::policy::schema;
+use crate::rehearsal;
 
 /// Print the JSON Schema of the configuration files.
 #[derive(Debug, clap::Args)]
@@ -11,10 +12,17 @@ pub struct Args {
     /// Print the schema of policy files instead of gateway files
     #[arg(long)]
     policy: bool,
+    /// Print the schema of test files
+    #[arg(long, conflicts_with = "policy")]
+    tests: bool,
 }
 
 pub fn run(args: Args) -> ExitCode {
-    let schema = if args.policy { schema::policy() } else { schema::gateway() };
+    let schema = match args {
+        Args { tests: true, .. } => rehearsal::schema(),
+        Args { policy: true, .. } => schema::policy(),
+        Args { .. } => schema::gateway(),
+    };
     match writeln!(std::io::stdout().lock(), "{schema:#}") {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(2),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
+use crate::base::clock::Clock;
 use crate::base::ids::TargetName;
 use crate::base::stop::{Failed, Fault, Phase, Refusal, Stop};
 use crate::chat::Losses;
@@ -55,6 +56,7 @@ pub trait Exchange: Send {
 /// The circumstances of one attempt.
 pub struct Sending<'a> {
     pub rules: &'a Rules,
+    pub clock: Clock,
     pub started: Instant,
     /// When everything must be over.
     pub deadline: Instant,
@@ -198,7 +200,8 @@ impl Run<'_> {
             }
         };
         watch.hold_key(sent.key);
-        let sending = Sending { rules: self.rules, started, deadline: self.deadline, tried: &self.tried };
+        let sending =
+            Sending { rules: self.rules, clock: self.cx.clock, started, deadline: self.deadline, tried: &self.tried };
         exchange.judge(sent.response, sending, watch).await
     }
 

@@ -221,7 +221,7 @@ impl Exchange for ChatExchange<'_> {
 pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut watch: Watch) -> Fault {
     let target = std::sync::Arc::clone(watch.target());
     let status = response.status().as_u16();
-    let wait = retry_after::read(response.headers(), SystemTime::now());
+    let wait = retry_after::read(response.headers(), SystemTime::from(sending.clock.now()));
     let limits = collect::Limits {
         bytes: MAX_FAILURE,
         between: Duration::from_secs(5),

@@ -45,6 +45,31 @@ pub struct TestDoc {
     /// short text.
     #[serde(default)]
     pub upstream: Table<At<Vec<At<ReplyDoc>>>>,
+    /// The request is sent so often; each answer must be as expected.
+    pub repeat: Option<RepeatDoc>,
+    pub expect: At<ExpectDoc>,
+    /// Further requests to the same gateway, which remembers what was before.
+    #[serde(default)]
+    pub then: Vec<At<TurnDoc>>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepeatDoc {
+    pub times: std::num::NonZeroU32,
+    /// All at once rather than one after the other.
+    #[serde(default)]
+    pub concurrently: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TurnDoc {
+    /// How long after the request before.
+    pub after: Option<Period>,
+    /// The request before if not said.
+    pub request: Option<At<RequestDoc>>,
+    pub repeat: Option<RepeatDoc>,
     pub expect: At<ExpectDoc>,
 }
 

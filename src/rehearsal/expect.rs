@@ -45,7 +45,7 @@ pub fn check(expected: &ExpectDoc, seen: &Seen, dialect: &dyn Dialect) -> Vec<Fa
     let line = seen.decision.as_ref().map(|decision| &decision.line);
     let policy = line.and_then(|line| line.policy.as_ref()).map_or_else(|| "none".to_owned(), ToString::to_string);
     same("policy", expected.policy.clone(), policy);
-    let attempts: Vec<_> = seen.received.iter().map(|received| received.target.to_string()).collect();
+    let attempts = seen.attempts();
     same("attempts", expected.attempts.as_ref().map(|attempts| attempts.join(", ")), attempts.join(", "));
     for (name, value) in &expected.headers.0 {
         let found =
@@ -82,6 +82,15 @@ pub fn check(expected: &ExpectDoc, seen: &Seen, dialect: &dyn Dialect) -> Vec<Fa
         holds("elapsed_at_most", took <= most.0, format!("{:?}", most.0), format!("{took:?}"));
     }
     failures
+}
+
+impl Seen {
+    /// The targets that were asked, in order.
+    fn attempts(&self) -> Vec<String> {
+        let entries = self.decision.iter().flat_map(|decision| &decision.trail.attempts);
+        let asked = entries.filter(|attempt| attempt.outcome != "passed_over");
+        asked.map(|attempt| attempt.target.to_string()).collect()
+    }
 }
 
 impl Answer {

@@ -1,4 +1,4 @@
-//! One test: a gateway of its own, one request, and all that came of it.
+//! The gateway of one test, its requests, and all that came of each.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::auth::{KeyEntry, KeyFile, KeyHash};
 use crate::base::clock::Clock;
 use crate::base::ids::KeyName;
 use crate::gateway::{Decision, FetchOverPools, Gateway, Witness, World};
-use crate::policy::{Environment, Loaded, Parts, Problem, Settings, compile};
+use crate::policy::{Connections, Environment, Loaded, Parts, Problem, Settings, compile};
 use crate::provider::Pools;
 use crate::server;
 use crate::telemetry::AccessLog;
@@ -36,10 +36,9 @@ pub struct Given<'a> {
     pub now: Timestamp,
     pub caller: Option<CallerDoc>,
     pub play: Arc<Play>,
-    pub request: RequestDoc,
 }
 
-/// What came of a test's request.
+/// What came of one request.
 pub struct Seen {
     pub status: u16,
     pub headers: HeaderMap,
@@ -47,81 +46,108 @@ pub struct Seen {
     /// Whether the connection broke before the answer's end.
     pub is_broken: bool,
     pub took: Duration,
+    /// What providers received while it lasted, for this request or another.
     pub received: Vec<Received>,
     pub decision: Option<Decision>,
 }
 
 /// Keeps what was decided.
 #[derive(Default)]
-struct Notes(Mutex<Option<Decision>>);
+struct Notes(Mutex<Vec<Decision>>);
 
 impl Witness for Notes {
     fn saw(&self, decision: Decision) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(decision);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(decision);
     }
 }
 
-/// Plays a test through.
-///
-/// # Errors
-/// What keeps the configuration from running, or the request from being sent.
-pub async fn run(given: Given<'_>) -> Result<Seen, String> {
-    let (notes, play) = (Arc::new(Notes::default()), Arc::clone(&given.play));
-    let gateway = build(&given, &notes)?;
-    let settings = given.loaded.config.as_ref().map(|config| Settings::of(config, given.environment));
-    let connections = match settings {
-        Some(Ok(settings)) => settings.connections,
-        Some(Err(problem)) => return Err(given.loaded.report(&[problem])),
-        None => return Err("the configuration has errors".into()),
-    };
-    let (near, far) = duplex(64 * 1024);
-    tokio::spawn(server::serve_one(gateway, far, connections));
-    let broken = |error: hyper::Error| format!("the gateway gave no answer: {error}");
-    let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.map_err(broken)?;
-    tokio::spawn(connection);
-    let request = request(&given.request, given.caller.is_some())?;
-    let begun = Instant::now();
-    let response = sender.send_request(request).await.map_err(broken)?;
-    let (head, mut rest) = response.into_parts();
-    let (mut body, mut is_broken) = (Vec::new(), false);
-    while let Some(frame) = rest.frame().await {
-        match frame {
-            Ok(frame) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
-            Err(_) => {
-                is_broken = true;
-                break;
+impl Notes {
+    /// What was decided on the request of this id.
+    async fn on(&self, id: &str) -> Option<Decision> {
+        // The gateway closes its books once it has written the last byte.
+        for _ in 0..16 {
+            if let Some(decision) = self.take(id) {
+                return Some(decision);
+            }
+            tokio::task::yield_now().await;
+        }
+        None
+    }
+
+    fn take(&self, id: &str) -> Option<Decision> {
+        let mut decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = decisions.iter().position(|decision| decision.line.request_id.as_str() == id)?;
+        Some(decisions.swap_remove(at))
+    }
+}
+
+/// The gateway of one test. What one request leaves behind, the next one finds.
+pub struct House {
+    gateway: Arc<Gateway>,
+    connections: Connections,
+    play: Arc<Play>,
+    notes: Arc<Notes>,
+    shows_key: bool,
+}
+
+impl House {
+    /// # Errors
+    /// What keeps the configuration from running.
+    pub fn build(given: &Given<'_>) -> Result<Self, String> {
+        let Some(config) = &given.loaded.config else { return Err("the configuration has errors".into()) };
+        let report = |problems: Vec<Problem>| given.loaded.report(&problems);
+        let settings = Settings::of(config, given.environment).map_err(|problem| report(vec![problem]))?;
+        let (clock, notes) = (Clock::starting_at(given.now), Arc::new(Notes::default()));
+        let pools = Arc::new(Pools::on(Arc::clone(&given.play) as _));
+        let world = World::new(clock, Arc::clone(&pools), AccessLog::off()).before(Arc::clone(&notes) as _);
+        let parts = Parts {
+            pools: &world.pools,
+            health: &world.health,
+            canaries: &world.canaries,
+            fetch: Arc::new(FetchOverPools(pools)),
+            environment: given.environment,
+            callers: given.caller.as_ref().map(keys),
+            previous: None,
+            now: given.now,
+        };
+        let snapshot = compile(config, &given.loaded.revision, &parts).map_err(report)?;
+        let speaks: HashMap<_, _> =
+            snapshot.targets.iter().map(|target| (target.name.clone(), target.dialect)).collect();
+        given.play.cast(speaks);
+        let gateway = Arc::new(Gateway::new(Arc::new(world), Arc::new(snapshot)));
+        let (play, shows_key) = (Arc::clone(&given.play), given.caller.is_some());
+        Ok(Self { gateway, connections: settings.connections, play, notes, shows_key })
+    }
+
+    /// Sends a request over a connection of its own, and reads the answer to its end.
+    ///
+    /// # Errors
+    /// When the request cannot be sent, or no answer begins.
+    pub async fn ask(&self, written: &RequestDoc) -> Result<Seen, String> {
+        let (near, far) = duplex(64 * 1024);
+        tokio::spawn(server::serve_one(Arc::clone(&self.gateway), far, self.connections));
+        let broken = |error: hyper::Error| format!("the gateway gave no answer: {error}");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.map_err(broken)?;
+        tokio::spawn(connection);
+        let (begun, before) = (Instant::now(), self.play.received().len());
+        let response = sender.send_request(request(written, self.shows_key)?).await.map_err(broken)?;
+        let (head, mut rest) = response.into_parts();
+        let (mut body, mut is_broken) = (Vec::new(), false);
+        while let Some(frame) = rest.frame().await {
+            match frame {
+                Ok(frame) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Err(_) => {
+                    is_broken = true;
+                    break;
+                }
             }
         }
+        let took = begun.elapsed();
+        let id = head.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let decision = self.notes.on(id).await;
+        let received = self.play.received().split_off(before);
+        Ok(Seen { status: head.status.as_u16(), headers: head.headers, body, is_broken, took, received, decision })
     }
-    let took = begun.elapsed();
-    // The gateway closes its books once it has written the last byte.
-    drop(rest);
-    tokio::task::yield_now().await;
-    let decision = notes.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (status, headers) = (head.status.as_u16(), head.headers);
-    Ok(Seen { status, headers, body, is_broken, took, received: play.received(), decision })
-}
-
-fn build(given: &Given<'_>, notes: &Arc<Notes>) -> Result<Arc<Gateway>, String> {
-    let Some(config) = &given.loaded.config else { return Err("the configuration has errors".into()) };
-    let clock = Clock::starting_at(given.now);
-    let pools = Arc::new(Pools::on(Arc::clone(&given.play) as _));
-    let world = World::new(clock, Arc::clone(&pools), AccessLog::off()).before(Arc::clone(notes) as _);
-    let parts = Parts {
-        pools: &world.pools,
-        health: &world.health,
-        canaries: &world.canaries,
-        fetch: Arc::new(FetchOverPools(pools)),
-        environment: given.environment,
-        callers: given.caller.as_ref().map(keys),
-        previous: None,
-        now: given.now,
-    };
-    let report = |problems: Vec<Problem>| given.loaded.report(&problems);
-    let snapshot = compile(config, &given.loaded.revision, &parts).map_err(report)?;
-    let speaks: HashMap<_, _> = snapshot.targets.iter().map(|target| (target.name.clone(), target.dialect)).collect();
-    given.play.cast(speaks);
-    Ok(Arc::new(Gateway::new(Arc::new(world), Arc::new(snapshot))))
 }
 
 fn keys(caller: &CallerDoc) -> KeyFile {

@@ -15,3 +15,8 @@ mod suite;
 
 pub use expect::Failure;
 pub use suite::{Outcome, Suite};
+
+/// The JSON Schema of test files, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(document::SuiteDoc).to_value()
+}

@@ -25,7 +25,7 @@ pub fn render(reply: &ReplyDoc, target: &str, dialect: &dyn Dialect, body: &[u8]
             Value::String(text) => text.clone().into_bytes(),
             json => json.to_string().into_bytes(),
         };
-        let is_stream = bytes.starts_with(b"data:") || bytes.starts_with(b"event:");
+        let is_stream = ["data:", "event:", ":"].iter().any(|head| bytes.starts_with(head.as_bytes()));
         let content_type = if is_stream { "text/event-stream" } else { "application/json" };
         return Pieces { content_type, pieces: vec![bytes.into()] };
     }

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::document::{DefaultsDoc, ReplyDoc, SuiteDoc, TestDoc};
+use super::document::{DefaultsDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
 use super::expect::{self, Failure};
-use super::house::{self, Given, Seen};
+use super::house::{self, Given, House, Seen};
 use super::play::Play;
-use crate::base::ids::{DialectId, TargetName};
-use crate::dialect;
+use crate::base::ids::TargetName;
+use crate::dialect::{self, Dialect};
 use crate::policy::{At, Environment, Ink, Loaded, Problem, Sources, Table, codes, load, read_file};
 
 /// A suite whose configuration is sound.
@@ -77,34 +78,73 @@ impl Suite {
         // The same lots each time, whatever other tests have drawn.
         fastrand::seed(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        let seen = match runtime {
-            Ok(runtime) => runtime.block_on(house::run(self.given(test))),
-            Err(error) => Err(format!("no runtime: {error}")),
-        };
-        let path = test.request.endpoint.as_ref().map_or("", |path| path.value.as_str());
-        let speaks = if path.contains("/messages") { DialectId::ANTHROPIC_MESSAGES } else { DialectId::OPENAI_CHAT };
-        let failed = |field: &str, found: String| Failure { field: field.into(), expected: "an answer".into(), found };
-        let (failures, trail) = match (seen, dialect::by_id(speaks)) {
-            (Ok(seen), Some(dialect)) => (expect::check(&test.expect, &seen, dialect), trail(&seen)),
-            (Ok(_), None) => (vec![failed("dialect", "not built in".into())], Vec::new()),
-            (Err(reason), _) => (vec![failed("request", reason)], Vec::new()),
+        let (failures, trail) = match runtime {
+            Ok(runtime) => runtime.block_on(self.turns(test)),
+            Err(error) => (vec![broken(format!("no runtime: {error}"))], Vec::new()),
         };
         Some(Outcome { name: test.name.value.clone(), failures, trail })
+    }
+
+    /// The requests of a test one after the other, up to the first whose answer is not as expected.
+    async fn turns(&self, test: &TestDoc) -> (Vec<Failure>, Vec<String>) {
+        let house = match House::build(&self.given(test)) {
+            Ok(house) => house,
+            Err(reason) => return (vec![broken(reason)], Vec::new()),
+        };
+        let mut request = &test.request;
+        let first = (None, test.repeat, &test.expect);
+        let further = test.then.iter().map(|turn| (Some(turn), turn.repeat, &turn.expect));
+        for (turn, repeat, expected) in std::iter::once(first).chain(further) {
+            if let Some(turn) = turn {
+                tokio::time::sleep(turn.after.map_or(Duration::ZERO, |after| after.0)).await;
+                request = turn.request.as_ref().unwrap_or(request);
+            }
+            for seen in ask(&house, request, repeat).await {
+                let (failures, trail) = match seen {
+                    Ok(seen) => (expect::check(expected, &seen, speaks(request)), trail(&seen)),
+                    Err(reason) => (vec![broken(reason)], Vec::new()),
+                };
+                if !failures.is_empty() {
+                    return (failures, trail);
+                }
+            }
+        }
+        (Vec::new(), Vec::new())
     }
 
     fn given(&self, test: &TestDoc) -> Given<'_> {
         let caller = test.caller.as_ref().or(self.defaults.caller.as_ref()).map(|caller| caller.value.clone());
         let mut scripts = scripts(&self.defaults.upstream);
         scripts.extend(self::scripts(&test.upstream));
-        Given {
-            loaded: &self.loaded,
-            environment: &self.environment,
-            now: self.now,
-            caller,
-            play: Arc::new(Play::new(scripts)),
-            request: test.request.value.clone(),
-        }
+        let play = Arc::new(Play::new(scripts));
+        Given { loaded: &self.loaded, environment: &self.environment, now: self.now, caller, play }
     }
+}
+
+async fn ask(house: &House, request: &RequestDoc, repeat: Option<RepeatDoc>) -> Vec<Result<Seen, String>> {
+    let times = repeat.map_or(1, |repeat| repeat.times.get());
+    if repeat.is_some_and(|repeat| repeat.concurrently) {
+        return futures_util::future::join_all((0..times).map(|_| house.ask(request))).await;
+    }
+    let mut seen = Vec::new();
+    for _ in 0..times {
+        seen.push(house.ask(request).await);
+    }
+    seen
+}
+
+/// The dialect that the caller of a request reads.
+fn speaks(request: &RequestDoc) -> &'static dyn Dialect {
+    let path = request.endpoint.as_ref().map_or("", |path| path.value.as_str());
+    if path.contains("/messages") {
+        &dialect::anthropic_messages::AnthropicMessages
+    } else {
+        &dialect::openai_chat::OpenAiChat
+    }
+}
+
+fn broken(reason: String) -> Failure {
+    Failure { field: "request".into(), expected: "an answer".into(), found: reason }
 }
 
 fn scripts(table: &Table<At<Vec<At<ReplyDoc>>>>) -> HashMap<TargetName, Vec<ReplyDoc>> {
