@@ -48,8 +48,13 @@ fn a_test_that_fails_shows_what_was_expected_what_was_found_and_why() {
     let (code, said) =
         run("  - name: it is denied\n    request: { model: m, messages: [] }\n    expect: { status: 403 }\n");
     assert_eq!(code, Some(1), "{said}");
-    for part in ["it is denied: FAILED", "expected  403", "found     200", "| policy p: Covers", "| attempt at a/m: ok"]
-    {
+    for part in [
+        "it is denied: FAILED",
+        "expected  403",
+        "found     200",
+        "| policy `p` covers the request",
+        "| attempt at `a/m`: ok",
+    ] {
         assert!(said.contains(part), "`{part}` is not in\n{said}");
     }
 }
@@ -57,7 +62,8 @@ fn a_test_that_fails_shows_what_was_expected_what_was_found_and_why() {
 #[test]
 fn a_policy_that_did_not_match_says_what_speaks_against_it() {
     let (_, said) = run("  - name: one\n    request: { model: \"no\", messages: [] }\n    expect: { status: 200 }\n");
-    assert!(said.contains("policy p: When, when request.model != \"no\""), "{said}");
+    assert!(said.contains("policy `p` is not for it: its condition does not hold"), "{said}");
+    assert!(said.contains("`request.model != \"no\"` does not hold\n  |     request.model = \"no\""), "{said}");
 }
 
 #[test]
@@ -79,4 +85,38 @@ fn a_script_for_a_target_that_does_not_exist_is_a_mistake() {
 fn a_filter_that_fits_no_test_is_no_success() {
     let (code, said) = tidegate(&["test", "policies", "-k", "no test is called this"]);
     assert_eq!(code, Some(2), "{said}");
+}
+
+#[test]
+fn a_request_is_explained_from_the_first_policy_to_the_last_attempt() {
+    let (folder, _) = suite("  []\n");
+    let file = folder.path().join("request.yaml");
+    let gateway = "version: 1\ncallers: { anonymous: true }\nproviders: { a: { kind: openai, key: x }, b: { kind: openai, key: x } }\n\
+                   policies:\n- { policy: large, when: 'request.input_tokens > 9000 || (request.stream && caller.team == \"x\")', route: a/m }\n\
+                   - { policy: rest, route: { fallback: [a/m, b/m] } }\n";
+    std::fs::write(folder.path().join("g.yaml"), gateway).unwrap();
+    std::fs::write(&file, "request: { model: m, stream: true, messages: [] }\nupstream: { a/m: [{ status: 500 }] }\n")
+        .unwrap();
+    let g = folder.path().join("g.yaml");
+    let (code, said) = tidegate(&["explain", "--request", file.to_str().unwrap(), "-f", g.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    for part in [
+        "policy `large` is not for it: its condition does not hold",
+        "    `request.input_tokens > 9000` does not hold\n      request.input_tokens = 3",
+        "      `request.stream` holds\n        request.stream = true",
+        "      `caller.team == \"x\"` does not hold\n        caller.team = null",
+        "policy `rest` covers the request",
+        "plan: a/m, then b/m",
+        "attempt at `a/m`: server_error: `a/m` failed with status 500",
+        "attempt at `b/m`: ok",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+}
+
+#[test]
+fn two_tests_of_one_name_are_a_mistake() {
+    let test = "  - name: one\n    request: { model: m }\n    expect: { status: 200 }\n";
+    let (code, said) = run(&test.repeat(2));
+    assert!(code == Some(2) && said.contains("there are two tests `one`"), "{said}");
 }

@@ -1,28 +1,56 @@
-//! `tidegate explain TG0101`: what a problem means and how it is mended.
+//! `tidegate explain`: what a problem means and how it is mended, or what would become of a request and why.
 
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::policy::codes;
+use crate::policy::{Ink, codes, default_file};
+use crate::rehearsal;
 
-/// Explain the code of a problem.
+/// Explain the code of a problem, or what would become of a request.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A code that `check` has shown, such as TG0101
-    #[arg(value_name = "CODE")]
-    code: String,
+    #[arg(value_name = "CODE", required_unless_present = "request")]
+    code: Option<String>,
+    /// A file with a request: each decision about it and why; asks nobody
+    #[arg(long, value_name = "FILE", conflicts_with = "code")]
+    request: Option<PathBuf>,
+    /// The gateway file for the request; further ones are overlays on it [default: tidegate.yaml]
+    #[arg(short = 'f', long = "file", value_name = "FILE", requires = "request")]
+    files: Vec<PathBuf>,
 }
 
 pub fn run(args: Args) -> ExitCode {
-    let written = match codes::page(&args.code) {
-        Some(page) => writeln!(std::io::stdout().lock(), "{page}").map(|()| ExitCode::SUCCESS),
-        None => {
-            let known: Vec<_> = codes::all().map(codes::Code::name).collect();
-            writeln!(std::io::stderr().lock(), "there is no code `{}`; known are: {}", args.code, known.join(", "))
-                .map(|()| ExitCode::from(2))
-        }
+    let written = match (&args.request, &args.code) {
+        (Some(request), _) => explain_request(request, args.files),
+        (None, code) => explain_code(code.as_deref().unwrap_or_default()),
     };
     written.unwrap_or(ExitCode::from(2))
+}
+
+fn explain_code(code: &str) -> io::Result<ExitCode> {
+    match codes::page(code) {
+        Some(page) => writeln!(io::stdout().lock(), "{page}").map(|()| ExitCode::SUCCESS),
+        None => {
+            let known: Vec<_> = codes::all().map(codes::Code::name).collect();
+            writeln!(io::stderr().lock(), "there is no code `{code}`; known are: {}", known.join(", "))
+                .map(|()| ExitCode::from(2))
+        }
+    }
+}
+
+fn explain_request(request: &Path, files: Vec<PathBuf>) -> io::Result<ExitCode> {
+    let files = if files.is_empty() { vec![default_file()] } else { files };
+    let mut errors = io::stderr().lock();
+    let ink = if errors.is_terminal() { Ink::Colour } else { Ink::Plain };
+    match rehearsal::explain(request, &files, ink) {
+        Ok(lines) => {
+            let mut out = io::stdout().lock();
+            lines.iter().try_for_each(|line| writeln!(out, "{line}")).map(|()| ExitCode::SUCCESS)
+        }
+        Err(report) => write!(errors, "{report}").map(|()| ExitCode::from(1)),
+    }
 }
 
 #[cfg(test)]
@@ -31,7 +59,7 @@ mod tests {
 
     #[test]
     fn only_a_known_code_is_explained() {
-        assert_eq!(run(Args { code: "tg0204".into() }), ExitCode::SUCCESS);
-        assert_eq!(run(Args { code: "TG9".into() }), ExitCode::from(2));
+        assert_eq!(run(Args { code: Some("tg0204".into()), request: None, files: Vec::new() }), ExitCode::SUCCESS);
+        assert_eq!(run(Args { code: Some("TG9".into()), request: None, files: Vec::new() }), ExitCode::from(2));
     }
 }

@@ -10,10 +10,13 @@ mod document;
 mod expect;
 mod house;
 mod play;
+mod question;
 mod reply;
+mod story;
 mod suite;
 
 pub use expect::Failure;
+pub use question::explain;
 pub use suite::{Outcome, Suite};
 
 /// The JSON Schema of test files, for editors.

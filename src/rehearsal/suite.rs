@@ -11,6 +11,7 @@ use super::document::{DefaultsDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, Te
 use super::expect::{self, Failure};
 use super::house::{self, Given, House, Seen};
 use super::play::Play;
+use super::story;
 use crate::base::ids::TargetName;
 use crate::dialect::{self, Dialect};
 use crate::policy::{At, Environment, Ink, Loaded, Problem, Sources, Table, codes, load, read_file};
@@ -34,7 +35,7 @@ pub struct Outcome {
     pub trail: Vec<String>,
 }
 
-const USUAL_CLOCK: &str = "2026-01-01T00:00:00Z";
+pub(super) const USUAL_CLOCK: &str = "2026-01-01T00:00:00Z";
 
 impl Suite {
     /// Reads a suite and the configuration that it tests.
@@ -61,6 +62,7 @@ impl Suite {
         for (target, _) in tables.flat_map(|table| &table.0) {
             undefined_target(target, &loaded, &mut unknown);
         }
+        repeated_names(&document.tests, &mut unknown);
         if !unknown.is_empty() {
             return Err(render(&unknown, &sources, ink));
         }
@@ -101,7 +103,7 @@ impl Suite {
             }
             for seen in ask(&house, request, repeat).await {
                 let (failures, trail) = match seen {
-                    Ok(seen) => (expect::check(expected, &seen, speaks(request)), trail(&seen)),
+                    Ok(seen) => (expect::check(expected, &seen, speaks(request)), story::of(&seen)),
                     Err(reason) => (vec![broken(reason)], Vec::new()),
                 };
                 if !failures.is_empty() {
@@ -147,7 +149,7 @@ fn broken(reason: String) -> Failure {
     Failure { field: "request".into(), expected: "an answer".into(), found: reason }
 }
 
-fn scripts(table: &Table<At<Vec<At<ReplyDoc>>>>) -> HashMap<TargetName, Vec<ReplyDoc>> {
+pub(super) fn scripts(table: &Table<At<Vec<At<ReplyDoc>>>>) -> HashMap<TargetName, Vec<ReplyDoc>> {
     let script = |(target, replies): &(At<String>, At<Vec<At<ReplyDoc>>>)| {
         (TargetName::new(&target.value), replies.iter().map(|reply| reply.value.clone()).collect())
     };
@@ -169,6 +171,15 @@ fn clock(document: &SuiteDoc, problems: &mut Vec<Problem>) -> Option<Timestamp> 
     read.ok()
 }
 
+fn repeated_names(tests: &[At<TestDoc>], problems: &mut Vec<Problem>) {
+    for (index, test) in tests.iter().enumerate() {
+        if let Some(first) = tests.iter().take(index).find(|first| first.name.value == test.name.value) {
+            let problem = Problem::error(codes::DUPLICATE_NAME, format!("there are two tests `{}`", test.name.value));
+            problems.push(problem.at(test.name.span, "here again").at(first.name.span, "first here"));
+        }
+    }
+}
+
 /// A script for a target that no route leads to would never be played.
 fn undefined_target(target: &At<String>, loaded: &Loaded, problems: &mut Vec<Problem>) {
     let Some(config) = &loaded.config else { return };
@@ -180,22 +191,6 @@ fn undefined_target(target: &At<String>, loaded: &Loaded, problems: &mut Vec<Pro
     problems.push(problem.at(target.span, "").help(format!("targets are: {}", known.join(", "))));
 }
 
-fn render(problems: &[Problem], sources: &Sources, ink: Ink) -> String {
+pub(super) fn render(problems: &[Problem], sources: &Sources, ink: Ink) -> String {
     problems.iter().map(|problem| problem.render(sources, ink) + "\n\n").collect()
-}
-
-/// What was decided, for somebody who wonders why.
-fn trail(seen: &Seen) -> Vec<String> {
-    let Some(decision) = &seen.decision else { return vec!["nothing was decided".into()] };
-    let trail = &decision.trail;
-    let policies = trail.considered.iter().map(|considered| {
-        let condition = considered.condition.as_ref().map(|clause| format!(", when {}", clause.text));
-        format!("policy {}: {:?}{}", considered.policy, considered.verdict, condition.unwrap_or_default())
-    });
-    let steps = trail.steps.iter().map(|step| format!("step {}: {}", step.step, step.verdict));
-    let attempts = trail.attempts.iter().map(|attempt| {
-        let reason = if attempt.reason.is_empty() { String::new() } else { format!(" ({})", attempt.reason) };
-        format!("attempt at {}: {}{reason}", attempt.target, attempt.outcome)
-    });
-    policies.chain(steps).chain(attempts).collect()
 }
