@@ -120,3 +120,9 @@ fn two_tests_of_one_name_are_a_mistake() {
     let (code, said) = run(&test.repeat(2));
     assert!(code == Some(2) && said.contains("there are two tests `one`"), "{said}");
 }
+
+#[test]
+fn a_test_that_expects_nothing_is_a_mistake() {
+    let (code, said) = run("  - name: one\n    request: { model: m }\n    expect: {}\n");
+    assert!(code == Some(2) && said.contains("the test `one` expects nothing"), "{said}");
+}

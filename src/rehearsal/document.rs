@@ -166,7 +166,7 @@ pub struct StreamDoc {
 }
 
 /// What must be true afterwards. What is not named may be anything.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectDoc {
     pub status: Option<u16>,

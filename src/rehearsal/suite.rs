@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::document::{DefaultsDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
+use super::document::{DefaultsDoc, ExpectDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
 use super::expect::{self, Failure};
 use super::house::{self, Given, House, Seen};
 use super::play::Play;
@@ -56,15 +56,16 @@ impl Suite {
         if loaded.config.is_none() {
             return Err(render(&loaded.problems, &loaded.sources, ink));
         }
-        let mut unknown = Vec::new();
+        let mut mistakes = Vec::new();
         let defaults = document.defaults.unwrap_or_default();
         let tables = document.tests.iter().map(|test| &test.upstream).chain([&defaults.upstream]);
         for (target, _) in tables.flat_map(|table| &table.0) {
-            undefined_target(target, &loaded, &mut unknown);
+            undefined_target(target, &loaded, &mut mistakes);
         }
-        repeated_names(&document.tests, &mut unknown);
-        if !unknown.is_empty() {
-            return Err(render(&unknown, &sources, ink));
+        repeated_names(&document.tests, &mut mistakes);
+        document.tests.iter().for_each(|test| expects_nothing(test, &mut mistakes));
+        if !mistakes.is_empty() {
+            return Err(render(&mistakes, &sources, ink));
         }
         let tests = document.tests.value;
         Ok(Self { path: path.to_owned(), tests, defaults, loaded, environment, now })
@@ -177,6 +178,15 @@ fn repeated_names(tests: &[At<TestDoc>], problems: &mut Vec<Problem>) {
             let problem = Problem::error(codes::DUPLICATE_NAME, format!("there are two tests `{}`", test.name.value));
             problems.push(problem.at(test.name.span, "here again").at(first.name.span, "first here"));
         }
+    }
+}
+
+/// A test that cannot fail tests nothing.
+fn expects_nothing(test: &TestDoc, problems: &mut Vec<Problem>) {
+    let turns = test.then.iter().map(|turn| &turn.expect);
+    for expected in std::iter::once(&test.expect).chain(turns).filter(|expect| expect.value == ExpectDoc::default()) {
+        let problem = Problem::error(codes::EMPTY, format!("the test `{}` expects nothing", test.name.value));
+        problems.push(problem.at(expected.span, "").help("name at least a `status`"));
     }
 }
 
