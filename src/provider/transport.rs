@@ -136,7 +136,7 @@ impl ReplyBody {
     /// Whether what has arrived is all there at once: what is not there when it is asked for has yet to come over
     /// the network, rather than from another task.
     pub fn is_at_hand(&self) -> bool {
-        matches!(&self.0, Inner::Wire { held: Some(Held::Http1 { .. }), .. })
+        matches!(&self.0, Inner::Wire { held: Some(held), .. } if held.is_at_hand())
     }
 
     pub(super) fn wire(incoming: Incoming, held: Held) -> Self {

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::base::worker;
 use crate::provider::transport::{Body, Hop, ReplyBody, Transport, TransportError};
+use connection::Mover;
 pub(super) use connection::{Connector, Held, Protocol};
 use line::Line;
 
@@ -55,13 +56,13 @@ impl<C: Connector> Wire<C> {
     }
 
     /// A further connection, or one that somebody else has made meanwhile and that has room.
-    async fn connect(&self, line: &Arc<Line>, uri: &Uri) -> Result<Held, TransportError> {
+    async fn connect(&self, line: &Arc<Line>, uri: &Uri, mover: Mover) -> Result<Held, TransportError> {
         // Many requests share one HTTP/2 connection, so each waits for the one that is being made.
         let _turn = if line.is_shared() { Some(line.making.lock().await) } else { None };
         if let Some(held) = line.shared() {
             return Ok(held);
         }
-        let connected = connection::open(&self.connector, uri, self.protocol).await;
+        let connected = connection::open(&self.connector, uri, self.protocol, mover).await;
         connected.map(|connection| line.add(connection)).map_err(|error| TransportError::Connect(reason(&*error)))
     }
 }
@@ -73,12 +74,12 @@ impl<C: Connector> Transport for Wire<C> {
         hop: Hop<'a>,
     ) -> BoxFuture<'a, Result<Response<ReplyBody>, TransportError>> {
         Box::pin(async move {
-            let uri = request.uri().clone();
+            let (uri, mover) = (request.uri().clone(), Mover::of(&request));
             let line = self.line(&uri).ok_or_else(|| TransportError::Connect("the URL names no host".into()))?;
             loop {
-                let (mut held, is_fresh) = match line.take() {
+                let (mut held, is_fresh) = match line.take(mover) {
                     Some(held) => (held, false),
-                    None => match timeout(hop.connect, self.connect(&line, &uri)).await {
+                    None => match timeout(hop.connect, self.connect(&line, &uri, mover)).await {
                         Ok(connected) => (connected?, true),
                         Err(_) => return Err(TransportError::ConnectTimeout),
                     },

@@ -13,7 +13,7 @@ use http::{HeaderValue, Uri};
 use hyper::client::conn::http2;
 use tokio::time::Instant;
 
-use super::connection::{Held, Http1, Open, Protocol, Readiness, Seat};
+use super::connection::{Held, Http1, Mover, Open, Protocol, Readiness, Seat};
 use crate::provider::transport::Body;
 
 /// Exchanges on one HTTP/2 connection before the next one is used.
@@ -78,7 +78,7 @@ impl Line {
     }
 
     /// A connection that is there and has room.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Held> {
+    pub(super) fn take(self: &Arc<Self>, mover: Mover) -> Option<Held> {
         if self.is_shared() {
             return self.shared();
         }
@@ -87,6 +87,9 @@ impl Line {
         let mut at = connections.idle.len();
         while let Some(idle) = at.checked_sub(1).and_then(|last| connections.idle.get_mut(last)) {
             at -= 1;
+            if idle.http1.mover != mover {
+                continue;
+            }
             let readiness = idle.look();
             if readiness != Readiness::Busy {
                 let http1 = connections.idle.remove(at).http1;

@@ -209,7 +209,7 @@ async fn a_dropped_answer_is_seen_by_the_server_and_its_connection_is_not_used_a
     assert_eq!(first.into_data().unwrap(), "hi");
     drop(response);
     server.await.unwrap();
-    assert!(wire.line(&url.parse().unwrap()).unwrap().take().is_none());
+    assert!(wire.line(&url.parse().unwrap()).unwrap().take(Mover::Task).is_none());
 }
 
 #[tokio::test]
@@ -227,7 +227,7 @@ async fn a_full_http2_connection_is_joined_by_another() {
     let wire = wire(true, RootCertStore::empty());
     assert_eq!(ask(&wire, &server.url(), "a").await, "0 h2 a");
     let line = wire.line(&server.url().parse().unwrap()).unwrap();
-    let seats: Vec<_> = std::iter::from_fn(|| line.take()).collect();
+    let seats: Vec<_> = std::iter::from_fn(|| line.take(Mover::Task)).collect();
     assert_eq!(seats.len(), 100);
     assert_eq!(ask(&wire, &server.url(), "b").await, "1 h2 b");
     drop(seats);
@@ -248,7 +248,8 @@ async fn an_answer_that_was_not_read_to_its_end_does_not_hold_up_the_next() {
 async fn a_connection_that_nobody_uses_is_closed_before_others_would() {
     let (here, mut there) = tokio::io::duplex(1024);
     let line = Arc::new(Line::to(&"http://somewhere/".parse().unwrap(), Protocol::Negotiated).unwrap());
-    line.add(connection::Open::Http1(connection::Http1::over(TokioIo::new(here)).await.unwrap())).give_back();
+    line.add(connection::Open::Http1(connection::Http1::over(TokioIo::new(here), Mover::Task).await.unwrap()))
+        .give_back();
     tokio::time::sleep(Duration::from_secs(49)).await;
     assert!(poll_immediate(Box::pin(there.read_u8())).await.is_none());
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -284,4 +285,42 @@ async fn watching_server() -> (String, mpsc::Receiver<&'static str>) {
         tell.send("closed").await.unwrap();
     });
     (url, seen)
+}
+
+/// The same request, whose answer is asked for as a stream.
+fn streamed(url: &str, body: &'static str) -> Request<Body> {
+    let mut request = post(url, body);
+    request.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static("text/event-stream"));
+    request
+}
+
+#[tokio::test]
+async fn streams_and_whole_answers_have_connections_of_their_own_and_use_them_again() {
+    let server = Server::start(None).await;
+    let wire = plain();
+    let stream = async |body| text(wire.send(streamed(&server.url(), body), Hop::within(SOON)).await.unwrap()).await;
+    assert_eq!(stream("a").await, "0 h1 a");
+    assert_eq!(ask(&wire, &server.url(), "b").await, "1 h1 b");
+    assert_eq!(stream("c").await, "0 h1 c");
+    assert_eq!(ask(&wire, &server.url(), "d").await, "1 h1 d");
+}
+
+#[tokio::test]
+async fn a_pooled_connection_for_streams_that_died_is_replaced_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (closed, is_closed) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        answer_once(&mut first, "first").await;
+        drop(first);
+        closed.send(()).unwrap();
+        let (mut second, _) = listener.accept().await.unwrap();
+        answer_once(&mut second, "second").await;
+    });
+    let wire = plain();
+    let stream = async |body| text(wire.send(streamed(&url, body), Hop::within(SOON)).await.unwrap()).await;
+    assert_eq!(stream("a").await, "first");
+    is_closed.await.unwrap();
+    assert_eq!(stream("b").await, "second");
 }
