@@ -2,7 +2,7 @@
 //!
 //! An HTTP/1.1 connection for streams has no task of its own. Whoever waits for its answer moves it along, so that a
 //! piece of the answer passes from the socket to the caller without another task being woken for it: measured, a
-//! quarter of the time per chunk. Whole answers come in one piece; for them a task that does nothing but read and
+//! third of the time per chunk. Whole answers come in one piece; for them a task that does nothing but read and
 //! write costs less than one that does everything (measured: a seventh). An HTTP/2 connection is shared, and needs a
 //! task.
 
