@@ -163,6 +163,18 @@ async fn a_connection_that_breaks_before_the_answer_is_broken_and_not_tried_agai
 
 #[tokio::test]
 async fn a_pooled_connection_that_died_is_replaced_without_a_word() {
+    for ask_for in [post, streamed] {
+        let (url, is_closed) = forgetful_server().await;
+        let wire = plain();
+        let ask = async |body| text(wire.send(ask_for(&url, body), Hop::within(SOON)).await.unwrap()).await;
+        assert_eq!(ask("a").await, "first");
+        is_closed.await.unwrap();
+        assert_eq!(ask("b").await, "second");
+    }
+}
+
+/// A server that closes its first connection after one answer, and tells when it has.
+async fn forgetful_server() -> (String, oneshot::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let (closed, is_closed) = oneshot::channel();
@@ -174,10 +186,7 @@ async fn a_pooled_connection_that_died_is_replaced_without_a_word() {
         let (mut second, _) = listener.accept().await.unwrap();
         answer_once(&mut second, "second").await;
     });
-    let wire = plain();
-    assert_eq!(ask(&wire, &url, "a").await, "first");
-    is_closed.await.unwrap();
-    assert_eq!(ask(&wire, &url, "b").await, "second");
+    (url, is_closed)
 }
 
 #[tokio::test]
@@ -303,24 +312,4 @@ async fn streams_and_whole_answers_have_connections_of_their_own_and_use_them_ag
     assert_eq!(ask(&wire, &server.url(), "b").await, "1 h1 b");
     assert_eq!(stream("c").await, "0 h1 c");
     assert_eq!(ask(&wire, &server.url(), "d").await, "1 h1 d");
-}
-
-#[tokio::test]
-async fn a_pooled_connection_for_streams_that_died_is_replaced_too() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let (closed, is_closed) = oneshot::channel();
-    tokio::spawn(async move {
-        let (mut first, _) = listener.accept().await.unwrap();
-        answer_once(&mut first, "first").await;
-        drop(first);
-        closed.send(()).unwrap();
-        let (mut second, _) = listener.accept().await.unwrap();
-        answer_once(&mut second, "second").await;
-    });
-    let wire = plain();
-    let stream = async |body| text(wire.send(streamed(&url, body), Hop::within(SOON)).await.unwrap()).await;
-    assert_eq!(stream("a").await, "first");
-    is_closed.await.unwrap();
-    assert_eq!(stream("b").await, "second");
 }
