@@ -19,11 +19,21 @@ pub struct Args {
     /// The gateway file for the request; further ones are overlays on it [default: tidegate.yaml]
     #[arg(short = 'f', long = "file", value_name = "FILE", requires = "request")]
     files: Vec<PathBuf>,
+    /// The decisions about the request as JSON
+    #[arg(long, requires = "request")]
+    json: bool,
+}
+
+/// How the decisions about a request are told.
+#[derive(Clone, Copy)]
+enum Form {
+    Lines,
+    Json,
 }
 
 pub fn run(args: Args) -> ExitCode {
     let written = match (&args.request, &args.code) {
-        (Some(request), _) => explain_request(request, args.files),
+        (Some(request), _) => explain_request(request, args.files, if args.json { Form::Json } else { Form::Lines }),
         (None, code) => explain_code(code.as_deref().unwrap_or_default()),
     };
     written.unwrap_or(ExitCode::from(2))
@@ -40,14 +50,18 @@ fn explain_code(code: &str) -> io::Result<ExitCode> {
     }
 }
 
-fn explain_request(request: &Path, files: Vec<PathBuf>) -> io::Result<ExitCode> {
+fn explain_request(request: &Path, files: Vec<PathBuf>, form: Form) -> io::Result<ExitCode> {
     let files = if files.is_empty() { vec![default_file()] } else { files };
     let mut errors = io::stderr().lock();
     let ink = if errors.is_terminal() { Ink::Colour } else { Ink::Plain };
     match rehearsal::explain(request, &files, ink) {
-        Ok(lines) => {
+        Ok(explanation) => {
             let mut out = io::stdout().lock();
-            lines.iter().try_for_each(|line| writeln!(out, "{line}")).map(|()| ExitCode::SUCCESS)
+            match form {
+                Form::Json => writeln!(out, "{:#}", explanation.json)?,
+                Form::Lines => explanation.lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Err(report) => write!(errors, "{report}").map(|()| ExitCode::from(1)),
     }
@@ -59,7 +73,13 @@ mod tests {
 
     #[test]
     fn only_a_known_code_is_explained() {
-        assert_eq!(run(Args { code: Some("tg0204".into()), request: None, files: Vec::new() }), ExitCode::SUCCESS);
-        assert_eq!(run(Args { code: Some("TG9".into()), request: None, files: Vec::new() }), ExitCode::from(2));
+        assert_eq!(
+            run(Args { code: Some("tg0204".into()), request: None, files: Vec::new(), json: false }),
+            ExitCode::SUCCESS
+        );
+        assert_eq!(
+            run(Args { code: Some("TG9".into()), request: None, files: Vec::new(), json: false }),
+            ExitCode::from(2)
+        );
     }
 }

@@ -66,6 +66,11 @@ impl<R: Records> SseReader<R> {
         Self { records, partial: BytesMut::new(), scanned: 0, started: false, skip_newline: false }
     }
 
+    /// What has read the records.
+    pub fn into_records(self) -> R {
+        self.records
+    }
+
     fn take(&mut self, wire: Bytes, frames: &mut Vec<Frame>) -> Result<(), Malformed> {
         let wire = with_end(wire);
         let text = ByteString::try_from(wire.clone()).map_err(|_| Malformed::new("a stream record is not UTF-8"))?;

@@ -1,5 +1,6 @@
 //! One request on its way through the gateway.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,7 +125,10 @@ impl Visit {
     /// # Errors
     /// When it is malformed, no policy covers it, a step refuses it or no target answers.
     pub async fn chat(mut self, body: Bytes) -> (About, Result<ChatAnswer, Stop>) {
-        match self.try_chat(body).await {
+        let mut attended = Attended::to(&mut self);
+        let answered = attended.try_chat(body).await;
+        attended.end();
+        match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok((answer, is_stream, asked)) => {
                 self.account.note(&self.cx);
@@ -160,7 +164,10 @@ impl Visit {
     /// # Errors
     /// When it is malformed or no policy covers it.
     pub async fn count_tokens(mut self, path: &str, body: Bytes) -> (About, Result<Counted, Stop>) {
-        match self.try_count(path, body).await {
+        let mut attended = Attended::to(&mut self);
+        let counted = attended.try_count(path, body).await;
+        attended.end();
+        match counted {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok(Ok(answer)) => {
                 let (about, forwarded) = self.forward(answer);
@@ -193,7 +200,10 @@ impl Visit {
     /// # Errors
     /// When no policy covers it, a step refuses it or no target answers.
     pub async fn opaque(mut self, request: OpaqueRequest) -> (About, Result<Forwarded, Stop>) {
-        match self.try_opaque(request).await {
+        let mut attended = Attended::to(&mut self);
+        let answered = attended.try_opaque(request).await;
+        attended.end();
+        match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok(answer) => {
                 let (about, forwarded) = self.forward(answer);
@@ -276,6 +286,47 @@ impl Visit {
         // Should the caller hang up from here on, its line says at least this much.
         self.account.describe(&self.cx);
         Ok(policy)
+    }
+}
+
+/// A visit while it is decided on. Should the caller hang up meanwhile, the account has what was decided so far.
+struct Attended<'a> {
+    visit: &'a mut Visit,
+    is_over: bool,
+}
+
+impl<'a> Attended<'a> {
+    fn to(visit: &'a mut Visit) -> Self {
+        Self { visit, is_over: false }
+    }
+
+    /// The decision has been made.
+    fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Deref for Attended<'_> {
+    type Target = Visit;
+
+    fn deref(&self) -> &Visit {
+        self.visit
+    }
+}
+
+impl DerefMut for Attended<'_> {
+    fn deref_mut(&mut self) -> &mut Visit {
+        self.visit
+    }
+}
+
+impl Drop for Attended<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let visit = &mut *self.visit;
+            visit.account.note(&visit.cx);
+            visit.settled();
+        }
     }
 }
 

@@ -135,6 +135,7 @@ impl Run<'_> {
             let begun = Instant::now();
             let is_last = !others_left && number >= self.rules.attempts_per_target;
             let mut losses = Losses::default();
+            self.cx.trail.attempts.push(AttemptEntry::begun(target.name.clone()));
             let outcome = self.attempt(target, is_last, exchange, entry, &mut losses).await;
             self.note(target, begun, &losses, outcome.as_ref().err());
             let fault = match outcome {
@@ -226,13 +227,12 @@ impl Run<'_> {
         if let Some(fault) = fault {
             warn!(request = %self.cx.id, target_name = %target.name, class = fault.class().name(), "{fault}");
         }
-        self.cx.trail.attempts.push(AttemptEntry {
-            target: target.name.clone(),
-            outcome: fault.map_or("ok", |fault| fault.class().name()),
-            reason: fault.map(Fault::to_string).unwrap_or_default(),
-            took: begun.elapsed(),
-            losses: losses.iter().cloned().collect(),
-        });
+        if let Some(entry) = self.cx.trail.attempts.last_mut() {
+            entry.outcome = fault.map_or("ok", |fault| fault.class().name());
+            entry.reason = fault.map(Fault::to_string).unwrap_or_default();
+            entry.took = begun.elapsed();
+            entry.losses = losses.iter().cloned().collect();
+        }
     }
 
     fn outcome(self) -> Stop {

@@ -102,13 +102,20 @@ pub struct StepEntry {
 #[derive(Debug)]
 pub struct AttemptEntry {
     pub target: TargetName,
-    /// `ok`, or the class of the fault.
+    /// `ok`, the class of the fault, or `abandoned` if the caller hung up meanwhile.
     pub outcome: &'static str,
     /// The fault in words; empty for `ok`.
     pub reason: String,
     pub took: Duration,
     /// What the target's dialect could not express.
     pub losses: Vec<Loss>,
+}
+
+impl AttemptEntry {
+    /// An attempt of which nothing is known yet, and never will be if the caller hangs up.
+    pub fn begun(target: TargetName) -> Self {
+        Self { target, outcome: "abandoned", reason: String::new(), took: Duration::ZERO, losses: Vec::new() }
+    }
 }
 
 impl Trail {

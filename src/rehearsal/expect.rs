@@ -1,13 +1,17 @@
 //! Holding what came of a test against what was expected.
 
-use bytes::Bytes;
-use bytestring::ByteString;
-use serde_json::Value;
+use std::time::Duration;
 
-use super::document::{Ended, ExpectDoc};
+use regex::Regex;
+use serde_json::{Map, Value};
+use serde_json_path::JsonPath;
+
+use super::answer::{Answer, json_or_text};
+use super::document::{CallDoc, ExpectDoc, UpstreamDoc, UsageDoc};
 use super::house::Seen;
-use crate::chat::{Completion, Content, Delta, Event, Frame};
+use super::play::Scene;
 use crate::dialect::Dialect;
+use crate::policy::{At, OneOrMany, Table};
 
 /// One expectation that was not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,132 +22,284 @@ pub struct Failure {
     pub found: String,
 }
 
-/// What the caller read out of the answer.
-struct Answer {
-    text: String,
-    code: String,
-    ended: Ended,
-}
-
 /// Every expectation that was not met.
 pub fn check(expected: &ExpectDoc, seen: &Seen, dialect: &dyn Dialect) -> Vec<Failure> {
     let answer = Answer::read(seen, dialect);
-    let mut failures = Vec::new();
-    let mut same = |field: &str, expected: Option<String>, found: String| {
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            failures.push(Failure { field: field.to_owned(), expected, found });
+    let mut check = Check { failures: Vec::new(), within: String::new() };
+    check.head(expected, seen, &answer);
+    check.answer(expected, &answer);
+    check.structure(expected, &answer);
+    check.decisions(expected, seen);
+    check.upstream(expected, seen);
+    check.log(expected, seen);
+    check.time(expected, seen.took);
+    check.failures
+}
+
+struct Check {
+    failures: Vec<Failure>,
+    /// What all fields that are looked at belong to, with a dot.
+    within: String,
+}
+
+impl Check {
+    fn head(&mut self, expected: &ExpectDoc, seen: &Seen, answer: &Answer) {
+        let status = seen.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        self.same("status", expected.status.map(|status| status.to_string()), status);
+        self.same("code", expected.code.clone(), answer.code.clone());
+        self.same("ending", expected.ending.map(word), word(answer.ended));
+        let header = |name: &str| seen.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into());
+        self.headers(&expected.headers, &expected.headers_lack, header);
+    }
+
+    fn answer(&mut self, expected: &ExpectDoc, answer: &Answer) {
+        self.same("answer", expected.answer.clone(), answer.text.clone());
+        self.same("thinking", expected.thinking.clone(), answer.thinking.clone());
+        self.texts("answer_contains", &expected.answer_contains, &answer.text, true);
+        self.texts("answer_lacks", &expected.answer_lacks, &answer.text, false);
+        for pattern in &expected.answer_matches.0 {
+            // One that is no pattern was refused when the file was read.
+            let fits = Regex::new(pattern).is_ok_and(|regex| regex.is_match(&answer.text));
+            self.holds("answer_matches", fits, pattern.value.clone(), &answer.text);
         }
-    };
-    same("status", expected.status.map(|status| status.to_string()), seen.status.to_string());
-    same("code", expected.code.clone(), answer.code.clone());
-    same("answer", expected.answer.clone(), answer.text.clone());
-    same(
-        "ending",
-        expected.ending.map(|ending| format!("{ending:?}").to_lowercase()),
-        format!("{:?}", answer.ended).to_lowercase(),
-    );
-    let line = seen.decision.as_ref().map(|decision| &decision.line);
-    let policy = line.and_then(|line| line.policy.as_ref()).map_or_else(|| "none".to_owned(), ToString::to_string);
-    same("policy", expected.policy.clone(), policy);
-    let attempts = seen.attempts();
-    same("attempts", expected.attempts.as_ref().map(|attempts| attempts.join(", ")), attempts.join(", "));
-    for (name, value) in &expected.headers.0 {
-        let found =
-            seen.headers.get(name.value.as_str()).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        same(&format!("headers.{}", name.value), Some(value.clone()), found.unwrap_or_else(|| "no such header".into()));
     }
-    let log = line.map(|line| line.fields()).unwrap_or_default();
-    for (name, value) in &expected.log.0 {
-        let found = log.get(name.value.as_str()).cloned().unwrap_or(Value::Null);
-        same(&format!("log.{}", name.value), Some(value.to_string()), found.to_string());
+
+    fn structure(&mut self, expected: &ExpectDoc, answer: &Answer) {
+        let finish = answer.finish.map_or("none", |reason| reason.name());
+        self.same("finish", expected.finish.clone(), finish.to_owned());
+        let usage = |usage: UsageDoc| format!("in {}, out {}", usage.input, usage.output);
+        let told = answer.usage.as_ref().map(|told| UsageDoc { input: told.input(), output: told.output() });
+        self.same("usage", expected.usage.map(usage), told.map_or_else(|| "none".to_owned(), usage));
+        if let Some(calls) = &expected.tool_calls {
+            self.calls(calls, answer);
+        }
+        self.paths(&expected.json, &answer.json);
+        if let Some(events) = &expected.events {
+            self.events(events, &answer.json);
+        }
     }
-    let upstream: String =
-        seen.received.iter().map(|received| received.head.clone() + &String::from_utf8_lossy(&received.body)).collect();
-    let took = seen.took;
-    let mut holds = |field: &str, holds: bool, expected: String, found: String| {
+
+    fn calls(&mut self, expected: &[CallDoc], answer: &Answer) {
+        let found: Vec<_> = answer.calls.iter().map(|call| (&call.name, json_or_text(&call.arguments))).collect();
+        let fits = |(call, (name, arguments)): (&CallDoc, &(&String, Value))| {
+            let wanted = call.arguments.as_ref().map(|wanted| wanted.as_str().map_or(wanted.clone(), json_or_text));
+            call.name == **name && wanted.is_none_or(|wanted| wanted == *arguments)
+        };
+        let all_fit = expected.len() == found.len() && expected.iter().zip(&found).all(fits);
+        let written = |name: &str, arguments: Option<&Value>| match arguments {
+            Some(arguments) => format!("{name}({arguments})"),
+            None => name.to_owned(),
+        };
+        let wanted: Vec<_> = expected.iter().map(|call| written(&call.name, call.arguments.as_ref())).collect();
+        let found: Vec<_> = found.iter().map(|(name, arguments)| written(name, Some(arguments))).collect();
+        self.holds("tool_calls", all_fit, listed(&wanted), &listed(&found));
+    }
+
+    /// Each event must come behind the one before.
+    fn events(&mut self, expected: &[Value], found: &Value) {
+        let mut rest = found.as_array().map(Vec::as_slice).unwrap_or_default();
+        for event in expected {
+            match rest.iter().position(|found| is_within(event, found)) {
+                Some(at) => rest = rest.get(at + 1..).unwrap_or_default(),
+                None => {
+                    let found: Vec<_> = rest.iter().map(Value::to_string).collect();
+                    let found = if found.is_empty() { "no further event".to_owned() } else { found.join("\n") };
+                    return self.holds("events", false, event.to_string(), &found);
+                }
+            }
+        }
+    }
+
+    fn decisions(&mut self, expected: &ExpectDoc, seen: &Seen) {
+        let line = seen.decision.as_ref().map(|decision| &decision.line);
+        let policy = line.and_then(|line| line.policy.as_ref()).map_or_else(|| "none".to_owned(), ToString::to_string);
+        self.same("policy", expected.policy.clone(), policy);
+        self.same("attempts", expected.attempts.as_deref().map(listed), listed(&seen.attempts(Stop::Asked)));
+        let passed_over = listed(&seen.attempts(Stop::PassedOver));
+        self.same("passed_over", expected.passed_over.as_deref().map(listed), passed_over);
+        self.same("losses", expected.losses.as_deref().map(listed), listed(&seen.losses()));
+        if let Some(trail) = &expected.trail {
+            let wanted: Vec<Value> = trail.iter().map(verdicts).collect();
+            let found = seen.steps();
+            let fits = |(wanted, found): (&Value, &Value)| is_within(wanted, found) || is_noted(wanted, found);
+            let all_fit = wanted.len() == found.len() && wanted.iter().zip(&found).all(fits);
+            self.holds("trail", all_fit, Value::from(wanted).to_string(), &Value::from(found).to_string());
+        }
+    }
+
+    fn upstream(&mut self, expected: &ExpectDoc, seen: &Seen) {
+        let all: Vec<_> = seen.scenes.iter().collect();
+        self.texts("upstream_contains", &expected.upstream_contains, &said_to(&all), true);
+        self.texts("upstream_lacks", &expected.upstream_lacks, &said_to(&all), false);
+        for (target, upstream) in &expected.upstream.0 {
+            let scenes: Vec<_> = all.iter().copied().filter(|scene| scene.target.as_str() == target.value).collect();
+            self.within = format!("upstream.{}.", target.value);
+            self.target(upstream, &scenes);
+            self.within.clear();
+        }
+    }
+
+    fn target(&mut self, expected: &UpstreamDoc, scenes: &[&Scene]) {
+        self.same("requests", expected.requests.map(|count| count.to_string()), scenes.len().to_string());
+        let is_cancelled = scenes.last().is_some_and(|scene| scene.is_cancelled);
+        self.same("cancelled", expected.cancelled.map(|wanted| wanted.to_string()), is_cancelled.to_string());
+        self.texts("contains", &expected.contains, &said_to(scenes), true);
+        self.texts("lacks", &expected.lacks, &said_to(scenes), false);
+        let is_about_requests =
+            expected.path.is_some() || !expected.json.0.is_empty() || !expected.headers.0.is_empty();
+        if scenes.is_empty() && is_about_requests {
+            return self.holds("requests", false, "at least 1".into(), "0");
+        }
+        for received in scenes.iter().filter_map(|scene| scene.received.as_ref()) {
+            let path = received.head.split(' ').nth(1).unwrap_or_default();
+            self.same("path", expected.path.clone(), path.to_owned());
+            self.headers(&expected.headers, &expected.headers_lack, |name| header_in(&received.head, name));
+            self.paths(&expected.json, &json_or_text(&String::from_utf8_lossy(&received.body)));
+        }
+    }
+
+    fn log(&mut self, expected: &ExpectDoc, seen: &Seen) {
+        let log = seen.decision.as_ref().map(|decision| decision.line.fields()).unwrap_or_default();
+        for (name, value) in &expected.log.0 {
+            let found = log.get(name.value.as_str()).unwrap_or(&Value::Null);
+            self.holds(&format!("log.{}", name.value), value == found, value.to_string(), &found.to_string());
+        }
+        self.texts("log_lacks", &expected.log_lacks, &Value::from(log).to_string(), false);
+    }
+
+    fn time(&mut self, expected: &ExpectDoc, took: Duration) {
+        let found = format!("{took:?}");
+        if let Some(least) = expected.elapsed_at_least {
+            self.holds("elapsed_at_least", took >= least.0, format!("{:?}", least.0), &found);
+        }
+        if let Some(most) = expected.elapsed_at_most {
+            self.holds("elapsed_at_most", took <= most.0, format!("{:?}", most.0), &found);
+        }
+    }
+
+    fn same(&mut self, field: &str, expected: Option<String>, found: String) {
+        if let Some(expected) = expected {
+            self.holds(field, expected == found, expected, &found);
+        }
+    }
+
+    fn holds(&mut self, field: &str, holds: bool, expected: String, found: &str) {
         if !holds {
-            failures.push(Failure { field: field.to_owned(), expected, found });
-        }
-    };
-    for (field, words, text, wanted) in [
-        ("answer_contains", &expected.answer_contains, &answer.text, true),
-        ("answer_lacks", &expected.answer_lacks, &answer.text, false),
-        ("upstream_contains", &expected.upstream_contains, &upstream, true),
-        ("upstream_lacks", &expected.upstream_lacks, &upstream, false),
-    ] {
-        for word in &words.0 {
-            holds(field, text.contains(word.as_str()) == wanted, word.clone(), text.clone());
+            let field = self.within.clone() + field;
+            self.failures.push(Failure { field, expected, found: found.to_owned() });
         }
     }
-    if let Some(least) = expected.elapsed_at_least {
-        holds("elapsed_at_least", took >= least.0, format!("{:?}", least.0), format!("{took:?}"));
+
+    fn texts(&mut self, field: &str, texts: &OneOrMany<String>, found: &str, wanted: bool) {
+        for text in &texts.0 {
+            self.holds(field, found.contains(text.as_str()) == wanted, text.clone(), found);
+        }
     }
-    if let Some(most) = expected.elapsed_at_most {
-        holds("elapsed_at_most", took <= most.0, format!("{:?}", most.0), format!("{took:?}"));
+
+    fn headers(&mut self, wanted: &Table<String>, lacking: &OneOrMany<String>, find: impl Fn(&str) -> Option<String>) {
+        for (name, value) in &wanted.0 {
+            let found = find(name).unwrap_or_else(|| "no such header".into());
+            self.same(&format!("headers.{}", name.value), Some(value.clone()), found);
+        }
+        for name in &lacking.0 {
+            let found = find(name);
+            self.holds("headers_lack", found.is_none(), name.clone(), &found.unwrap_or_default());
+        }
     }
-    failures
+
+    fn paths(&mut self, expected: &Table<Value>, json: &Value) {
+        for (path, value) in &expected.0 {
+            let found = at_path(path, json);
+            let shown = found.as_ref().map_or_else(|| format!("nothing there in {json}"), Value::to_string);
+            self.holds(&format!("json.{}", path.value), found.as_ref() == Some(value), value.to_string(), &shown);
+        }
+    }
+}
+
+/// Which entries of the trail's attempts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Asked,
+    PassedOver,
 }
 
 impl Seen {
-    /// The targets that were asked, in order.
-    fn attempts(&self) -> Vec<String> {
+    /// The targets that were asked, or passed over, in order.
+    fn attempts(&self, which: Stop) -> Vec<String> {
         let entries = self.decision.iter().flat_map(|decision| &decision.trail.attempts);
-        let asked = entries.filter(|attempt| attempt.outcome != "passed_over");
+        let asked = entries.filter(|attempt| (attempt.outcome == "passed_over") == (which == Stop::PassedOver));
         asked.map(|attempt| attempt.target.to_string()).collect()
     }
-}
 
-impl Answer {
-    fn read(seen: &Seen, dialect: &dyn Dialect) -> Self {
-        let kind = seen.headers.get("content-type").map(|kind| kind.as_bytes()).unwrap_or_default();
-        if kind.starts_with(b"text/event-stream") {
-            return Self::of_stream(seen, dialect);
-        }
-        let ended = if seen.is_broken { Ended::Cut } else { Ended::Clean };
-        let body = ByteString::try_from(Bytes::copy_from_slice(&seen.body)).unwrap_or_default();
-        match dialect.read_completion(&body) {
-            Ok(completion) => Self { text: text_of(&completion), code: String::new(), ended },
-            Err(_) => Self { text: body.to_string(), code: code_of(&seen.body), ended },
-        }
+    fn losses(&self) -> Vec<String> {
+        let entries = self.decision.iter().flat_map(|decision| &decision.trail.attempts);
+        entries.flat_map(|attempt| &attempt.losses).map(|loss| loss.what.to_string()).collect()
     }
 
-    fn of_stream(seen: &Seen, dialect: &dyn Dialect) -> Self {
-        let mut reader = dialect.stream_reader();
-        let mut frames: Vec<Frame> = Vec::new();
-        let read = reader.feed(Bytes::copy_from_slice(&seen.body), &mut frames);
-        let finished = reader.finish(&mut frames);
-        let events = || frames.iter().flat_map(|frame| frame.iter());
-        let text = events().filter_map(|event| match event {
-            Event::Delta { delta: Delta::Text(text), .. } => Some(text.as_str().into_owned()),
-            _ => None,
+    /// Each step as `{step: verdict}`, and what it noted beside it.
+    fn steps(&self) -> Vec<Value> {
+        let entries = self.decision.iter().flat_map(|decision| &decision.trail.steps);
+        let written = entries.map(|entry| {
+            let notes: Map<_, _> =
+                entry.notes.iter().map(|(name, value)| (name.to_string(), json_or_text(value))).collect();
+            let verdict = (entry.step.to_owned(), Value::from(entry.verdict.as_ref()));
+            let notes = (!notes.is_empty()).then(|| ("notes".to_owned(), Value::from(notes)));
+            Value::Object(std::iter::once(verdict).chain(notes).collect())
         });
-        let code = events().find_map(|event| match event {
-            Event::Failed(failure) => Some(failure.reply.code.clone().unwrap_or_default()),
-            _ => None,
-        });
-        let has_failed = events().any(|event| matches!(event, Event::Failed(_)));
-        let ended = match (has_failed, read.is_ok() && finished.is_ok() && !seen.is_broken) {
-            (true, _) => Ended::Error,
-            (false, true) => Ended::Clean,
-            (false, false) => Ended::Cut,
-        };
-        Self { text: text.collect(), code: code.unwrap_or_default().to_string(), ended }
+        written.collect()
     }
 }
 
-fn text_of(completion: &Completion) -> String {
-    let parts = completion.choices.iter().flat_map(|choice| &choice.parts);
-    let texts = parts.filter_map(|part| match &part.content {
-        Content::Text(text) => Some(text.as_str().into_owned()),
-        _ => None,
-    });
-    texts.collect()
+fn verdicts(step: &Table<Value>) -> Value {
+    Value::Object(step.0.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect())
 }
 
-/// OpenAI's `error.code`, and for lack of it the `error.type` that Anthropic has.
-fn code_of(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = body.get("error");
-    let field = |name: &str| error.and_then(|error| error.get(name)).and_then(Value::as_str).map(ToOwned::to_owned);
-    field("code").or_else(|| field("type")).unwrap_or_default()
+/// `{redact: {email: 1}}`: a step by what it noted instead of its verdict.
+fn is_noted(wanted: &Value, found: &Value) -> bool {
+    let (Some(wanted), Some(notes)) = (wanted.as_object(), found.get("notes")) else { return false };
+    wanted.iter().all(|(step, noted)| found.get(step).is_some() && noted.is_object() && is_within(noted, notes))
+}
+
+/// Whether `found` has at least what `wanted` has.
+fn is_within(wanted: &Value, found: &Value) -> bool {
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            wanted.iter().all(|(key, value)| found.get(key).is_some_and(|found| is_within(value, found)))
+        }
+        (Value::Array(wanted), Value::Array(found)) => {
+            wanted.len() == found.len() && wanted.iter().zip(found).all(|(wanted, found)| is_within(wanted, found))
+        }
+        _ => wanted == found,
+    }
+}
+
+/// What the path leads to: one value, or a list of several.
+fn at_path(path: &At<String>, json: &Value) -> Option<Value> {
+    // One that is no path was refused when the file was read.
+    let found = JsonPath::parse(path).ok()?.query(json).all();
+    match found.as_slice() {
+        [] => None,
+        [one] => Some((*one).clone()),
+        many => Some(many.iter().map(|one| (*one).clone()).collect()),
+    }
+}
+
+fn header_in(head: &str, name: &str) -> Option<String> {
+    let lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let mut named = lines.filter(|(found, _)| found.eq_ignore_ascii_case(name));
+    named.next().map(|(_, value)| value.trim().to_owned())
+}
+
+fn said_to(scenes: &[&Scene]) -> String {
+    let received = scenes.iter().filter_map(|scene| scene.received.as_ref());
+    received.map(|received| received.head.clone() + &String::from_utf8_lossy(&received.body)).collect()
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// A unit variant as files write it.
+fn word(value: impl std::fmt::Debug) -> String {
+    format!("{value:?}").to_lowercase()
 }

@@ -1,33 +1,42 @@
 //! The gateway of one test, its requests, and all that came of each.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::io::duplex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::document::{CallerDoc, RequestDoc};
-use super::play::{Play, Received};
+use super::document::{CallerDoc, GivenDoc, RequestDoc};
+use super::play::{Play, Scene};
+use super::reply::text_of;
 use crate::auth::{KeyEntry, KeyFile, KeyHash};
 use crate::base::clock::Clock;
-use crate::base::ids::KeyName;
+use crate::base::ids::{KeyName, TargetName};
 use crate::gateway::{Decision, FetchOverPools, Gateway, Witness, World};
-use crate::policy::{Connections, Environment, Loaded, Parts, Problem, Settings, compile};
+use crate::pipeline::breaker;
+use crate::pipeline::health::{HealthBook, InFlight, Outcome};
+use crate::policy::{At, Connections, Environment, Loaded, Parts, Problem, Settings, compile};
 use crate::provider::Pools;
 use crate::server;
 use crate::telemetry::AccessLog;
 
+/// Paths that nothing can be sent to.
+const GET_ONLY: [&str; 1] = ["/v1/models"];
 /// The key that callers of tests show.
 const KEY: &str = "tg-a-key-for-tests-of-policies";
 const ENDPOINT: &str = "/v1/chat/completions";
+/// Bytes that may be on their way to a caller.
+const PIPE: usize = 64 * 1024;
+/// No test waits longer.
+const FOREVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a test is given.
 pub struct Given<'a> {
@@ -36,18 +45,21 @@ pub struct Given<'a> {
     pub now: Timestamp,
     pub caller: Option<CallerDoc>,
     pub play: Arc<Play>,
+    /// How targets stand before the first request.
+    pub state: GivenDoc,
 }
 
 /// What came of one request.
 pub struct Seen {
-    pub status: u16,
+    /// `None` if the caller hung up before an answer began.
+    pub status: Option<u16>,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
     /// Whether the connection broke before the answer's end.
     pub is_broken: bool,
     pub took: Duration,
-    /// What providers received while it lasted, for this request or another.
-    pub received: Vec<Received>,
+    /// What providers were asked while it lasted, for this request or another.
+    pub scenes: Vec<Scene>,
     pub decision: Option<Decision>,
 }
 
@@ -62,20 +74,10 @@ impl Witness for Notes {
 }
 
 impl Notes {
-    /// What was decided on the request of this id.
-    async fn on(&self, id: &str) -> Option<Decision> {
-        // The gateway closes its books once it has written the last byte.
-        for _ in 0..16 {
-            if let Some(decision) = self.take(id) {
-                return Some(decision);
-            }
-            tokio::task::yield_now().await;
-        }
-        None
-    }
-
-    fn take(&self, id: &str) -> Option<Decision> {
+    /// What was decided on the request of this id; on the last one, if the caller was never told an id.
+    fn take(&self, id: Option<&str>) -> Option<Decision> {
         let mut decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(id) = id else { return decisions.pop() };
         let at = decisions.iter().position(|decision| decision.line.request_id.as_str() == id)?;
         Some(decisions.swap_remove(at))
     }
@@ -88,6 +90,8 @@ pub struct House {
     play: Arc<Play>,
     notes: Arc<Notes>,
     shows_key: bool,
+    /// Places at targets that are taken while the test lasts.
+    _busy: Vec<InFlight>,
 }
 
 impl House {
@@ -100,6 +104,7 @@ impl House {
         let (clock, notes) = (Clock::starting_at(given.now), Arc::new(Notes::default()));
         let pools = Arc::new(Pools::on(Arc::clone(&given.play) as _));
         let world = World::new(clock, Arc::clone(&pools), AccessLog::off()).before(Arc::clone(&notes) as _);
+        let busy = set_up(&given.state, &world.health);
         let parts = Parts {
             pools: &world.pools,
             health: &world.health,
@@ -116,7 +121,7 @@ impl House {
         given.play.cast(speaks);
         let gateway = Arc::new(Gateway::new(Arc::new(world), Arc::new(snapshot)));
         let (play, shows_key) = (Arc::clone(&given.play), given.caller.is_some());
-        Ok(Self { gateway, connections: settings.connections, play, notes, shows_key })
+        Ok(Self { gateway, connections: settings.connections, play, notes, shows_key, _busy: busy })
     }
 
     /// Sends a request over a connection of its own, and reads the answer to its end.
@@ -124,30 +129,83 @@ impl House {
     /// # Errors
     /// When the request cannot be sent, or no answer begins.
     pub async fn ask(&self, written: &RequestDoc) -> Result<Seen, String> {
-        let (near, far) = duplex(64 * 1024);
+        let (near, far) = duplex(PIPE);
         tokio::spawn(server::serve_one(Arc::clone(&self.gateway), far, self.connections));
         let broken = |error: hyper::Error| format!("the gateway gave no answer: {error}");
         let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.map_err(broken)?;
-        tokio::spawn(connection);
-        let (begun, before) = (Instant::now(), self.play.received().len());
-        let response = sender.send_request(request(written, self.shows_key)?).await.map_err(broken)?;
-        let (head, mut rest) = response.into_parts();
-        let (mut body, mut is_broken) = (Vec::new(), false);
+        let connection = tokio::spawn(connection);
+        let request = request(written, self.shows_key)?;
+        let (begun, before) = (Instant::now(), self.play.scenes().len());
+        let mut heard = Heard::default();
+        let patience = written.hang_up.and_then(|hang_up| hang_up.after).map_or(FOREVER, |after| after.0);
+        let listened = timeout(patience, heard.listen(sender.send_request(request), written)).await;
+        let took = begun.elapsed();
+        // What is dropped here may be all that holds the connection open.
+        connection.abort();
+        listened.unwrap_or(Ok(())).map_err(broken)?;
+        // Lets everybody come to an end who only has to be told.
+        sleep(Duration::from_millis(1)).await;
+        let id = heard.headers.get("x-request-id").and_then(|id| id.to_str().ok());
+        let decision = self.notes.take(id);
+        let scenes = self.play.scenes().split_off(before);
+        let Heard { status, headers, body, is_whole } = heard;
+        Ok(Seen { status, headers, body, is_broken: !is_whole, took, scenes, decision })
+    }
+}
+
+/// What a caller has heard of its answer so far.
+#[derive(Default)]
+struct Heard {
+    status: Option<u16>,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    is_whole: bool,
+}
+
+impl Heard {
+    /// Listens to the end, or until the caller has heard enough.
+    async fn listen(
+        &mut self,
+        answer: impl Future<Output = hyper::Result<Response<Incoming>>>,
+        written: &RequestDoc,
+    ) -> hyper::Result<()> {
+        let (head, mut rest) = answer.await?.into_parts();
+        (self.status, self.headers) = (Some(head.status.as_u16()), head.headers);
+        let enough = written.hang_up.and_then(|hang_up| hang_up.after_events);
         while let Some(frame) = rest.frame().await {
-            match frame {
-                Ok(frame) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Err(_) => {
-                    is_broken = true;
-                    break;
-                }
+            let Ok(frame) = frame else { return Ok(()) };
+            self.body.extend_from_slice(&frame.into_data().unwrap_or_default());
+            if enough.is_some_and(|events| memchr::memmem::find_iter(&self.body, b"\n\n").count() >= events) {
+                return Ok(());
+            }
+            if let Some(pause) = written.read_pause {
+                sleep(pause.0).await;
             }
         }
-        let took = begun.elapsed();
-        let id = head.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let decision = self.notes.on(id).await;
-        let received = self.play.received().split_off(before);
-        Ok(Seen { status: head.status.as_u16(), headers: head.headers, body, is_broken, took, received, decision })
+        self.is_whole = true;
+        Ok(())
     }
+}
+
+/// Brings targets into the state that a test is given. The places that are taken are free again once the guards
+/// are dropped.
+fn set_up(state: &GivenDoc, book: &HealthBook) -> Vec<InFlight> {
+    let of = |target: &At<String>| book.of(&TargetName::new(&target.value));
+    for (target, left) in &state.breakers_open.0 {
+        of(target).breaker.failed(&breaker::Settings { failures: 1, open_for: left.0, ..Default::default() });
+    }
+    for (target, took) in &state.first_token.0 {
+        of(target).note_first_token(took.0);
+    }
+    for (target, left) in &state.resting.0 {
+        of(target).rest(left.0);
+    }
+    for (target, recent) in &state.recent.0 {
+        (0..recent.good).for_each(|_| of(target).note_outcome(Outcome::Good));
+        (0..recent.bad).for_each(|_| of(target).note_outcome(Outcome::Bad));
+    }
+    let busy = state.in_flight.0.iter().flat_map(|(target, count)| (0..*count).map(move |_| of(target)));
+    busy.filter_map(|health| health.enter(None)).collect()
 }
 
 fn keys(caller: &CallerDoc) -> KeyFile {
@@ -166,12 +224,15 @@ fn keys(caller: &CallerDoc) -> KeyFile {
 
 fn request(written: &RequestDoc, shows_key: bool) -> Result<Request<Full<Bytes>>, String> {
     let path = written.endpoint.as_ref().map_or(ENDPOINT, |path| path.value.as_str());
-    let body = match written.body.as_ref().map(|body| &body.value) {
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(json) => json.to_string(),
+    let usual = if GET_ONLY.contains(&path) { "GET" } else { "POST" };
+    let method = written.method.as_ref().map_or(usual, |method| method.value.as_str());
+    let method = Method::from_bytes(method.as_bytes()).map_err(|_| format!("`{method}` is not a method"))?;
+    let body = match &written.body {
+        Some(body) => text_of(body),
+        None if method == Method::GET => String::new(),
         None => in_short(written, path).to_string(),
     };
-    let mut request = Request::builder().method(Method::POST).uri(path).header("host", "gateway.test");
+    let mut request = Request::builder().method(method).uri(path).header("host", "gateway.test");
     request = request.header("content-type", "application/json");
     if shows_key {
         request = request.header("authorization", format!("Bearer {KEY}"));
@@ -200,10 +261,4 @@ fn in_short(written: &RequestDoc, path: &str) -> serde_json::Value {
     put("temperature", written.temperature.map(Into::into));
     put("tools", written.tools.clone());
     body.into()
-}
-
-/// What a suite needs to find its configuration.
-pub fn gateway_files(suite: &std::path::Path, named: &[String]) -> Vec<PathBuf> {
-    let folder = suite.parent().unwrap_or(std::path::Path::new(""));
-    named.iter().map(|name| folder.join(name)).collect()
 }

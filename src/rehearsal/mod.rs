@@ -6,9 +6,11 @@
 //!
 //! A suite is read as strictly as a policy, and what is wrong with it is shown the same way.
 
+mod answer;
 mod document;
 mod expect;
 mod house;
+mod mistakes;
 mod play;
 mod question;
 mod reply;
@@ -16,7 +18,7 @@ mod story;
 mod suite;
 
 pub use expect::Failure;
-pub use question::explain;
+pub use question::{Explanation, explain};
 pub use suite::{Outcome, Suite};
 
 /// The JSON Schema of test files, for editors.

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::time::timeout;
 
-use super::document::{Ending, ReplyDoc};
+use super::document::{CutDoc, Ending, ReplyDoc};
 use super::reply::{self, Pieces};
 use crate::base::ids::TargetName;
 use crate::dialect::Dialect;
@@ -22,13 +24,22 @@ const PIPE: usize = 64 * 1024;
 pub struct Play {
     scripts: HashMap<TargetName, Vec<ReplyDoc>>,
     dialects: OnceLock<HashMap<TargetName, &'static dyn Dialect>>,
-    received: Arc<Mutex<Vec<Received>>>,
+    scenes: Arc<Mutex<Vec<Scene>>>,
+}
+
+/// A connection to a provider, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    pub target: TargetName,
+    /// What the provider was sent, once it was.
+    pub received: Option<Received>,
+    /// The gateway hung up before the provider had said all that its script has.
+    pub is_cancelled: bool,
 }
 
 /// A request as a provider got it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Received {
-    pub target: TargetName,
     pub head: String,
     pub body: Vec<u8>,
 }
@@ -43,8 +54,9 @@ impl Play {
         let _ = self.dialects.set(dialects);
     }
 
-    pub fn received(&self) -> Vec<Received> {
-        lock(&self.received).clone()
+    /// All there was so far, in the order in which it began.
+    pub fn scenes(&self) -> Vec<Scene> {
+        lock(&self.scenes).clone()
     }
 }
 
@@ -54,20 +66,24 @@ impl Stage for Play {
     }
 
     fn connect(&self, target: &TargetName) -> BoxFuture<'static, Result<DuplexStream, TransportError>> {
-        let nth = lock(&self.received).iter().filter(|received| received.target == *target).count();
+        let mut scenes = lock(&self.scenes);
+        let nth = scenes.iter().filter(|scene| scene.target == *target).count();
         let script = self.scripts.get(target).and_then(|replies| replies.get(nth).or(replies.last()));
         let reply = script.cloned().unwrap_or_default();
         let dialect = self.dialects.get().and_then(|dialects| dialects.get(target)).copied();
-        let (target, received) = (target.clone(), Arc::clone(&self.received));
+        let number = scenes.len();
+        scenes.push(Scene { target: target.clone(), received: None, is_cancelled: false });
+        let scenes = Arc::clone(&self.scenes);
         Box::pin(async move {
+            if reply.unreachable {
+                std::future::pending::<()>().await;
+            }
             if reply.refuse {
-                lock(&received).push(Received { target, head: String::new(), body: Vec::new() });
                 return Err(TransportError::Connect("connection refused".into()));
             }
-            let (here, there) = duplex(PIPE);
+            let (here, stream) = duplex(PIPE);
             if let Some(dialect) = dialect {
-                // An error means that the gateway has hung up, which it may.
-                tokio::spawn(async move { play(there, target, &reply, dialect, &received).await });
+                tokio::spawn(Player { stream, reply, dialect, scenes, number }.play());
             }
             Ok(here)
         })
@@ -78,49 +94,115 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn play(
-    mut stream: DuplexStream,
-    target: TargetName,
-    reply: &ReplyDoc,
+/// Whoever plays a provider for one connection.
+struct Player {
+    stream: DuplexStream,
+    reply: ReplyDoc,
     dialect: &'static dyn Dialect,
-    received: &Mutex<Vec<Received>>,
-) -> io::Result<()> {
-    let (head, body) = read_request(&mut stream).await?;
-    lock(received).push(Received { target: target.clone(), head, body: body.clone() });
-    if let Some(delay) = reply.delay {
-        tokio::time::sleep(delay.0).await;
+    scenes: Arc<Mutex<Vec<Scene>>>,
+    /// Which of the scenes is its own.
+    number: usize,
+}
+
+impl Player {
+    async fn play(mut self) {
+        if self.answer().await.is_err() {
+            self.note(|scene| scene.is_cancelled = true);
+        }
     }
-    let Pieces { content_type, pieces } = reply::render(reply, target.as_str(), dialect, &body);
-    stream.write_all(head_of(reply, content_type).as_bytes()).await?;
-    match reply.headers_then {
-        Some(Ending::Stall) => return stall(&mut stream).await,
-        Some(Ending::Cut) => return Ok(()),
-        None => {}
+
+    fn note(&self, change: impl FnOnce(&mut Scene)) {
+        if let Some(scene) = lock(&self.scenes).get_mut(self.number) {
+            change(scene);
+        }
     }
-    let count = [reply.stall_after, reply.cut_after].into_iter().flatten().min().unwrap_or(pieces.len());
-    for piece in pieces.into_iter().take(count) {
-        write(&mut stream, reply, piece).await?;
+
+    /// An error means that the gateway has hung up, which it may.
+    async fn answer(&mut self) -> io::Result<()> {
+        let received = read_request(&mut self.stream).await?;
+        let Pieces { content_type, pieces } = self.render(&received.body);
+        self.note(|scene| scene.received = Some(received));
+        if let Some(delay) = self.reply.delay {
+            self.pause(delay.0).await?;
+        }
+        if let Some(raw) = &self.reply.raw {
+            return self.stream.write_all(raw.as_bytes()).await;
+        }
+        self.stream.write_all(head_of(&self.reply, content_type).as_bytes()).await?;
+        match self.reply.headers_then {
+            Some(Ending::Stall) => return self.stall().await,
+            Some(Ending::Cut) => return Ok(()),
+            None => {}
+        }
+        self.body(pieces).await
     }
-    match (reply.stall_after, reply.cut_after) {
-        (Some(_), _) => stall(&mut stream).await,
-        (None, Some(_)) => Ok(()),
-        (None, None) => stream.write_all(b"0\r\n\r\n").await,
+
+    fn render(&self, body: &[u8]) -> Pieces {
+        let scene = lock(&self.scenes).get(self.number).map(|scene| scene.target.clone());
+        let target = scene.as_ref().map_or("", TargetName::as_str);
+        reply::render(&self.reply, target, self.dialect, body)
+    }
+
+    async fn body(&mut self, pieces: Vec<Bytes>) -> io::Result<()> {
+        let (stall, cut) = (self.reply.stall_after, self.reply.cut_after);
+        let count = [stall, cut].into_iter().flatten().min().unwrap_or(pieces.len());
+        let mut pieces: Vec<Bytes> = pieces.into_iter().take(count).collect();
+        let is_cut_short = match &self.reply.cut {
+            Some(cut) => shorten(&mut pieces, &cut.value),
+            None => false,
+        };
+        for piece in pieces {
+            self.write(piece).await?;
+        }
+        match (stall, cut.is_some() || is_cut_short) {
+            (Some(_), false) => self.stall().await,
+            (_, true) => Ok(()),
+            (None, false) => self.stream.write_all(b"0\r\n\r\n").await,
+        }
+    }
+
+    /// Writes a piece of the body as chunks of the transfer coding.
+    async fn write(&mut self, piece: Bytes) -> io::Result<()> {
+        let how = self.reply.stream.clone().unwrap_or_default();
+        let size = how.chunk_bytes.map_or(piece.len(), std::num::NonZeroUsize::get).max(1);
+        for chunk in piece.chunks(size) {
+            self.stream.write_all(format!("{:x}\r\n", chunk.len()).as_bytes()).await?;
+            self.stream.write_all(chunk).await?;
+            self.stream.write_all(b"\r\n").await?;
+            if let Some(pause) = how.pause {
+                self.pause(pause.0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says nothing for so long, unless the gateway hangs up before.
+    async fn pause(&mut self, time: Duration) -> io::Result<()> {
+        timeout(time, self.stall()).await.unwrap_or(Ok(()))
+    }
+
+    /// Says nothing more until the gateway hangs up.
+    async fn stall(&mut self) -> io::Result<()> {
+        while self.stream.read(&mut [0; 1024]).await? > 0 {}
+        Err(io::ErrorKind::BrokenPipe.into())
     }
 }
 
-/// Writes a piece of the body as chunks of the transfer coding.
-async fn write(stream: &mut DuplexStream, reply: &ReplyDoc, piece: Bytes) -> io::Result<()> {
-    let how = reply.stream.clone().unwrap_or_default();
-    let size = how.chunk_bytes.map_or(piece.len(), std::num::NonZeroUsize::get).max(1);
-    for chunk in piece.chunks(size) {
-        stream.write_all(format!("{:x}\r\n", chunk.len()).as_bytes()).await?;
-        stream.write_all(chunk).await?;
-        stream.write_all(b"\r\n").await?;
-        if let Some(pause) = how.pause {
-            tokio::time::sleep(pause.0).await;
-        }
+/// Leaves out what comes behind the cut. False if the place is not there.
+fn shorten(pieces: &mut Vec<Bytes>, cut: &CutDoc) -> bool {
+    let whole: Vec<u8> = pieces.concat();
+    let (CutDoc::Before(text) | CutDoc::Inside(text) | CutDoc::After(text)) = cut;
+    let Some(at) = memchr::memmem::find(&whole, text.as_bytes()) else { return false };
+    let mut left = match cut {
+        CutDoc::Before(_) => at,
+        CutDoc::Inside(_) => at + 1,
+        CutDoc::After(_) => at + text.len(),
+    };
+    for piece in pieces {
+        piece.truncate(left);
+        left -= piece.len();
     }
-    Ok(())
+    true
 }
 
 fn head_of(reply: &ReplyDoc, content_type: &str) -> String {
@@ -137,13 +219,7 @@ fn head_of(reply: &ReplyDoc, content_type: &str) -> String {
     head + "\r\n"
 }
 
-/// Says nothing more until the gateway hangs up.
-async fn stall(stream: &mut DuplexStream) -> io::Result<()> {
-    while stream.read(&mut [0; 1024]).await? > 0 {}
-    Ok(())
-}
-
-async fn read_request(stream: &mut DuplexStream) -> io::Result<(String, Vec<u8>)> {
+async fn read_request(stream: &mut DuplexStream) -> io::Result<Received> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
@@ -164,5 +240,5 @@ async fn read_request(stream: &mut DuplexStream) -> io::Result<(String, Vec<u8>)
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    Ok((head, body))
+    Ok(Received { head, body })
 }

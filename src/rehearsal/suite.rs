@@ -7,22 +7,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::document::{DefaultsDoc, ExpectDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
+use super::document::{DefaultsDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
 use super::expect::{self, Failure};
-use super::house::{self, Given, House, Seen};
+use super::house::{Given, House, Seen};
+use super::mistakes;
 use super::play::Play;
 use super::story;
 use crate::base::ids::TargetName;
 use crate::dialect::{self, Dialect};
-use crate::policy::{At, Environment, Ink, Loaded, Problem, Sources, Table, codes, load, read_file};
+use crate::policy::{At, Environment, Ink, Loaded, Problem, Sources, Table, load, read_file};
 
 /// A suite whose configuration is sound.
 pub struct Suite {
     pub path: PathBuf,
     tests: Vec<At<TestDoc>>,
     defaults: DefaultsDoc,
+    gateway: Vec<PathBuf>,
     loaded: Loaded,
-    environment: Environment,
+    env: Table<String>,
     now: Timestamp,
 }
 
@@ -35,8 +37,6 @@ pub struct Outcome {
     pub trail: Vec<String>,
 }
 
-pub(super) const USUAL_CLOCK: &str = "2026-01-01T00:00:00Z";
-
 impl Suite {
     /// Reads a suite and the configuration that it tests.
     ///
@@ -45,30 +45,24 @@ impl Suite {
     pub fn read(path: &Path, ink: Ink) -> Result<Self, String> {
         let (mut sources, mut problems) = (Sources::default(), Vec::new());
         let document: Option<SuiteDoc> = read_file(path, &mut sources, &mut problems);
-        let clock = document.as_ref().and_then(|document| clock(document, &mut problems));
-        let (Some(document), Some(now), true) = (document, clock, problems.is_empty()) else {
+        if let Some(document) = &document {
+            mistakes::of_suite(document, &mut problems);
+        }
+        let (Some(document), true) = (document, problems.is_empty()) else {
             return Err(render(&problems, &sources, ink));
         };
-        let variables = document.env.0.iter().map(|(name, value)| (name.value.clone(), value.clone()));
-        let environment = Environment::of(variables, "").or("placeholder");
-        let named: Vec<String> = document.gateway.0.iter().map(|name| name.value.clone()).collect();
-        let loaded = load(&house::gateway_files(path, &named), &environment);
-        if loaded.config.is_none() {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let gateway: Vec<PathBuf> = document.gateway.0.iter().map(|name| folder.join(&name.value)).collect();
+        let loaded = load(&gateway, &environment([&document.env]));
+        let Some(config) = &loaded.config else {
             return Err(render(&loaded.problems, &loaded.sources, ink));
-        }
-        let mut mistakes = Vec::new();
-        let defaults = document.defaults.unwrap_or_default();
-        let tables = document.tests.iter().map(|test| &test.upstream).chain([&defaults.upstream]);
-        for (target, _) in tables.flat_map(|table| &table.0) {
-            undefined_target(target, &loaded, &mut mistakes);
-        }
-        repeated_names(&document.tests, &mut mistakes);
-        document.tests.iter().for_each(|test| expects_nothing(test, &mut mistakes));
-        if !mistakes.is_empty() {
-            return Err(render(&mistakes, &sources, ink));
-        }
-        let tests = document.tests.value;
-        Ok(Self { path: path.to_owned(), tests, defaults, loaded, environment, now })
+        };
+        mistakes::undefined_targets(mistakes::targets_in(&document), config, &mut problems);
+        let now = mistakes::clock(document.clock.as_ref(), &mut problems);
+        let (Some(now), true) = (now, problems.is_empty()) else { return Err(render(&problems, &sources, ink)) };
+        let SuiteDoc { tests, defaults, env, .. } = document;
+        let (tests, defaults) = (tests.value, defaults.unwrap_or_default());
+        Ok(Self { path: path.to_owned(), tests, defaults, gateway, loaded, env, now })
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -90,7 +84,7 @@ impl Suite {
 
     /// The requests of a test one after the other, up to the first whose answer is not as expected.
     async fn turns(&self, test: &TestDoc) -> (Vec<Failure>, Vec<String>) {
-        let house = match House::build(&self.given(test)) {
+        let house = match self.house(test) {
             Ok(house) => house,
             Err(reason) => return (vec![broken(reason)], Vec::new()),
         };
@@ -115,12 +109,22 @@ impl Suite {
         (Vec::new(), Vec::new())
     }
 
-    fn given(&self, test: &TestDoc) -> Given<'_> {
-        let caller = test.caller.as_ref().or(self.defaults.caller.as_ref()).map(|caller| caller.value.clone());
+    fn house(&self, test: &TestDoc) -> Result<House, String> {
+        let state = test.given.as_ref().map(|given| given.value.clone()).unwrap_or_default();
+        let caller = test.caller.as_ref().or(state.caller.as_ref()).or(self.defaults.caller.as_ref());
+        let caller = caller.map(|caller| caller.value.clone());
         let mut scripts = scripts(&self.defaults.upstream);
         scripts.extend(self::scripts(&test.upstream));
         let play = Arc::new(Play::new(scripts));
-        Given { loaded: &self.loaded, environment: &self.environment, now: self.now, caller, play }
+        let environment = environment([&self.env, &state.env]);
+        let now = mistakes::clock(state.clock.as_ref(), &mut Vec::new()).filter(|_| state.clock.is_some());
+        // What the files say may hang on the environment.
+        let reloaded = (!state.env.0.is_empty()).then(|| load(&self.gateway, &environment));
+        let loaded = reloaded.as_ref().unwrap_or(&self.loaded);
+        if loaded.config.is_none() {
+            return Err(render(&loaded.problems, &loaded.sources, Ink::Plain));
+        }
+        House::build(&Given { loaded, environment: &environment, now: now.unwrap_or(self.now), caller, play, state })
     }
 }
 
@@ -157,48 +161,10 @@ pub(super) fn scripts(table: &Table<At<Vec<At<ReplyDoc>>>>) -> HashMap<TargetNam
     table.0.iter().map(script).collect()
 }
 
-fn clock(document: &SuiteDoc, problems: &mut Vec<Problem>) -> Option<Timestamp> {
-    if document.version.value != 1 {
-        let message = format!("version {} of test files is not known; this is version 1", document.version.value);
-        problems.push(Problem::error(codes::OUT_OF_RANGE, message).at(document.version.span, ""));
-    }
-    let Some(clock) = &document.clock else { return USUAL_CLOCK.parse().ok() };
-    let read = clock.value.parse();
-    if read.is_err() {
-        let message = format!("`{}` is not a time", clock.value);
-        let help = format!("write it as RFC 3339 does: `{USUAL_CLOCK}`");
-        problems.push(Problem::error(codes::WRONG_VALUE, message).at(clock.span, "").help(help));
-    }
-    read.ok()
-}
-
-fn repeated_names(tests: &[At<TestDoc>], problems: &mut Vec<Problem>) {
-    for (index, test) in tests.iter().enumerate() {
-        if let Some(first) = tests.iter().take(index).find(|first| first.name.value == test.name.value) {
-            let problem = Problem::error(codes::DUPLICATE_NAME, format!("there are two tests `{}`", test.name.value));
-            problems.push(problem.at(test.name.span, "here again").at(first.name.span, "first here"));
-        }
-    }
-}
-
-/// A test that cannot fail tests nothing.
-fn expects_nothing(test: &TestDoc, problems: &mut Vec<Problem>) {
-    let turns = test.then.iter().map(|turn| &turn.expect);
-    for expected in std::iter::once(&test.expect).chain(turns).filter(|expect| expect.value == ExpectDoc::default()) {
-        let problem = Problem::error(codes::EMPTY, format!("the test `{}` expects nothing", test.name.value));
-        problems.push(problem.at(expected.span, "").help("name at least a `status`"));
-    }
-}
-
-/// A script for a target that no route leads to would never be played.
-fn undefined_target(target: &At<String>, loaded: &Loaded, problems: &mut Vec<Problem>) {
-    let Some(config) = &loaded.config else { return };
-    if config.targets.keys().any(|known| known.as_str() == target.value) {
-        return;
-    }
-    let known: Vec<_> = config.targets.keys().map(TargetName::as_str).collect();
-    let problem = Problem::error(codes::UNDEFINED, format!("no route leads to a target `{}`", target.value));
-    problems.push(problem.at(target.span, "").help(format!("targets are: {}", known.join(", "))));
+/// Variables of which later tables go before earlier ones. Those that are not named stand for a placeholder.
+pub(super) fn environment<'a>(tables: impl IntoIterator<Item = &'a Table<String>>) -> Environment {
+    let variables = tables.into_iter().flat_map(|table| &table.0);
+    Environment::of(variables.map(|(name, value)| (name.value.clone(), value.clone())), "").or("placeholder")
 }
 
 pub(super) fn render(problems: &[Problem], sources: &Sources, ink: Ink) -> String {

@@ -3,8 +3,10 @@
 //! It names policies, conditions, what conditions asked and were answered, targets and reasons: never the text of
 //! a request or of an answer.
 
-use super::house::Seen;
+pub mod json;
+
 use crate::pipeline::trail::{AttemptEntry, ChoiceEntry, Clause, Considered, Planned, StepEntry, Verdict};
+use crate::rehearsal::house::Seen;
 
 /// The story of one request, a line each, deeper ones indented.
 pub fn of(seen: &Seen) -> Vec<String> {
@@ -18,7 +20,8 @@ pub fn of(seen: &Seen) -> Vec<String> {
         lines.push(format!("plan: {}", trail.planned.iter().map(stop).collect::<Vec<_>>().join(", then ")));
     }
     lines.extend(trail.attempts.iter().map(attempt));
-    lines.push(format!("outcome: {} with status {}", decision.line.outcome, seen.status));
+    let status = seen.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
+    lines.push(format!("outcome: {} with {status}", decision.line.outcome));
     lines
 }
 

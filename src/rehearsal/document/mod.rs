@@ -1,0 +1,135 @@
+//! A suite of tests as it is written.
+
+mod expect;
+mod reply;
+mod request;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use expect::{CallDoc, Ended, ExpectDoc, UpstreamDoc};
+pub use reply::{CutDoc, Ending, ErrorDoc, FinishDoc, ReplyDoc, ToolCallDoc, UsageDoc, Without};
+pub use request::RequestDoc;
+
+use crate::policy::{At, OneOrMany, Period, Table};
+
+/// A file of tests for one configuration.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Tidegate test file")]
+pub struct SuiteDoc {
+    /// The version of the language; 1.
+    pub version: At<u64>,
+    /// The gateway file that is tested, and overlays on it; paths start from this file's folder.
+    pub gateway: At<OneOrMany<At<String>>>,
+    /// What time it is when a test begins, in RFC 3339; `2026-01-01T00:00:00Z` if not said.
+    pub clock: Option<At<String>>,
+    /// Environment variables; those that are not named stand for a placeholder.
+    #[serde(default)]
+    pub env: Table<String>,
+    /// What every test has that does not say otherwise.
+    pub defaults: Option<DefaultsDoc>,
+    pub tests: At<Vec<At<TestDoc>>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DefaultsDoc {
+    pub caller: Option<At<CallerDoc>>,
+    #[serde(default)]
+    pub upstream: Table<At<Vec<At<ReplyDoc>>>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestDoc {
+    /// What is true if the test passes, in a sentence.
+    pub name: At<String>,
+    /// Who calls; let in without a key of the configuration's own.
+    pub caller: Option<At<CallerDoc>>,
+    /// How things stand before the first request.
+    pub given: Option<At<GivenDoc>>,
+    pub request: At<RequestDoc>,
+    /// What each target answers, attempt by attempt; the last is repeated. Targets that are not named answer with a
+    /// short text.
+    #[serde(default)]
+    pub upstream: Table<At<Vec<At<ReplyDoc>>>>,
+    /// The request is sent so often; each answer must be as expected.
+    pub repeat: Option<RepeatDoc>,
+    pub expect: At<ExpectDoc>,
+    /// Further requests to the same gateway, which remembers what was before.
+    #[serde(default)]
+    pub then: Vec<At<TurnDoc>>,
+}
+
+/// How things stand before the first request of a test.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenDoc {
+    /// Who calls, if the test does not say.
+    pub caller: Option<At<CallerDoc>>,
+    /// What time it is, instead of the suite's.
+    pub clock: Option<At<String>>,
+    /// Environment variables, besides the suite's and before them.
+    #[serde(default)]
+    pub env: Table<String>,
+    /// How much longer each target's breaker stays open.
+    #[serde(default)]
+    pub breakers_open: Table<Period>,
+    /// Requests that each target is busy with.
+    #[serde(default)]
+    pub in_flight: Table<u32>,
+    /// The time each target last took to its first token.
+    #[serde(default)]
+    pub first_token: Table<Period>,
+    /// How much longer each target has asked to be spared.
+    #[serde(default)]
+    pub resting: Table<Period>,
+    /// How each target fared in the last minutes.
+    #[serde(default)]
+    pub recent: Table<RecentDoc>,
+}
+
+/// Outcomes of a target in the last minutes.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecentDoc {
+    #[serde(default)]
+    pub good: u32,
+    #[serde(default)]
+    pub bad: u32,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepeatDoc {
+    pub times: std::num::NonZeroU32,
+    /// All at once rather than one after the other.
+    #[serde(default)]
+    pub concurrently: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TurnDoc {
+    /// How long after the request before.
+    pub after: Option<Period>,
+    /// The request before if not said.
+    pub request: Option<At<RequestDoc>>,
+    pub repeat: Option<RepeatDoc>,
+    pub expect: At<ExpectDoc>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallerDoc {
+    /// The name of the virtual key.
+    pub key: Option<String>,
+    pub team: Option<String>,
+    pub user: Option<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The models the key is for; all if not said.
+    #[serde(default)]
+    pub models: Vec<String>,
+}
