@@ -8,19 +8,11 @@ use serde_json_path::JsonPath;
 
 use super::answer::{Answer, json_or_text};
 use super::document::{CallDoc, ExpectDoc, UpstreamDoc, UsageDoc};
+use super::failure::{Failure, Relation};
 use super::house::Seen;
 use super::play::Scene;
 use crate::dialect::Dialect;
 use crate::policy::{At, OneOrMany, Table};
-
-/// One expectation that was not met.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The field of `expect`.
-    pub field: String,
-    pub expected: String,
-    pub found: String,
-}
 
 /// Every expectation that was not met.
 pub fn check(expected: &ExpectDoc, seen: &Seen, dialect: &dyn Dialect) -> Vec<Failure> {
@@ -55,12 +47,12 @@ impl Check {
     fn answer(&mut self, expected: &ExpectDoc, answer: &Answer) {
         self.same("answer", expected.answer.clone(), answer.text.clone());
         self.same("thinking", expected.thinking.clone(), answer.thinking.clone());
-        self.texts("answer_contains", &expected.answer_contains, &answer.text, true);
-        self.texts("answer_lacks", &expected.answer_lacks, &answer.text, false);
+        self.texts("answer_contains", Relation::Contains, &expected.answer_contains, &answer.text);
+        self.texts("answer_lacks", Relation::Lacks, &expected.answer_lacks, &answer.text);
         for pattern in &expected.answer_matches.0 {
             // One that is no pattern was refused when the file was read.
             let fits = Regex::new(pattern).is_ok_and(|regex| regex.is_match(&answer.text));
-            self.holds("answer_matches", fits, pattern.value.clone(), &answer.text);
+            self.holds("answer_matches", Relation::Matches, fits, pattern.value.clone(), &answer.text);
         }
     }
 
@@ -92,7 +84,7 @@ impl Check {
         };
         let wanted: Vec<_> = expected.iter().map(|call| written(&call.name, call.arguments.as_ref())).collect();
         let found: Vec<_> = found.iter().map(|(name, arguments)| written(name, Some(arguments))).collect();
-        self.holds("tool_calls", all_fit, listed(&wanted), &listed(&found));
+        self.holds("tool_calls", Relation::Is, all_fit, listed(&wanted), &listed(&found));
     }
 
     /// Each event must come behind the one before.
@@ -104,7 +96,7 @@ impl Check {
                 None => {
                     let found: Vec<_> = rest.iter().map(Value::to_string).collect();
                     let found = if found.is_empty() { "no further event".to_owned() } else { found.join("\n") };
-                    return self.holds("events", false, event.to_string(), &found);
+                    return self.holds("events", Relation::Contains, false, event.to_string(), &found);
                 }
             }
         }
@@ -123,14 +115,14 @@ impl Check {
             let found = seen.steps();
             let fits = |(wanted, found): (&Value, &Value)| is_within(wanted, found) || is_noted(wanted, found);
             let all_fit = wanted.len() == found.len() && wanted.iter().zip(&found).all(fits);
-            self.holds("trail", all_fit, Value::from(wanted).to_string(), &Value::from(found).to_string());
+            self.holds("trail", Relation::Is, all_fit, Value::from(wanted).to_string(), &Value::from(found).to_string());
         }
     }
 
     fn upstream(&mut self, expected: &ExpectDoc, seen: &Seen) {
         let all: Vec<_> = seen.scenes.iter().collect();
-        self.texts("upstream_contains", &expected.upstream_contains, &said_to(&all), true);
-        self.texts("upstream_lacks", &expected.upstream_lacks, &said_to(&all), false);
+        self.texts("upstream_contains", Relation::Contains, &expected.upstream_contains, &said_to(&all));
+        self.texts("upstream_lacks", Relation::Lacks, &expected.upstream_lacks, &said_to(&all));
         for (target, upstream) in &expected.upstream.0 {
             let scenes: Vec<_> = all.iter().copied().filter(|scene| scene.target.as_str() == target.value).collect();
             self.within = format!("upstream.{}.", target.value);
@@ -143,12 +135,12 @@ impl Check {
         self.same("requests", expected.requests.map(|count| count.to_string()), scenes.len().to_string());
         let is_cancelled = scenes.last().is_some_and(|scene| scene.is_cancelled);
         self.same("cancelled", expected.cancelled.map(|wanted| wanted.to_string()), is_cancelled.to_string());
-        self.texts("contains", &expected.contains, &said_to(scenes), true);
-        self.texts("lacks", &expected.lacks, &said_to(scenes), false);
+        self.texts("contains", Relation::Contains, &expected.contains, &said_to(scenes));
+        self.texts("lacks", Relation::Lacks, &expected.lacks, &said_to(scenes));
         let is_about_requests =
             expected.path.is_some() || !expected.json.0.is_empty() || !expected.headers.0.is_empty();
         if scenes.is_empty() && is_about_requests {
-            return self.holds("requests", false, "at least 1".into(), "0");
+            return self.holds("requests", Relation::AtLeast, false, "1".into(), "0");
         }
         for received in scenes.iter().filter_map(|scene| scene.received.as_ref()) {
             let path = received.head.split(' ').nth(1).unwrap_or_default();
@@ -162,37 +154,39 @@ impl Check {
         let log = seen.decision.as_ref().map(|decision| decision.line.fields()).unwrap_or_default();
         for (name, value) in &expected.log.0 {
             let found = log.get(name.value.as_str()).unwrap_or(&Value::Null);
-            self.holds(&format!("log.{}", name.value), value == found, value.to_string(), &found.to_string());
+            self.holds(&format!("log.{}", name.value), Relation::Is, value == found, value.to_string(), &found.to_string());
         }
-        self.texts("log_lacks", &expected.log_lacks, &Value::from(log).to_string(), false);
+        self.texts("log_lacks", Relation::Lacks, &expected.log_lacks, &Value::from(log).to_string());
     }
 
     fn time(&mut self, expected: &ExpectDoc, took: Duration) {
         let found = format!("{took:?}");
         if let Some(least) = expected.elapsed_at_least {
-            self.holds("elapsed_at_least", took >= least.0, format!("{:?}", least.0), &found);
+            self.holds("elapsed_at_least", Relation::AtLeast, took >= least.0, format!("{:?}", least.0), &found);
         }
         if let Some(most) = expected.elapsed_at_most {
-            self.holds("elapsed_at_most", took <= most.0, format!("{:?}", most.0), &found);
+            self.holds("elapsed_at_most", Relation::AtMost, took <= most.0, format!("{:?}", most.0), &found);
         }
     }
 
     fn same(&mut self, field: &str, expected: Option<String>, found: String) {
         if let Some(expected) = expected {
-            self.holds(field, expected == found, expected, &found);
+            self.holds(field, Relation::Is, expected == found, expected, &found);
         }
     }
 
-    fn holds(&mut self, field: &str, holds: bool, expected: String, found: &str) {
+    fn holds(&mut self, field: &str, relation: Relation, holds: bool, expected: String, found: &str) {
         if !holds {
             let field = self.within.clone() + field;
-            self.failures.push(Failure { field, expected, found: found.to_owned() });
+            self.failures.push(Failure { field, relation, expected, found: found.to_owned() });
         }
     }
 
-    fn texts(&mut self, field: &str, texts: &OneOrMany<String>, found: &str, wanted: bool) {
+    /// Each text is in what was found, or is not if the relation is that.
+    fn texts(&mut self, field: &str, relation: Relation, texts: &OneOrMany<String>, found: &str) {
         for text in &texts.0 {
-            self.holds(field, found.contains(text.as_str()) == wanted, text.clone(), found);
+            let holds = found.contains(text.as_str()) == (relation == Relation::Contains);
+            self.holds(field, relation, holds, text.clone(), found);
         }
     }
 
@@ -203,7 +197,7 @@ impl Check {
         }
         for name in &lacking.0 {
             let found = find(name);
-            self.holds("headers_lack", found.is_none(), name.clone(), &found.unwrap_or_default());
+            self.holds("headers_lack", Relation::Lacks, found.is_none(), name.clone(), &found.unwrap_or_default());
         }
     }
 
@@ -211,7 +205,7 @@ impl Check {
         for (path, value) in &expected.0 {
             let found = at_path(path, json);
             let shown = found.as_ref().map_or_else(|| format!("nothing there in {json}"), Value::to_string);
-            self.holds(&format!("json.{}", path.value), found.as_ref() == Some(value), value.to_string(), &shown);
+            self.holds(&format!("json.{}", path.value), Relation::Is, found.as_ref() == Some(value), value.to_string(), &shown);
         }
     }
 }

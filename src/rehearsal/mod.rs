@@ -7,19 +7,24 @@
 //! A suite is read as strictly as a policy, and what is wrong with it is shown the same way.
 
 mod answer;
+mod coverage;
 mod document;
 mod expect;
+mod failure;
 mod house;
 mod mistakes;
 mod play;
 mod question;
 mod reply;
+mod run;
 mod story;
 mod suite;
 
-pub use expect::Failure;
+pub use coverage::{Coverage, Kind};
+pub use failure::{Failure, Line, Relation, Side};
 pub use question::{Explanation, explain};
-pub use suite::{Outcome, Suite};
+pub use run::{Order, Run};
+pub use suite::{Outcome, Suite, Unusable};
 
 /// The JSON Schema of test files, for editors.
 pub fn schema() -> serde_json::Value {

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::document::{DefaultsDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
-use super::expect::{self, Failure};
+use super::document::{DefaultsDoc, ExpectDoc, RepeatDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
+use super::expect;
+use super::failure::{Failure, Relation};
 use super::house::{Given, House, Seen};
 use super::mistakes;
 use super::play::Play;
 use super::story;
 use crate::base::ids::TargetName;
 use crate::dialect::{self, Dialect};
+use crate::gateway::Decision;
 use crate::policy::{At, Environment, Ink, Loaded, Problem, Sources, Table, load, read_file};
 
 /// A suite whose configuration is sound.
@@ -28,13 +30,25 @@ pub struct Suite {
     now: Timestamp,
 }
 
+/// A suite that cannot be played.
+pub struct Unusable {
+    pub path: PathBuf,
+    /// What is wrong, as people read it.
+    pub reason: String,
+    /// The files that may have to be mended.
+    pub files: Vec<PathBuf>,
+}
+
 /// How a test came out.
+#[derive(Default)]
 pub struct Outcome {
     pub name: String,
     /// What was not as expected; empty if it passed.
     pub failures: Vec<Failure>,
-    /// What was decided, a line each.
+    /// What was decided about the last request, a line each.
     pub trail: Vec<String>,
+    /// What was decided about each request.
+    pub decisions: Vec<Decision>,
 }
 
 impl Suite {
@@ -42,71 +56,106 @@ impl Suite {
     ///
     /// # Errors
     /// What is wrong with either, as people read it.
-    pub fn read(path: &Path, ink: Ink) -> Result<Self, String> {
+    pub fn read(path: &Path, ink: Ink) -> Result<Self, Unusable> {
         let (mut sources, mut problems) = (Sources::default(), Vec::new());
         let document: Option<SuiteDoc> = read_file(path, &mut sources, &mut problems);
         if let Some(document) = &document {
             mistakes::of_suite(document, &mut problems);
         }
+        let unusable = |reason: String, mut files: Vec<PathBuf>| {
+            files.push(path.to_owned());
+            Unusable { path: path.to_owned(), reason, files }
+        };
         let (Some(document), true) = (document, problems.is_empty()) else {
-            return Err(render(&problems, &sources, ink));
+            return Err(unusable(render(&problems, &sources, ink), Vec::new()));
         };
         let folder = path.parent().unwrap_or(Path::new(""));
         let gateway: Vec<PathBuf> = document.gateway.0.iter().map(|name| folder.join(&name.value)).collect();
         let loaded = load(&gateway, &environment([&document.env]));
         let Some(config) = &loaded.config else {
-            return Err(render(&loaded.problems, &loaded.sources, ink));
+            return Err(unusable(render(&loaded.problems, &loaded.sources, ink), loaded.files));
         };
         mistakes::undefined_targets(mistakes::targets_in(&document), config, &mut problems);
         let now = mistakes::clock(document.clock.as_ref(), &mut problems);
-        let (Some(now), true) = (now, problems.is_empty()) else { return Err(render(&problems, &sources, ink)) };
+        let (Some(now), true) = (now, problems.is_empty()) else {
+            return Err(unusable(render(&problems, &sources, ink), loaded.files));
+        };
         let SuiteDoc { tests, defaults, env, .. } = document;
         let (tests, defaults) = (tests.value, defaults.unwrap_or_default());
         Ok(Self { path: path.to_owned(), tests, defaults, gateway, loaded, env, now })
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.tests.iter().map(|test| test.name.value.as_str())
     }
 
-    /// Plays the test of this name, on a thread whose chances are drawn anew and whose clock jumps.
-    pub fn play(&self, name: &str) -> Option<Outcome> {
-        let test = self.tests.iter().find(|test| test.name.value == name)?;
+    /// The configuration that is tested, and its files as the suite names them.
+    pub fn tested(&self) -> (&[PathBuf], &Loaded) {
+        (&self.gateway, &self.loaded)
+    }
+
+    /// The suite's file and all that its configuration is read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = self.loaded.watched(&environment([&self.env]));
+        files.push(self.path.clone());
+        files
+    }
+
+    /// Plays the test of this number, on a thread whose chances are drawn anew and whose clock jumps.
+    pub fn play(&self, number: usize) -> Option<Outcome> {
+        let test = self.tests.get(number)?;
+        let mut outcome = Outcome { name: test.name.value.clone(), ..Outcome::default() };
         // The same lots each time, whatever other tests have drawn.
         fastrand::seed(1);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        let (failures, trail) = match runtime {
-            Ok(runtime) => runtime.block_on(self.turns(test)),
-            Err(error) => (vec![broken(format!("no runtime: {error}"))], Vec::new()),
-        };
-        Some(Outcome { name: test.name.value.clone(), failures, trail })
+        match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
+            Ok(runtime) => runtime.block_on(self.turns(test, &mut outcome)),
+            Err(error) => outcome.failures.push(broken(format!("no runtime: {error}"))),
+        }
+        Some(outcome)
     }
 
     /// The requests of a test one after the other, up to the first whose answer is not as expected.
-    async fn turns(&self, test: &TestDoc) -> (Vec<Failure>, Vec<String>) {
+    async fn turns(&self, test: &TestDoc, outcome: &mut Outcome) {
         let house = match self.house(test) {
             Ok(house) => house,
-            Err(reason) => return (vec![broken(reason)], Vec::new()),
+            Err(reason) => return outcome.failures.push(broken(reason)),
         };
+        self.turn(&house, &test.request, test.repeat, &test.expect, outcome).await;
         let mut request = &test.request;
-        let first = (None, test.repeat, &test.expect);
-        let further = test.then.iter().map(|turn| (Some(turn), turn.repeat, &turn.expect));
-        for (turn, repeat, expected) in std::iter::once(first).chain(further) {
-            if let Some(turn) = turn {
-                tokio::time::sleep(turn.after.map_or(Duration::ZERO, |after| after.0)).await;
-                request = turn.request.as_ref().unwrap_or(request);
+        for (number, turn) in test.then.iter().enumerate() {
+            if !outcome.failures.is_empty() {
+                return;
             }
-            for seen in ask(&house, request, repeat).await {
-                let (failures, trail) = match seen {
-                    Ok(seen) => (expect::check(expected, &seen, speaks(request)), story::of(&seen)),
-                    Err(reason) => (vec![broken(reason)], Vec::new()),
-                };
-                if !failures.is_empty() {
-                    return (failures, trail);
-                }
+            tokio::time::sleep(turn.after.map_or(Duration::ZERO, |after| after.0)).await;
+            request = turn.request.as_ref().unwrap_or(request);
+            self.turn(&house, request, turn.repeat, &turn.expect, outcome).await;
+            for failure in &mut outcome.failures {
+                failure.field.insert_str(0, &format!("then[{number}]."));
             }
         }
-        (Vec::new(), Vec::new())
+    }
+
+    async fn turn(
+        &self,
+        house: &House,
+        request: &RequestDoc,
+        repeat: Option<RepeatDoc>,
+        expected: &ExpectDoc,
+        outcome: &mut Outcome,
+    ) {
+        for seen in ask(house, request, repeat).await {
+            match seen {
+                Ok(seen) => {
+                    outcome.failures = expect::check(expected, &seen, speaks(request));
+                    outcome.trail = story::of(&seen);
+                    outcome.decisions.extend(seen.decision);
+                }
+                Err(reason) => outcome.failures = vec![broken(reason)],
+            }
+            if !outcome.failures.is_empty() {
+                return;
+            }
+        }
     }
 
     fn house(&self, test: &TestDoc) -> Result<House, String> {
@@ -151,7 +200,7 @@ fn speaks(request: &RequestDoc) -> &'static dyn Dialect {
 }
 
 fn broken(reason: String) -> Failure {
-    Failure { field: "request".into(), expected: "an answer".into(), found: reason }
+    Failure { field: "request".into(), relation: Relation::Is, expected: "an answer".into(), found: reason }
 }
 
 pub(super) fn scripts(table: &Table<At<Vec<At<ReplyDoc>>>>) -> HashMap<TargetName, Vec<ReplyDoc>> {

@@ -1,0 +1,45 @@
+//! The results of tests as programs read them.
+
+use serde_json::{Value, json};
+
+use super::report::Report;
+use crate::rehearsal::{Coverage, Failure, Order, Outcome};
+
+pub fn of(report: &Report, order: Order, coverage: Option<&[Coverage]>) -> Value {
+    let (passed, failed) = report.count();
+    let suites = report.suites.iter().map(|(suite, outcomes)| {
+        json!({ "file": suite.path.display().to_string(), "tests": outcomes.iter().map(test).collect::<Value>() })
+    });
+    let unusable = report.unusable.iter();
+    let unusable = unusable.map(|broken| json!({ "file": broken.path.display().to_string(), "reason": broken.reason }));
+    let seed = match order {
+        Order::Written => None,
+        Order::Shuffled(seed) => Some(seed),
+    };
+    json!({
+        "passed": passed,
+        "failed": failed,
+        "shuffle": seed,
+        "suites": suites.collect::<Value>(),
+        "unusable": unusable.collect::<Value>(),
+        "coverage": coverage.map(|all| all.iter().map(Coverage::json).collect::<Value>()),
+    })
+}
+
+fn test(outcome: &Outcome) -> Value {
+    json!({
+        "name": outcome.name,
+        "passed": outcome.failures.is_empty(),
+        "failures": outcome.failures.iter().map(failure).collect::<Value>(),
+        "trail": outcome.trail,
+    })
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({
+        "field": failure.field,
+        "relation": failure.relation.name(),
+        "expected": failure.expected,
+        "found": failure.found,
+    })
+}
