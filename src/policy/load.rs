@@ -114,7 +114,13 @@ fn merge(layers: Vec<Layer>, problems: &mut Vec<Problem>) -> Option<Node> {
     Some(root)
 }
 
-fn check(tree: &Node, sources: &Sources, environment: &Environment, problems: &mut Vec<Problem>) -> Option<Config> {
+/// A configuration out of the tree that the files make; what is wrong with it goes to `problems`.
+pub(super) fn check(
+    tree: &Node,
+    sources: &Sources,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
     let decoded = decode::<GatewayDoc>(tree, sources);
     let is_whole = decoded.problems.is_empty();
     // A word that is refused for what YAML makes of it need not be refused once more for what it is not.

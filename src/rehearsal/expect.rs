@@ -115,7 +115,13 @@ impl Check {
             let found = seen.steps();
             let fits = |(wanted, found): (&Value, &Value)| is_within(wanted, found) || is_noted(wanted, found);
             let all_fit = wanted.len() == found.len() && wanted.iter().zip(&found).all(fits);
-            self.holds("trail", Relation::Is, all_fit, Value::from(wanted).to_string(), &Value::from(found).to_string());
+            self.holds(
+                "trail",
+                Relation::Is,
+                all_fit,
+                Value::from(wanted).to_string(),
+                &Value::from(found).to_string(),
+            );
         }
     }
 
@@ -154,7 +160,13 @@ impl Check {
         let log = seen.decision.as_ref().map(|decision| decision.line.fields()).unwrap_or_default();
         for (name, value) in &expected.log.0 {
             let found = log.get(name.value.as_str()).unwrap_or(&Value::Null);
-            self.holds(&format!("log.{}", name.value), Relation::Is, value == found, value.to_string(), &found.to_string());
+            self.holds(
+                &format!("log.{}", name.value),
+                Relation::Is,
+                value == found,
+                value.to_string(),
+                &found.to_string(),
+            );
         }
         self.texts("log_lacks", Relation::Lacks, &expected.log_lacks, &Value::from(log).to_string());
     }
@@ -205,7 +217,13 @@ impl Check {
         for (path, value) in &expected.0 {
             let found = at_path(path, json);
             let shown = found.as_ref().map_or_else(|| format!("nothing there in {json}"), Value::to_string);
-            self.holds(&format!("json.{}", path.value), Relation::Is, found.as_ref() == Some(value), value.to_string(), &shown);
+            self.holds(
+                &format!("json.{}", path.value),
+                Relation::Is,
+                found.as_ref() == Some(value),
+                value.to_string(),
+                &shown,
+            );
         }
     }
 }

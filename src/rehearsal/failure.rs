@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn long_json_is_compared_field_by_field() {
-        let json = |n: u32| format!(r#"{{"model":"a-model-with-a-name","messages":[],"max_tokens":{n},"stream":true}}"#);
+        let json =
+            |n: u32| format!(r#"{{"model":"a-model-with-a-name","messages":[],"max_tokens":{n},"stream":true}}"#);
         let lines = shown(Relation::Is, &json(1), &json(2));
         assert!(lines.iter().any(|line| line.starts_with('-') && line.contains("max_tokens")), "{lines:#?}");
         assert!(lines.iter().all(|line| !line.contains("a-model-with-a-name\",\"messages")), "{lines:#?}");

@@ -13,6 +13,7 @@ mod expect;
 mod failure;
 mod house;
 mod mistakes;
+mod mutants;
 mod play;
 mod question;
 mod reply;
@@ -22,6 +23,7 @@ mod suite;
 
 pub use coverage::{Coverage, Kind};
 pub use failure::{Failure, Line, Relation, Side};
+pub use mutants::{Fate, Mutants, Trial};
 pub use question::{Explanation, explain};
 pub use run::{Order, Run};
 pub use suite::{Outcome, Suite, Unusable};

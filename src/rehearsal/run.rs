@@ -29,23 +29,8 @@ pub enum Order {
 impl Run {
     /// Plays the tests of each suite. The outcomes come as the tests are written.
     pub fn play(&self, suites: &[Suite]) -> Vec<Vec<Outcome>> {
-        let jobs = self.jobs(suites);
-        let next = AtomicUsize::new(0);
-        let done = Mutex::new(Vec::with_capacity(jobs.len()));
-        let work = || {
-            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Some(outcome) = suites.get(job.suite).and_then(|suite| suite.play(job.test)) {
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((*job, outcome));
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            let threads = self.threads.get().min(jobs.len());
-            (0..threads).for_each(|_| {
-                scope.spawn(work);
-            });
-        });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let play = |job: &Job| Some((*job, suites.get(job.suite)?.play(job.test)?));
+        let mut done: Vec<_> = in_parallel(self.threads, &self.jobs(suites), play).into_iter().flatten().collect();
         done.sort_by_key(|(job, _)| *job);
         let mut outcomes: Vec<Vec<Outcome>> = suites.iter().map(|_| Vec::new()).collect();
         for (job, outcome) in done {
@@ -67,6 +52,28 @@ impl Run {
         }
         jobs
     }
+}
+
+/// Does each job on one of the threads. The results come in the order of the jobs.
+pub fn in_parallel<J: Sync, R: Send>(threads: NonZeroUsize, jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(jobs.len()));
+    let labour = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(number) else { return };
+            let result = work(job);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..threads.get().min(jobs.len())).for_each(|_| {
+            scope.spawn(labour);
+        });
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// One test of one suite, by number.

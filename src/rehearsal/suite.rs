@@ -20,12 +20,20 @@ use crate::gateway::Decision;
 use crate::policy::{At, Environment, Ink, Loaded, Problem, Sources, Table, load, read_file};
 
 /// A suite whose configuration is sound.
+#[derive(Clone)]
 pub struct Suite {
     pub path: PathBuf,
+    script: Arc<Script>,
+    loaded: Arc<Loaded>,
+}
+
+/// What a suite says.
+struct Script {
     tests: Vec<At<TestDoc>>,
+    /// The line on which each test begins.
+    lines: Vec<usize>,
     defaults: DefaultsDoc,
     gateway: Vec<PathBuf>,
-    loaded: Loaded,
     env: Table<String>,
     now: Timestamp,
 }
@@ -43,6 +51,8 @@ pub struct Unusable {
 #[derive(Default)]
 pub struct Outcome {
     pub name: String,
+    /// Where the test stands in the suite's file.
+    pub line: usize,
     /// What was not as expected; empty if it passed.
     pub failures: Vec<Failure>,
     /// What was decided about the last request, a line each.
@@ -82,29 +92,41 @@ impl Suite {
         };
         let SuiteDoc { tests, defaults, env, .. } = document;
         let (tests, defaults) = (tests.value, defaults.unwrap_or_default());
-        Ok(Self { path: path.to_owned(), tests, defaults, gateway, loaded, env, now })
+        let lines = tests.iter().map(|test| sources.place(test.name.span).line).collect();
+        let script = Arc::new(Script { tests, lines, defaults, gateway, env, now });
+        Ok(Self { path: path.to_owned(), script, loaded: Arc::new(loaded) })
+    }
+
+    /// The same tests for another configuration.
+    pub fn of(&self, loaded: Loaded) -> Self {
+        Self { loaded: Arc::new(loaded), ..self.clone() }
+    }
+
+    /// What references in the configuration stand for.
+    pub fn environment(&self) -> Environment {
+        environment([&self.script.env])
     }
 
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.tests.iter().map(|test| test.name.value.as_str())
+        self.script.tests.iter().map(|test| test.name.value.as_str())
     }
 
     /// The configuration that is tested, and its files as the suite names them.
     pub fn tested(&self) -> (&[PathBuf], &Loaded) {
-        (&self.gateway, &self.loaded)
+        (&self.script.gateway, &self.loaded)
     }
 
     /// The suite's file and all that its configuration is read from.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut files = self.loaded.watched(&environment([&self.env]));
+        let mut files = self.loaded.watched(&self.environment());
         files.push(self.path.clone());
         files
     }
 
     /// Plays the test of this number, on a thread whose chances are drawn anew and whose clock jumps.
     pub fn play(&self, number: usize) -> Option<Outcome> {
-        let test = self.tests.get(number)?;
-        let mut outcome = Outcome { name: test.name.value.clone(), ..Outcome::default() };
+        let (test, line) = (self.script.tests.get(number)?, *self.script.lines.get(number)?);
+        let mut outcome = Outcome { name: test.name.value.clone(), line, ..Outcome::default() };
         // The same lots each time, whatever other tests have drawn.
         fastrand::seed(1);
         match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
@@ -160,20 +182,27 @@ impl Suite {
 
     fn house(&self, test: &TestDoc) -> Result<House, String> {
         let state = test.given.as_ref().map(|given| given.value.clone()).unwrap_or_default();
-        let caller = test.caller.as_ref().or(state.caller.as_ref()).or(self.defaults.caller.as_ref());
+        let caller = test.caller.as_ref().or(state.caller.as_ref()).or(self.script.defaults.caller.as_ref());
         let caller = caller.map(|caller| caller.value.clone());
-        let mut scripts = scripts(&self.defaults.upstream);
+        let mut scripts = scripts(&self.script.defaults.upstream);
         scripts.extend(self::scripts(&test.upstream));
         let play = Arc::new(Play::new(scripts));
-        let environment = environment([&self.env, &state.env]);
+        let environment = environment([&self.script.env, &state.env]);
         let now = mistakes::clock(state.clock.as_ref(), &mut Vec::new()).filter(|_| state.clock.is_some());
         // What the files say may hang on the environment.
-        let reloaded = (!state.env.0.is_empty()).then(|| load(&self.gateway, &environment));
+        let reloaded = (!state.env.0.is_empty()).then(|| load(&self.script.gateway, &environment));
         let loaded = reloaded.as_ref().unwrap_or(&self.loaded);
         if loaded.config.is_none() {
             return Err(render(&loaded.problems, &loaded.sources, Ink::Plain));
         }
-        House::build(&Given { loaded, environment: &environment, now: now.unwrap_or(self.now), caller, play, state })
+        House::build(&Given {
+            loaded,
+            environment: &environment,
+            now: now.unwrap_or(self.script.now),
+            caller,
+            play,
+            state,
+        })
     }
 }
 

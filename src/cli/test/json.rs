@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::More;
 use super::report::Report;
-use crate::rehearsal::{Coverage, Failure, Order, Outcome};
+use crate::rehearsal::{Coverage, Failure, Mutants, Order, Outcome};
 
-pub fn of(report: &Report, order: Order, coverage: Option<&[Coverage]>) -> Value {
+pub fn of(report: &Report, order: Order, more: &More) -> Value {
     let (passed, failed) = report.count();
     let suites = report.suites.iter().map(|(suite, outcomes)| {
         json!({ "file": suite.path.display().to_string(), "tests": outcomes.iter().map(test).collect::<Value>() })
@@ -22,13 +23,15 @@ pub fn of(report: &Report, order: Order, coverage: Option<&[Coverage]>) -> Value
         "shuffle": seed,
         "suites": suites.collect::<Value>(),
         "unusable": unusable.collect::<Value>(),
-        "coverage": coverage.map(|all| all.iter().map(Coverage::json).collect::<Value>()),
+        "coverage": more.coverage.as_ref().map(|all| all.iter().map(Coverage::json).collect::<Value>()),
+        "mutants": more.mutants.as_ref().map(|all| all.iter().map(Mutants::json).collect::<Value>()),
     })
 }
 
 fn test(outcome: &Outcome) -> Value {
     json!({
         "name": outcome.name,
+        "line": outcome.line,
         "passed": outcome.failures.is_empty(),
         "failures": outcome.failures.iter().map(failure).collect::<Value>(),
         "trail": outcome.trail,

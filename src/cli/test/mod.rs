@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use report::Report;
 
 use crate::policy::Ink;
-use crate::rehearsal::{Order, Run};
+use crate::rehearsal::{Coverage, Mutants, Order, Run};
 
 /// Run the tests of policies: `*.test.yaml`, offline and in no time.
 ///
@@ -30,7 +30,11 @@ pub struct Args {
     /// Show what of the configurations no test has reached: policies, steps, conditions, routes, fallbacks
     #[arg(long)]
     coverage: bool,
-    /// Print the results, and the coverage if asked for, as JSON
+    /// Change each setting of the configurations in turn, and show the changes that no test notices; a line with a
+    /// comment `# untested: WHY` is excused
+    #[arg(long)]
+    mutants: bool,
+    /// Print the results, and the rest that was asked for, as JSON
     #[arg(long)]
     json: bool,
     /// Write the results to a file as JUnit's XML
@@ -87,17 +91,25 @@ fn once(args: &Args, run: &Run) -> (ExitCode, Vec<PathBuf>) {
 
 fn tell(args: &Args, run: &Run, report: &Report) -> Result<(), String> {
     let mut out = io::stdout().lock();
-    let coverage = args.coverage.then(|| report.coverage());
-    let told = if args.json {
-        writeln!(out, "{:#}", json::of(report, run.order, coverage.as_deref()))
-    } else {
-        show::report(&mut out, report, run.order, ink()).and_then(|()| show::coverage(&mut out, coverage.as_deref()))
+    let more = More {
+        coverage: args.coverage.then(|| report.coverage()),
+        mutants: args.mutants.then(|| report.mutants(run.threads)),
+    };
+    let told = match args.json {
+        true => writeln!(out, "{:#}", json::of(report, run.order, &more)),
+        false => show::report(&mut out, report, run.order, ink()).and_then(|()| show::more(&mut out, &more)),
     };
     told.map_err(|error| format!("the results cannot be printed: {error}"))?;
     match &args.junit {
         Some(path) => junit::write(report, path).map_err(|error| format!("cannot write `{}`: {error}", path.display())),
         None => Ok(()),
     }
+}
+
+/// What is told besides how each test came out, if it was asked for.
+struct More {
+    coverage: Option<Vec<Coverage>>,
+    mutants: Option<Vec<Mutants>>,
 }
 
 fn ink() -> Ink {

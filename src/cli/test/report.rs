@@ -1,10 +1,11 @@
 //! What came of a run of tests.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::policy::Ink;
-use crate::rehearsal::{Coverage, Outcome, Run, Suite, Unusable};
+use crate::rehearsal::{Coverage, Mutants, Outcome, Run, Suite, Unusable};
 
 pub struct Report {
     pub suites: Vec<(Suite, Vec<Outcome>)>,
@@ -44,21 +45,28 @@ impl Report {
 
     /// What the tests have reached, once for each configuration.
     pub fn coverage(&self) -> Vec<Coverage> {
-        let mut all: Vec<(Vec<PathBuf>, Coverage)> = Vec::new();
-        for (suite, outcomes) in &self.suites {
-            let (gateway, loaded) = suite.tested();
-            let Some(config) = &loaded.config else { continue };
-            let key: Vec<_> = gateway.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
-            let at = all.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
-                all.push((key, Coverage::of(gateway, loaded)));
-                all.len() - 1
-            });
-            if let Some((_, coverage)) = all.get_mut(at) {
-                let decisions = outcomes.iter().flat_map(|outcome| &outcome.decisions);
-                decisions.for_each(|decision| coverage.note(decision, config));
+        self.by_configuration().iter().filter_map(|suites| coverage(suites)).collect()
+    }
+
+    /// Which changes to the configurations the tests notice, once for each configuration.
+    pub fn mutants(&self, threads: NonZeroUsize) -> Vec<Mutants> {
+        let groups = self.by_configuration();
+        let suites = groups.iter().map(|group| group.iter().map(|(suite, _)| suite.clone()).collect::<Vec<_>>());
+        suites.filter_map(|suites| Mutants::try_all(&suites, threads)).collect()
+    }
+
+    /// The suites, those of one configuration together.
+    fn by_configuration(&self) -> Vec<Vec<&(Suite, Vec<Outcome>)>> {
+        let mut groups: Vec<(Vec<PathBuf>, Vec<_>)> = Vec::new();
+        for played in &self.suites {
+            let gateway = played.0.tested().0.iter();
+            let key: Vec<_> = gateway.map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
+            match groups.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, group)) => group.push(played),
+                None => groups.push((key, vec![played])),
             }
         }
-        all.into_iter().map(|(_, coverage)| coverage).collect()
+        groups.into_iter().map(|(_, group)| group).collect()
     }
 
     /// Every file whose change may change the outcome.
@@ -66,4 +74,13 @@ impl Report {
         let read = self.suites.iter().flat_map(|(suite, _)| suite.files());
         read.chain(self.unusable.iter().flat_map(|broken| broken.files.clone())).collect()
     }
+}
+
+fn coverage(suites: &[&(Suite, Vec<Outcome>)]) -> Option<Coverage> {
+    let (gateway, loaded) = suites.first()?.0.tested();
+    let config = loaded.config.as_ref()?;
+    let mut coverage = Coverage::of(gateway, loaded);
+    let outcomes = suites.iter().flat_map(|(_, outcomes)| outcomes);
+    outcomes.flat_map(|outcome| &outcome.decisions).for_each(|decision| coverage.note(decision, config));
+    Some(coverage)
 }

@@ -1,11 +1,12 @@
 //! The results of tests as people read them.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::More;
 use super::report::Report;
-use crate::policy::Ink;
-use crate::rehearsal::{Coverage, Failure, Kind, Line, Order, Outcome, Relation, Side};
+use crate::policy::{Ink, Place};
+use crate::rehearsal::{Coverage, Failure, Fate, Kind, Line, Mutants, Order, Outcome, Relation, Side};
 
 pub fn report(out: &mut impl Write, report: &Report, order: Order, ink: Ink) -> io::Result<()> {
     for broken in &report.unusable {
@@ -32,7 +33,7 @@ pub fn report(out: &mut impl Write, report: &Report, order: Order, ink: Ink) -> 
 }
 
 fn failed_test(out: &mut impl Write, path: &Path, outcome: &Outcome, ink: Ink) -> io::Result<()> {
-    writeln!(out, "{}: {}: FAILED", path.display(), outcome.name)?;
+    writeln!(out, "{}:{}: {}: FAILED", path.display(), outcome.line, outcome.name)?;
     write!(out, "{}", failures(outcome, ink))?;
     writeln!(out)
 }
@@ -73,18 +74,41 @@ fn line(line: &Line, ink: Ink) -> String {
     format!("{colour}{sign} {}\x1b[0m", line.pieces.iter().map(piece).collect::<String>())
 }
 
-pub fn coverage(out: &mut impl Write, coverage: Option<&[Coverage]>) -> io::Result<()> {
-    for one in coverage.into_iter().flatten() {
-        let files: Vec<_> = one.gateway.iter().map(|path| path.display().to_string()).collect();
-        writeln!(out, "\ncoverage of {}", files.join(", "))?;
-        for kind in Kind::ALL {
-            let (reached, all) = one.count(kind);
-            writeln!(out, "  {:<11} {reached:>3} of {all:>3}", kind.name())?;
-        }
-        for item in one.items.iter().filter(|item| !item.is_reached) {
-            let place = format!("{}:{}:{}", item.place.path.display(), item.place.line, item.place.column);
-            writeln!(out, "  not reached: {} (policy `{}`, {place})", item.what, item.policy)?;
+pub fn more(out: &mut impl Write, more: &More) -> io::Result<()> {
+    more.coverage.iter().flatten().try_for_each(|one| coverage(out, one))?;
+    more.mutants.iter().flatten().try_for_each(|one| mutants(out, one))
+}
+
+fn coverage(out: &mut impl Write, coverage: &Coverage) -> io::Result<()> {
+    writeln!(out, "\ncoverage of {}", listed(&coverage.gateway))?;
+    for kind in Kind::ALL {
+        let (reached, all) = coverage.count(kind);
+        writeln!(out, "  {:<11} {reached:>3} of {all:>3}", kind.name())?;
+    }
+    for item in coverage.items.iter().filter(|item| !item.is_reached) {
+        writeln!(out, "  not reached: {} (policy `{}`, {})", item.what, item.policy, at(&item.place))?;
+    }
+    Ok(())
+}
+
+fn mutants(out: &mut impl Write, mutants: &Mutants) -> io::Result<()> {
+    let (noticed, all) = mutants.count();
+    writeln!(out, "\n{noticed} of {all} changes to {} are noticed", listed(&mutants.gateway))?;
+    for trial in &mutants.trials {
+        match &trial.fate {
+            Fate::Unnoticed(None) => writeln!(out, "  not noticed: {} ({})", trial.what, at(&trial.place))?,
+            Fate::Unnoticed(Some(why)) => writeln!(out, "  excused: {} ({}): {why}", trial.what, at(&trial.place))?,
+            Fate::Refused | Fate::Noticed(_) => {}
         }
     }
     Ok(())
+}
+
+fn listed(files: &[PathBuf]) -> String {
+    let files: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+    files.join(", ")
+}
+
+fn at(place: &Place) -> String {
+    format!("{}:{}:{}", place.path.display(), place.line, place.column)
 }
