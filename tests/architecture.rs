@@ -34,6 +34,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["policy"]),
     ("serde_saphyr", &["policy", "provider", "auth"]),
     ("clap", &["cli"]),
+    ("quick_junit", &["cli"]),
+    ("similar", &["rehearsal"]),
+    ("serde_json_path", &["rehearsal"]),
+    ("notify", &["gateway"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

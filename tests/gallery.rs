@@ -1,5 +1,6 @@
 //! The shipped policies do what their tests say, as `tidegate test policies` runs them.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -37,10 +38,113 @@ fn the_failures_that_gateways_are_known_for_do_not_happen() {
     assert_eq!(code, Some(0), "{said}");
 }
 
+fn come_out_the_same(times: usize) {
+    for seed in 0..times {
+        let threads = if seed % 2 == 0 { "2" } else { "1" };
+        let seed = seed.to_string();
+        let (code, said) = tidegate(&["test", "tests/policies", "policies", "--shuffle", &seed, "-j", threads]);
+        assert!(code == Some(0) && said.contains(" 0 failed"), "with seed {seed}: {said}");
+    }
+}
+
 #[test]
-fn tests_come_out_the_same_every_time() {
-    let said: Vec<_> = (0..20).map(|_| tidegate(&["test", "tests/policies", "policies"]).1).collect();
-    assert!(said.iter().all(|one| *one == said[0] && one.ends_with(" 0 failed\n")));
+fn tests_come_out_the_same_in_any_order_on_any_number_of_threads() {
+    come_out_the_same(20);
+}
+
+#[test]
+#[ignore = "takes minutes; the one above is its short form"]
+fn tests_come_out_the_same_a_thousand_times() {
+    come_out_the_same(1_000);
+}
+
+#[test]
+fn the_tests_of_the_shipped_policies_reach_all_there_is() {
+    let (_, said) = tidegate(&["test", "policies", "--coverage"]);
+    assert!(said.contains("coverage of policies/sidecar.yaml"), "{said}");
+    assert!(!said.contains("not reached"), "{said}");
+}
+
+#[test]
+fn the_tests_of_the_shipped_policies_notice_what_changes_in_them() {
+    let (code, said) = tidegate(&["test", "policies", "--mutants", "--json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let all = report["mutants"].as_array().unwrap();
+    assert!(all.len() >= 7, "{said}");
+    for one in all {
+        let (noticed, total) = (one["noticed"].as_u64().unwrap(), one["all"].as_u64().unwrap());
+        assert!(noticed * 100 >= total * 90, "only {noticed} of {total} changes to {} are noticed", one["gateway"]);
+    }
+}
+
+#[test]
+fn what_no_test_reaches_is_named_with_its_place() {
+    let gateway = "version: 1\ncallers: { anonymous: true }\n\
+        providers: { a: { kind: openai, key: x }, b: { kind: openai, key: x } }\npolicies:\n\
+        - policy: p\n  when: request.stream\n  route: { fallback: [a/m, b/m] }\n- { policy: q, route: b/n }\n";
+    let (folder, path) =
+        suite("  - name: one\n    request: { model: m, stream: true, messages: [] }\n    expect: { status: 200 }\n");
+    std::fs::write(folder.path().join("tidegate.yaml"), gateway).unwrap();
+    let (_, said) = tidegate(&["test", "--coverage", path.to_str().unwrap()]);
+    for part in [
+        "policies      1 of   2",
+        "conditions    1 of   2",
+        "fallbacks     0 of   1",
+        "not reached: request.stream does not hold (policy `p`, ",
+        "tidegate.yaml:6:9)",
+        "not reached: from `a/m` to `b/m` (policy `p`",
+        "not reached: policy `q`",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+}
+
+#[test]
+fn continuous_integration_reads_the_results_as_xml() {
+    let (folder, path) = suite(
+        "  - name: it is <denied>\n    request: { model: m, messages: [] }\n    expect: { status: 403 }\n\
+         \x20 - name: it is let in\n    request: { model: m, messages: [] }\n    expect: { status: 200 }\n",
+    );
+    let xml = folder.path().join("junit.xml");
+    let (code, _) = tidegate(&["test", path.to_str().unwrap(), "--junit", xml.to_str().unwrap()]);
+    let written = std::fs::read_to_string(xml).unwrap();
+    assert_eq!(code, Some(1));
+    for part in [
+        "tests=\"2\"",
+        "failures=\"1\"",
+        "<testcase name=\"it is &lt;denied&gt;\"",
+        "<testcase name=\"it is let in\"",
+        "status: expected 403, found 200",
+        "policy `p` covers the request",
+    ] {
+        assert!(written.contains(part), "`{part}` is not in\n{written}");
+    }
+}
+
+#[test]
+fn programs_read_the_results_as_json() {
+    let (_folder, path) =
+        suite("  - name: it is denied\n    request: { model: m, messages: [] }\n    expect: { status: 403 }\n");
+    let (code, said) = tidegate(&["test", path.to_str().unwrap(), "--json", "--coverage"]);
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &report["failed"], &report["passed"]), (Some(1), &1.into(), &0.into()));
+    let failure = &report["suites"][0]["tests"][0]["failures"][0];
+    assert_eq!(
+        (&failure["field"], &failure["expected"], &failure["found"]),
+        (&"status".into(), &"403".into(), &"200".into())
+    );
+    assert_eq!(report["coverage"][0]["summary"]["policies"]["reached"], 1);
+}
+
+#[test]
+fn a_change_that_no_test_notices_is_named() {
+    let (_folder, path) =
+        suite("  - name: one\n    request: { model: m, messages: [] }\n    expect: { status: 200 }\n");
+    let (code, said) = tidegate(&["test", path.to_str().unwrap(), "--mutants"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("not noticed: `when` taken away"), "{said}");
+    assert!(!said.contains("opposite"), "the test fails if the condition is turned around\n{said}");
 }
 
 #[test]
@@ -49,9 +153,10 @@ fn a_test_that_fails_shows_what_was_expected_what_was_found_and_why() {
         run("  - name: it is denied\n    request: { model: m, messages: [] }\n    expect: { status: 403 }\n");
     assert_eq!(code, Some(1), "{said}");
     for part in [
-        "it is denied: FAILED",
-        "expected  403",
-        "found     200",
+        "p.test.yaml:4: it is denied: FAILED",
+        "status (- expected, + found)",
+        "- 403",
+        "+ 200",
         "| policy `p` covers the request",
         "| attempt at `a/m`: ok",
     ] {
@@ -112,6 +217,36 @@ fn a_request_is_explained_from_the_first_policy_to_the_last_attempt() {
     ] {
         assert!(said.contains(part), "`{part}` is not in\n{said}");
     }
+}
+
+#[test]
+fn a_request_is_explained_to_programs_as_well() {
+    let (folder, _) = suite("  []\n");
+    let file = folder.path().join("request.yaml");
+    std::fs::write(&file, "request: { model: \"no\", messages: [] }\n").unwrap();
+    let gateway = folder.path().join("tidegate.yaml");
+    let (_, said) =
+        tidegate(&["explain", "--json", "--request", file.to_str().unwrap(), "-f", gateway.to_str().unwrap()]);
+    let story: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&story["policies"][0]["verdict"], &story["status"]), (&"when".into(), &404.into()));
+    assert_eq!(story["policies"][0]["condition"]["asked"]["request.model"], "\"no\"");
+}
+
+#[test]
+fn tests_run_again_when_a_file_changes() {
+    let (folder, path) =
+        suite("  - name: it is let in\n    request: { model: m, messages: [] }\n    expect: { status: 200 }\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let mut child = command.args(["test", "--watch"]).arg(&path).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "1 passed, 0 failed"));
+    assert!(lines.any(|line| line.starts_with("waiting for a change")));
+    let gateway = folder.path().join("tidegate.yaml");
+    let denied = std::fs::read_to_string(&gateway).unwrap().replace("route: a/m", "route: { deny: { code: gone } }");
+    std::fs::write(&gateway, denied).unwrap();
+    assert!(lines.any(|line| line == "0 passed, 1 failed"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
