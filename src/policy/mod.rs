@@ -25,6 +25,7 @@ mod selector;
 mod settings;
 mod snapshot;
 mod source;
+mod syntax;
 mod tree;
 mod units;
 

@@ -1,7 +1,7 @@
 //! Which texts of a configuration are secrets, if they were written into it instead of being referred to.
 //!
 //! Such texts are masked wherever lines of a file are shown. A file that cannot be read as YAML has no fields
-//! to know secrets by; the one line its problem points at is shown as it is.
+//! to know secrets by; the lines its problem points at are shown as they are.
 
 use super::source::Span;
 use super::tree::{Node, Value};
