@@ -120,6 +120,7 @@ impl<'a> Decoder<'a, '_> {
 
     fn unexpected(self) -> Unexpected<'a> {
         match &self.node.value {
+            Value::Scalar(_) if self.is_secret() => Unexpected::Other("a single value"),
             Value::Seq(_) => Unexpected::Seq,
             Value::Map(_) => Unexpected::Map,
             Value::Scalar(scalar) => match scalar.plain() {
@@ -133,13 +134,19 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
+    /// Whether a message must not repeat what stands here.
+    fn is_secret(self) -> bool {
+        self.cx.sources.is_masked(self.node.span)
+    }
+
     /// Text is a quoted scalar, or a plain one that cannot be taken for anything else.
     fn text(self, expected: &dyn serde::de::Expected) -> Result<&'a str, Error> {
         match self.scalar().map(|scalar| (scalar.plain(), &scalar.text)) {
             Some((Plain::Text(text), _)) => Ok(text),
             Some((Plain::Bool(_) | Plain::Unsigned(_) | Plain::Signed(_) | Plain::Float(_), text)) => {
                 let error = Error::invalid_type(self.unexpected(), expected);
-                Err(error.help(format!("write \"{text}\" in quotes if the text is meant")))
+                let text = if self.is_secret() { "it".to_owned() } else { format!("\"{text}\"") };
+                Err(error.help(format!("write {text} in quotes if the text is meant")))
             }
             _ => Err(Error::invalid_type(self.unexpected(), expected)),
         }
