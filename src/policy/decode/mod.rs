@@ -246,8 +246,8 @@ impl<'a> Deserializer<'a> for Decoder<'a, '_> {
         };
         let of_struct = Fields::new(entries, Some((name, fields)), self.cx);
         visitor.visit_map(of_struct).map_err(|error| match error {
-            // What is missing only because it was faulty has been reported already.
-            Error::Missing(field) if collection::has_hidden(entries, field, self.cx) => {
+            // What is missing only because it was faulty or misspelt has been reported already.
+            Error::Missing(field) if collection::is_there(entries, field, name, fields, self.cx) => {
                 self.cx.hide(self.node);
                 Error::Settled
             }
