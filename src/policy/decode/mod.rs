@@ -218,10 +218,15 @@ impl<'a> Deserializer<'a> for Decoder<'a, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        match &self.node.value {
-            Value::Seq(items) => visitor.visit_seq(Items::new(items, self.cx)),
-            _ => Err(Error::invalid_type(self.unexpected(), &visitor)),
-        }
+        let help = match &self.node.value {
+            Value::Seq(items) => return visitor.visit_seq(Items::new(items, self.cx)),
+            Value::Map(_) if !self.cx.sources.slice(self.node.span).starts_with('{') => {
+                "begin each item with `- `".to_owned()
+            }
+            Value::Scalar(scalar) if !self.is_secret() => format!("a list is written in brackets: `[{}]`", scalar.text),
+            Value::Scalar(_) | Value::Map(_) => "a list is written in brackets: `[…]`".to_owned(),
+        };
+        Err(Error::invalid_type(self.unexpected(), &visitor).help(help))
     }
 
     fn deserialize_tuple<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
