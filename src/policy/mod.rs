@@ -37,7 +37,7 @@ pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, 
 pub use file::read as read_file;
 pub use load::{Loaded, default_file, load};
 pub use print::print;
-pub use problem::{Ink, Level, Problem};
+pub use problem::{Ink, Level, Problem, did_you_mean};
 pub use reference::{Environment, Template, Unresolved};
 pub use selector::Selector;
 pub use settings::{Connections, Settings, TlsFiles};

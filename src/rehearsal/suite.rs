@@ -45,13 +45,14 @@ impl Suite {
     pub fn read(path: &Path, ink: Ink) -> Result<Self, String> {
         let (mut sources, mut problems) = (Sources::default(), Vec::new());
         let document: Option<SuiteDoc> = read_file(path, &mut sources, &mut problems);
+        let folder = path.parent().unwrap_or(Path::new(""));
         if let Some(document) = &document {
             mistakes::of_suite(document, &mut problems);
+            mistakes::missing_gateways(&document.gateway, folder, &mut problems);
         }
         let (Some(document), true) = (document, problems.is_empty()) else {
             return Err(render(&problems, &sources, ink));
         };
-        let folder = path.parent().unwrap_or(Path::new(""));
         let gateway: Vec<PathBuf> = document.gateway.0.iter().map(|name| folder.join(&name.value)).collect();
         let loaded = load(&gateway, &environment([&document.env]));
         let Some(config) = &loaded.config else {
