@@ -75,3 +75,35 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("to", "to: openai/gpt-4.1"),
     ("version", "version: 1"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::policy::document::GatewayDoc;
+
+    fn is_field(schema: &Value, owner: &str, field: &str) -> bool {
+        let of = if owner == "GatewayDoc" { schema } else { &schema["$defs"][owner] };
+        of["properties"].get(field).is_some()
+    }
+
+    #[test]
+    fn what_is_offered_in_place_of_another_word_is_a_field_and_the_word_is_none() {
+        let schema = schemars::schema_for!(GatewayDoc).to_value();
+        let ours = CALLED.iter().filter(|(owner, ..)| !["ExpectDoc", "ReplyDoc"].contains(owner));
+        for (owner, words, field) in ours {
+            assert!(is_field(&schema, owner, field), "{owner} has no {field}");
+            assert!(!words.iter().any(|word| is_field(&schema, owner, word)), "{owner} has one of {words:?}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_is_a_field_there() {
+        let schema = schemars::schema_for!(GatewayDoc).to_value();
+        let places = [("PolicyDoc", POLICY), ("RouteMap", OPTIONS), ("TimeoutsDoc", TIMEOUTS), ("CanaryDoc", CANARY)];
+        for (owner, fields) in places {
+            assert!(fields.iter().all(|field| is_field(&schema, owner, field)), "{owner}");
+        }
+    }
+}
