@@ -8,6 +8,7 @@ use serde_saphyr::granit_parser::{ErrorKind, ScanError};
 
 use super::codes;
 use super::problem::Problem;
+use super::secrecy;
 use super::source::{FileId, Span};
 
 /// What to say of a fault that the parser has found in `text`.
@@ -91,6 +92,11 @@ impl<'a> Page<'a> {
         Some(self.line(self.before(end).trim_end().len()))
     }
 
+    /// A part of the line at `at`, as it may be repeated in a message.
+    fn repeated(&self, at: usize, part: &'a str) -> &'a str {
+        if secrecy::guesses(self.line(at).1).is_empty() { part } else { "…" }
+    }
+
     fn tab(&self) -> Problem {
         let from = self.before(self.at).rfind('\n').map_or(0, |newline| newline + 1);
         let at = self.after(from).find('\t').map_or(self.at, |offset| from + offset);
@@ -163,8 +169,9 @@ impl<'a> Page<'a> {
         } else {
             "is an alias, and nothing has that name"
         };
-        self.told(format!("`{word}` {what}"), start, word.len().max(1))
-            .help(format!("write \"{word}\" in quotes if the text is meant"))
+        let shown = self.repeated(start, word);
+        self.told(format!("`{shown}` {what}"), start, word.len().max(1))
+            .help(format!("write \"{shown}\" in quotes if the text is meant"))
     }
 
     /// A `:` where no value can be: a second one on its line, or one whose key is no key.
@@ -172,7 +179,7 @@ impl<'a> Page<'a> {
         let (start, line) = self.line(self.at);
         let key_end = line.find(": ").map(|offset| start + offset).filter(|end| *end < self.at);
         if let Some(key_end) = key_end {
-            let value = line.get(key_end + 2 - start..).unwrap_or_default().trim();
+            let value = self.repeated(self.at, line.get(key_end + 2 - start..).unwrap_or_default().trim());
             return self
                 .here("a second `:` on one line")
                 .help(format!("if it belongs to the text, write \"{value}\" in quotes"));
@@ -183,12 +190,13 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn no_colon(&self, (start, line): (usize, &str)) -> Problem {
-        let help = match line.strip_prefix('-') {
+    fn no_colon(&self, (start, line): (usize, &'a str)) -> Problem {
+        let shown = self.repeated(start, line);
+        let help = match shown.strip_prefix('-') {
             Some(item) => format!("an item of a list is written `- {item}`, with a space"),
             None => "a key is followed by a colon and a space".to_owned(),
         };
-        self.told(format!("`{line}` is not a key with a value"), start, line.len()).help(help)
+        self.told(format!("`{shown}` is not a key with a value"), start, line.len()).help(help)
     }
 
     fn indentation(&self) -> Problem {

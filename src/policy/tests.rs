@@ -340,6 +340,21 @@ fn a_secret_in_the_wrong_form_is_not_repeated_in_the_message() {
 }
 
 #[test]
+fn a_secret_on_a_line_that_is_not_yaml_is_not_shown() {
+    for line in [
+        "key: \"canary, url: y",
+        "key: [canary, canary",
+        "url: x, key: *canary",
+        "key: canary: canary",
+        "headers: { Authorization: \"Bearer canary\"\"canary\" }",
+    ] {
+        let loaded = load_text(&format!("{BASE}  x: {{ kind: openai, {line} }}\npolicies: []\n"));
+        let all = shown(&loaded) + &lines(&loaded).concat();
+        assert!(all.contains("TG0002") && !all.contains("canary"), "{all}");
+    }
+}
+
+#[test]
 fn what_stands_under_a_wrong_name_is_not_missing_too() {
     let text = format!(
         "{BASE}  x: {{ kind: openai, api_key: '${{env:K}}' }}\n  w: {{ knd: ollama }}\npolicies: [{{ policy: a, route: {{ fallback: [openai, anthropic, x, w] }} }}]\n"
