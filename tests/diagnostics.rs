@@ -89,7 +89,9 @@ fn each_mistake_is_told_as_it_was_agreed() {
 fn each_mistake_has_its_snapshot_and_each_snapshot_its_mistake() {
     let broken: BTreeSet<_> = Broken::all().iter().map(|broken| format!("{}.snap", broken.snapshot())).collect();
     assert!(broken.len() >= 30, "only {} mistakes were found", broken.len());
-    let alone: Vec<_> = broken.symmetric_difference(&listed("snapshots")).cloned().collect();
+    // What is not agreed yet lies beside them as `.snap.new`.
+    let agreed: BTreeSet<_> = listed("snapshots").into_iter().filter(|name| name.ends_with(".snap")).collect();
+    let alone: Vec<_> = broken.symmetric_difference(&agreed).cloned().collect();
     assert!(alone.is_empty(), "a mistake without a snapshot, or the reverse: {alone:#?}");
 }
 
