@@ -56,10 +56,17 @@ fn seconds_in(unit: &str) -> Option<f64> {
 }
 
 fn unknown_unit(text: &str, unit: &str) -> String {
-    if unit.is_empty() {
-        return format!("`{text}` has no unit; write `{}s` or another of: us, ms, s, m, h, d", text.trim());
+    const UNITS: &str = "us, ms, s, m, h, d";
+    if text.trim().parse::<f64>().is_ok() {
+        return format!("`{text}` has no unit; write `{}s` or another of: {UNITS}", text.trim());
     }
-    format!("`{unit}` is not a unit of time; use one of: us, ms, s, m, h, d")
+    if text.contains(char::is_whitespace) {
+        return format!("`{text}` is not a duration; write a number and a unit, like `20s`; units are: {UNITS}");
+    }
+    if unit.is_empty() {
+        return format!("`{text}` ends without a unit; units are: {UNITS}");
+    }
+    format!("`{unit}` is not a unit of time; use one of: {UNITS}")
 }
 
 #[cfg(test)]

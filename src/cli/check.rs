@@ -47,7 +47,13 @@ fn unresolved(loaded: &Loaded, environment: &Environment) -> Vec<Problem> {
     let templates = loaded.config.as_ref().map(policy::Config::templates).unwrap_or_default();
     let verify = |template: &&policy::At<policy::Template>| {
         let reason = template.resolve(environment).err()?;
-        Some(Problem::error(codes::UNRESOLVED, reason.to_string()).at(template.span, ""))
+        let problem = Problem::error(codes::UNRESOLVED, reason.to_string()).at(template.span, "");
+        Some(match reason {
+            policy::Unresolved::Unset { name } => {
+                problem.help(format!("set it, or give a default: `${{env:{name}:-…}}`"))
+            }
+            _ => problem,
+        })
     };
     templates.iter().filter_map(verify).collect()
 }

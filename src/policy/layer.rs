@@ -11,6 +11,7 @@ use globset::Glob;
 use sha2::{Digest, Sha256};
 
 use super::codes;
+use super::file;
 use super::problem::{Problem, nearest};
 use super::source::{FileId, Sources, Span};
 use super::tree::{self, Entry, Key, Node, Value};
@@ -50,8 +51,9 @@ impl Reader {
         let mut documents = tree::parse(&self.sources, file, &mut self.problems).into_iter();
         let Some(root) = documents.next() else {
             if !self.problems.iter().any(Problem::is_error) {
-                let problem = Problem::error(codes::SYNTAX, format!("`{}` holds no configuration", path.display()));
-                self.problems.push(problem.at(Span::new(file, 0, 0), ""));
+                let problem = Problem::error(codes::SYNTAX, "the file holds no configuration");
+                let help = "a gateway file has at least `version: 1`, `providers` and `policies`";
+                self.problems.push(problem.at(Span::new(file, 0, 0), "").help(help));
             }
             return None;
         };
@@ -67,15 +69,14 @@ impl Reader {
 
     fn read(&mut self, path: &Path, named_at: Option<Span>) -> Option<FileId> {
         self.files.push(path.to_owned());
-        let text = std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| {
-            self.digest.update((bytes.len() as u64).to_le_bytes());
-            self.digest.update(&bytes);
-            String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
-        });
-        match text {
-            Ok(text) => Some(self.sources.add(path, text)),
-            Err(reason) => {
-                let problem = Problem::error(codes::UNREADABLE, format!("cannot read `{}`: {reason}", path.display()));
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                self.digest.update((bytes.len() as u64).to_le_bytes());
+                self.digest.update(&bytes);
+                file::add(path, bytes, &mut self.sources, &mut self.problems)
+            }
+            Err(error) => {
+                let problem = Problem::error(codes::UNREADABLE, format!("cannot read `{}`: {error}", path.display()));
                 self.problems.push(named_at.into_iter().fold(problem, |problem, span| problem.at(span, "named here")));
                 None
             }
@@ -85,7 +86,9 @@ impl Reader {
     fn root(&mut self, mut node: Node) -> Option<Layer> {
         let point = node.point(&self.sources);
         let Value::Map(entries) = &mut node.value else {
-            self.problems.push(Problem::error(codes::WRONG_VALUE, "a gateway file is a map").at(point, ""));
+            let problem = Problem::error(codes::WRONG_VALUE, "a gateway file is a map of sections");
+            let help = "it begins with `version: 1`; a list of policies stands below `policies:`";
+            self.problems.push(problem.at(point, "").help(help));
             return None;
         };
         if let Some(policy) = entries.iter().find(|entry| entry.key.text == "policy") {
@@ -182,6 +185,11 @@ impl Reader {
                 "version" => {}
                 "policies" => self.policies(layer, Some(entry)),
                 "providers" | "targets" | "models" => self.join(layer, entry),
+                "import" => {
+                    let problem = Problem::error(codes::UNKNOWN_FIELD, "an imported file cannot import others");
+                    let help = "name all files in the `import` of the gateway file";
+                    self.problems.push(problem.at(entry.key.span, "").help(help));
+                }
                 other => {
                     let message = format!("`{other}` does not belong in an imported file");
                     let meant = nearest(other, ["policy", "policies", "providers", "targets", "models"]);

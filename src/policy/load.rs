@@ -69,6 +69,11 @@ pub fn load(files: &[PathBuf], environment: &Environment) -> Loaded {
     for span in layers.iter().flat_map(|layer| secrecy::literals(&layer.root)) {
         sources.mask(span);
     }
+    for file in problems.iter().filter(|problem| problem.code == codes::SYNTAX).filter_map(place).map(|span| span.file)
+    {
+        let guesses = secrecy::guesses(sources.get(file).map_or("", |source| &source.text));
+        guesses.into_iter().for_each(|range| sources.mask(Span::new(file, range.start, range.end)));
+    }
     let is_readable = layers.len() == files.len() && !problems.iter().any(is_fatal);
     let merged = is_readable.then(|| merge(layers, &mut problems)).flatten();
     let config = merged.as_ref().and_then(|tree| check(tree, &sources, environment, &mut problems));

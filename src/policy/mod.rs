@@ -26,6 +26,7 @@ mod selector;
 mod settings;
 mod snapshot;
 mod source;
+mod syntax;
 mod tree;
 mod units;
 
@@ -38,7 +39,7 @@ pub use file::read as read_file;
 pub use load::{Loaded, default_file, load};
 pub use mutate::{Mutant, mutants};
 pub use print::print;
-pub use problem::{Ink, Level, Problem};
+pub use problem::{Ink, Level, Problem, did_you_mean};
 pub use reference::{Environment, Template, Unresolved};
 pub use selector::Selector;
 pub use settings::{Connections, Settings, TlsFiles};

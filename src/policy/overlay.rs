@@ -8,7 +8,7 @@
 use super::codes;
 use super::document::WAYS;
 use super::layer::{Layer, take};
-use super::problem::{Problem, did_you_mean};
+use super::problem::{Problem, did_you_mean, nearest};
 use super::source::Span;
 use super::tree::{Entry, Node, Value};
 
@@ -57,7 +57,12 @@ impl Merger<'_> {
         let Some(base) = known.iter_mut().find(|base| base.key.text == entry.key.text) else {
             if names_things && !says_add && !self.adds {
                 let names: Vec<_> = known.iter().map(|base| base.key.text.as_str()).collect();
+                let is_misspelt = nearest(&entry.key.text, names.iter().copied()).is_some();
                 self.problems.push(brings_in(&entry.key.text, entry.key.span, names));
+                // What it lacks, it lacks because it changes something; that is not worth telling.
+                if is_misspelt {
+                    return;
+                }
             }
             known.push(entry);
             return;

@@ -76,6 +76,10 @@ impl Sources {
         self.masked.push(span);
     }
 
+    pub(super) fn is_masked(&self, span: Span) -> bool {
+        self.masked.contains(&span)
+    }
+
     /// A file's text as it may be shown: each byte in its place, the masked ones as stars.
     pub(super) fn shown(&self, file: FileId) -> Cow<'_, str> {
         let text = self.get(file).map_or("", |source| &source.text);

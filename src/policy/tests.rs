@@ -178,7 +178,6 @@ policies:
         [
             "t.yaml:2:1: unknown field `listn` [TG0101]",
             "t.yaml:4:19: unknown kind of provider `opnai` [TG0102]",
-            "t.yaml:5:3: the field `kind` is missing [TG0103]",
             "t.yaml:5:12: unknown field `kidn` [TG0101]",
             "t.yaml:7:21: there is no provider `opena` [TG0201]",
             "t.yaml:8:17: `60` has no unit; write `60s` or another of: us, ms, s, m, h, d [TG0105]",
@@ -328,6 +327,42 @@ fn a_secret_in_a_file_is_seen_in_no_output() {
     let loaded = load_text(&text);
     let all = shown(&loaded) + &print(&loaded).unwrap() + &format!("{:?}", Template::parse("canary${env:A}"));
     assert!(all.contains("key: *********,") && !all.contains("canary"), "{all}");
+}
+
+#[test]
+fn a_secret_in_the_wrong_form_is_not_repeated_in_the_message() {
+    let text = format!(
+        "{BASE}  x: {{ kind: openai, keys: sk-canary }}\n  w: {{ kind: openai, key: 774411 }}\n  z: {{ kind: ollama, headers: sk-canary }}\npolicies: []\n"
+    );
+    let loaded = load_text(&text);
+    let all = shown(&loaded) + &lines(&loaded).concat();
+    assert!(all.contains("expected a list") && !all.contains("canary") && !all.contains("774411"), "{all}");
+}
+
+#[test]
+fn a_secret_on_a_line_that_is_not_yaml_is_not_shown() {
+    for line in [
+        "key: \"canary, url: y",
+        "key: [canary, canary",
+        "url: x, key: *canary",
+        "key: canary: canary",
+        "headers: { Authorization: \"Bearer canary\"\"canary\" }",
+    ] {
+        let loaded = load_text(&format!("{BASE}  x: {{ kind: openai, {line} }}\npolicies: []\n"));
+        let all = shown(&loaded) + &lines(&loaded).concat();
+        assert!(all.contains("TG0002") && !all.contains("canary"), "{all}");
+    }
+}
+
+#[test]
+fn what_stands_under_a_wrong_name_is_not_missing_too() {
+    let text = format!(
+        "{BASE}  x: {{ kind: openai, api_key: '${{env:K}}' }}\n  w: {{ knd: ollama }}\npolicies: [{{ policy: a, route: {{ fallback: [openai, anthropic, x, w] }} }}]\n"
+    );
+    assert_eq!(
+        lines(&load_text(&text)),
+        ["t.yaml:6:22: unknown field `api_key` [TG0101]", "t.yaml:7:8: unknown field `knd` [TG0101]"]
+    );
 }
 
 #[test]

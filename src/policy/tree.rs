@@ -13,6 +13,7 @@ use serde_saphyr::granit_parser::{
 use super::codes;
 use super::problem::Problem;
 use super::source::{FileId, Sources, Span};
+use super::syntax;
 
 /// A value, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,13 +158,14 @@ pub fn parse(sources: &Sources, file: FileId, problems: &mut Vec<Problem>) -> Ve
         bytes: MAX_BYTES * 4,
         problems,
     };
-    let mut documents = Vec::new();
+    let (mut documents, mut document) = (Vec::new(), None);
     while let Ok(Some((event, mark))) = reader.next() {
         match event {
             Event::DocumentStart(..) => reader.anchors.clear(),
+            Event::DocumentEnd => documents.extend(document.take()),
             Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_) => {
                 match reader.node(event, mark) {
-                    Ok(node) => documents.push(node),
+                    Ok(node) => document = Some(node),
                     Err(Halt) => break,
                 }
             }
@@ -194,9 +196,7 @@ impl<'a> Reader<'a> {
             Some(Ok((Event::StreamEnd, _))) => Ok(None),
             Some(Ok(next)) => Ok(Some(next)),
             Some(Err(error)) => {
-                let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
-                let at = Span::new(self.file, at, at + 1);
-                self.problems.push(Problem::error(codes::SYNTAX, error.info()).at(at, ""));
+                self.problems.push(syntax::problem(self.text, self.file, &error));
                 Err(Halt)
             }
         }
@@ -207,7 +207,8 @@ impl<'a> Reader<'a> {
         if let Some(tag) = event.tag() {
             let message = format!("the tag `{}` has no meaning here", tag.original());
             let at = mark.tag_span().map_or(span, |tag| self.span(&tag));
-            self.problems.push(Problem::error(codes::SYNTAX, message).at(at, ""));
+            let help = "a text that begins with `!`, such as a condition, must be in quotes";
+            self.problems.push(Problem::error(codes::SYNTAX, message).at(at, "").help(help));
         }
         let anchor = event.anchor_id().unwrap_or(0);
         let node = match event {
@@ -299,6 +300,11 @@ impl<'a> Reader<'a> {
             let Some((event, mark)) = self.next()? else { return Err(Halt) };
             let value = self.node(event, mark)?;
             let Some(key) = self.key(key) else { continue };
+            if key.text == "<<" {
+                let problem = Problem::error(codes::SYNTAX, "maps are not merged: `<<` is of YAML 1.1");
+                let help = "write the fields out; an alias can stand for a whole value, as in `timeouts: *usual`";
+                self.problems.push(problem.at(key.span, "").help(help));
+            }
             if let Some(first) = known.insert(key.text.clone(), key.span) {
                 let problem = Problem::error(codes::DUPLICATE_KEY, format!("`{}` is given twice", key.text))
                     .at(key.span, "here again")

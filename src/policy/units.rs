@@ -58,11 +58,18 @@ fn size(text: &str) -> Result<Size, String> {
         "" => {
             return Err(format!("`{text}` has no unit; write `{text}KiB` or another of: B, KiB, MiB, GiB, kB, MB, GB"));
         }
-        unit => return Err(format!("`{unit}` is not a unit of size; use one of: B, KiB, MiB, GiB, kB, MB, GB")),
+        unit => return Err(unknown_size(number, unit)),
     };
     let number: u64 =
         number.parse().map_err(|_| format!("`{text}` is not a size; write a whole number and a unit, like `16MiB`"))?;
     number.checked_mul(factor).map(Size).ok_or_else(|| format!("`{text}` is too large"))
+}
+
+fn unknown_size(number: &str, unit: &str) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "kB", "MB", "GB"];
+    let near = UNITS.iter().find(|known| known.eq_ignore_ascii_case(unit));
+    let mend = near.map(|near| format!("write `{number}{near}`, or ")).unwrap_or_default();
+    format!("`{unit}` is not a unit of size; {mend}use one of: {}", UNITS.join(", "))
 }
 
 fn share(text: &str) -> Result<Share, String> {

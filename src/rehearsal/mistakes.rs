@@ -1,5 +1,7 @@
 //! What is wrong with a suite although each of its fields is right by itself.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use regex::Regex;
 use serde_json::Value;
@@ -7,7 +9,7 @@ use serde_json_path::JsonPath;
 
 use super::document::{ExpectDoc, GivenDoc, RequestDoc, SuiteDoc, TestDoc};
 use crate::base::ids::TargetName;
-use crate::policy::{At, Config, Problem, Table, codes};
+use crate::policy::{At, Config, OneOrMany, Problem, Table, codes, did_you_mean};
 
 /// What time it is in tests that do not say.
 pub const USUAL_CLOCK: &str = "2026-01-01T00:00:00Z";
@@ -19,8 +21,29 @@ pub fn of_suite(document: &SuiteDoc, problems: &mut Vec<Problem>) {
         problems.push(Problem::error(codes::OUT_OF_RANGE, message).at(document.version.span, ""));
     }
     clock(document.clock.as_ref(), problems);
+    if document.tests.is_empty() {
+        let problem = Problem::error(codes::EMPTY, "there is no test in `tests`").at(document.tests.span, "");
+        problems.push(problem.help("a test has a `name`, a `request` and what to `expect`"));
+    }
     repeated_names(&document.tests, problems);
     document.tests.iter().for_each(|test| of_test(test, problems));
+}
+
+/// Gateway files that are not there, and the ones beside them that are likely meant.
+pub fn missing_gateways(named: &OneOrMany<At<String>>, folder: &Path, problems: &mut Vec<Problem>) {
+    for name in &named.0 {
+        let path = folder.join(&name.value);
+        if path.is_file() {
+            continue;
+        }
+        let beside = path.parent().map(std::fs::read_dir).and_then(Result::ok).into_iter().flatten();
+        let beside = beside.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let known: Vec<_> = beside.filter(|name| !name.contains(".test.")).collect();
+        let wanted = path.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+        let label = did_you_mean(wanted, known.iter().map(String::as_str));
+        let problem = Problem::error(codes::UNREADABLE, format!("there is no file `{}`", name.value));
+        problems.push(problem.at(name.span, label).help("paths start from the folder of this file"));
+    }
 }
 
 /// The time that a test begins at.
@@ -135,6 +158,7 @@ pub fn undefined_targets<'a>(
     for target in targets.filter(|target| !config.targets.keys().any(|known| known.as_str() == target.value)) {
         let known: Vec<_> = config.targets.keys().map(TargetName::as_str).collect();
         let problem = Problem::error(codes::UNDEFINED, format!("no route leads to a target `{}`", target.value));
-        problems.push(problem.at(target.span, "").help(format!("targets are: {}", known.join(", "))));
+        let label = did_you_mean(&target.value, known.iter().copied());
+        problems.push(problem.at(target.span, label).help(format!("targets are: {}", known.join(", "))));
     }
 }

@@ -69,8 +69,10 @@ impl Suite {
     pub fn read(path: &Path, ink: Ink) -> Result<Self, Unusable> {
         let (mut sources, mut problems) = (Sources::default(), Vec::new());
         let document: Option<SuiteDoc> = read_file(path, &mut sources, &mut problems);
+        let folder = path.parent().unwrap_or(Path::new(""));
         if let Some(document) = &document {
             mistakes::of_suite(document, &mut problems);
+            mistakes::missing_gateways(&document.gateway, folder, &mut problems);
         }
         let unusable = |reason: String, mut files: Vec<PathBuf>| {
             files.push(path.to_owned());
@@ -79,7 +81,6 @@ impl Suite {
         let (Some(document), true) = (document, problems.is_empty()) else {
             return Err(unusable(render(&problems, &sources, ink), Vec::new()));
         };
-        let folder = path.parent().unwrap_or(Path::new(""));
         let gateway: Vec<PathBuf> = document.gateway.0.iter().map(|name| folder.join(&name.value)).collect();
         let loaded = load(&gateway, &environment([&document.env]));
         let Some(config) = &loaded.config else {

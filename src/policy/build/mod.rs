@@ -154,6 +154,9 @@ impl Builder<'_, '_> {
             }
         } else if self.names("models").contains(&wanted.as_str()) {
             problem = problem.help(format!("`{wanted}` is a model; name one of its targets"));
+        } else if label.is_empty() {
+            problem =
+                problem.help(format!("if `{wanted}` is a model, put its provider before it: `provider/{wanted}`"));
         }
         if !known.is_empty() {
             problem = problem.help(format!("known are: {}", known.join(", ")));

@@ -5,10 +5,12 @@ use crate::base::ids::{ProviderName, TargetName};
 use crate::policy::codes;
 use crate::policy::config::{Breaker, ModelConfig, Price, ProviderConfig, TargetConfig};
 use crate::policy::decode::{At, Table};
+use crate::policy::document::hints::called_here;
 use crate::policy::document::planned::is_planned_kind;
 use crate::policy::document::{BreakerDoc, ModelDoc, PriceDoc, ProviderDoc, TargetDoc};
-use crate::policy::problem::{Problem, did_you_mean};
+use crate::policy::problem::{Problem, did_you_mean, nearest};
 use crate::policy::reference::Template;
+use crate::policy::tree::Node;
 use crate::provider;
 
 impl Builder<'_, '_> {
@@ -65,13 +67,25 @@ impl Builder<'_, '_> {
         if provider::needs_url(word) && document.url.is_none() {
             let message = format!("the provider `{}` needs a `url`", name.value);
             let problem = Problem::error(codes::MISSING_FIELD, message).at(name.span, "");
-            self.note_lack(problem.at(kind.span, "a provider of this kind can be anywhere"));
+            let problem = problem.at(kind.span, "a provider of this kind can be anywhere");
+            self.note_lack(problem.help("say where it is, as in `url: https://llm.internal/v1`"));
         }
-        if provider::needs_key(word) && document.key.is_none() && document.keys.is_none() {
+        if provider::needs_key(word) && document.key.is_none() && document.keys.is_none() && !self.has_key(name) {
             let message = format!("the provider `{}` needs a `key`", name.value);
             let problem = Problem::error(codes::MISSING_FIELD, message).at(name.span, "");
-            self.note(problem.at(kind.span, "a provider of this kind does not answer without one"));
+            let problem = problem.at(kind.span, "a provider of this kind does not answer without one");
+            self.note(problem.help("refer to it, as in `key: \"${env:OPENAI_API_KEY}\"`"));
         }
+    }
+
+    /// Whether the file gives a provider a key, be it one that could not be read.
+    fn has_key(&self, name: &str) -> bool {
+        let provider = self.material.tree.get("providers").and_then(|providers| providers.get(name));
+        let fields = provider.map(Node::entries).unwrap_or_default();
+        fields.iter().map(|entry| entry.key.text.as_str()).any(|field| {
+            let meant = called_here("ProviderDoc", field).or_else(|| nearest(field, ["key", "keys"]));
+            matches!(meant, Some("key" | "keys"))
+        })
     }
 
     fn keys(&mut self, document: &ProviderDoc) -> Vec<At<Template>> {

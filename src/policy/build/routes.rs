@@ -189,7 +189,7 @@ impl Builder<'_, '_> {
     fn deny(&mut self, document: &DenyDoc) -> Deny {
         if let Some(status) = document.status.as_ref().filter(|status| !(400..=599).contains(&status.value)) {
             let problem =
-                Problem::error(codes::OUT_OF_RANGE, format!("{} is not the status of a refusal", status.value));
+                Problem::error(codes::OUT_OF_RANGE, format!("`{}` is not the status of a refusal", status.value));
             self.note(problem.at(status.span, "from 400 to 599"));
         }
         Deny {

@@ -44,7 +44,9 @@ impl<'a> Checker<'a> {
                 Role::Whole => (0..self.text.len(), format!("a condition is true or false, but this is {found}")),
                 Role::Conjunct => (self.range(id), format!("`&&` takes what is true or false, not {found}")),
             };
-            self.flaws.push(Flaw::new(codes::CONDITION_TYPE, at, message));
+            let mut flaw = Flaw::new(codes::CONDITION_TYPE, at, message);
+            flaw.help = Some("ask something of it, with `==`, `<`, `in` or a function".into());
+            self.flaws.push(flaw);
         }
         self.asks.sort_unstable();
         self.asks.dedup();
@@ -286,6 +288,16 @@ impl<'a> Checker<'a> {
         names.dedup();
         flaw.help = Some(format!("functions are: {}", names.join(", ")));
         self.note(flaw)
+    }
+
+    /// Two sides that are not of one type.
+    pub(super) fn mismatch(&mut self, id: u64, message: String, a: &Type, b: &Type) {
+        let mut flaw = Flaw::new(codes::CONDITION_TYPE, self.range(id), message);
+        let is_text = |side: &Type| *side.present() == Type::Text;
+        if (a.is_number() && is_text(b)) || (is_text(a) && b.is_number()) {
+            flaw.help = Some("a number is written without quotes, a text in quotes".into());
+        }
+        self.note(flaw);
     }
 
     pub(super) fn flaw(&mut self, code: Code, id: u64, message: impl Into<String>) -> Type {

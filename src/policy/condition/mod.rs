@@ -149,15 +149,23 @@ fn syntax(text: &str, errors: &cel::ParseErrors) -> Vec<Flaw> {
     let said = first.msg.strip_prefix("Syntax error: ").unwrap_or(&first.msg);
     let quoted = said.split_once('\'').and_then(|(_, rest)| rest.rsplit_once('\'')).map(|(quoted, _)| quoted.trim());
     let quoted = quoted.map(|quoted| quoted.split('\'').next().unwrap_or(quoted));
+    let missing = said.strip_prefix("missing '").and_then(|rest| rest.split_once('\'')).map(|(missing, _)| missing);
     let message = match quoted {
+        _ if missing.is_some_and(|missing| !missing.is_empty()) => {
+            format!("a `{}` is missing", missing.unwrap_or_default())
+        }
         Some("<EOF>") => "the condition breaks off".into(),
         Some(token) if !token.is_empty() => format!("the condition cannot be read at `{token}`"),
         _ => format!("the condition cannot be read: {said}"),
     };
     let mut flaw = Flaw::new(codes::CONDITION_SYNTAX, at..at + 1, message);
-    if quoted.is_some_and(|token| token.starts_with('=')) {
-        flaw.help = Some("two things are compared with `==`".into());
-    }
+    flaw.help = match quoted {
+        Some(token) if token.starts_with('=') => Some("two things are compared with `==`".into()),
+        Some("and" | "or" | "not" | "AND" | "OR" | "NOT") => {
+            Some("write `&&` for and, `||` for or, `!` for not".into())
+        }
+        _ => None,
+    };
     vec![flaw]
 }
 

@@ -20,7 +20,7 @@ impl Checker<'_> {
     pub(super) fn equality(&mut self, id: u64, operator: &str, a: &Type, b: &Type) -> Type {
         if !a.meets(b) {
             let message = format!("`{}` compares {a} with {b}, which are never equal", sign(operator));
-            self.flaw(codes::CONDITION_TYPE, id, message);
+            self.mismatch(id, message, a, b);
         }
         Type::Bool
     }
@@ -34,7 +34,7 @@ impl Checker<'_> {
             _ => (a.is_number() || is_any(a)) && (b.is_number() || is_any(b)),
         };
         if !have_order {
-            self.flaw(codes::CONDITION_TYPE, id, format!("`{}` cannot compare {a} with {b}", sign(operator)));
+            self.mismatch(id, format!("`{}` cannot compare {a} with {b}", sign(operator)), a, b);
         }
         Type::Bool
     }

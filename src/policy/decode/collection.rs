@@ -6,8 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqA
 use super::error::{self, Error};
 use super::{AT, Cx, Decoder};
 use crate::policy::codes;
-use crate::policy::document::planned;
-use crate::policy::problem::{Problem, did_you_mean};
+use crate::policy::document::{hints, planned};
+use crate::policy::problem::{Problem, nearest};
 use crate::policy::source::Span;
 use crate::policy::tree::{Entry, Key, Node};
 
@@ -62,15 +62,29 @@ fn unknown_field(key: &Key, name: &'static str, fields: &[&str]) -> Problem {
     let word = &key.text;
     if planned::is_planned(name, word) {
         return Problem::error(codes::NOT_AVAILABLE, format!("`{word}` is not available in this version"))
-            .at(key.span, "");
+            .at(key.span, "")
+            .help("leave it out: what is written must be what is done");
     }
+    let label = match meant(name, word, fields) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => hints::belongs_elsewhere(name, word).unwrap_or_default().to_owned(),
+    };
     Problem::error(codes::UNKNOWN_FIELD, format!("unknown field `{word}`"))
-        .at(key.span, did_you_mean(word, fields.iter().copied()))
+        .at(key.span, label)
         .help(error::fields_of(name, fields))
 }
 
-pub(super) fn has_hidden(entries: &[Entry], field: &str, cx: &Cx<'_>) -> bool {
-    entries.iter().any(|entry| entry.key.text == field && cx.is_hidden(&entry.value))
+/// The field that is likely meant by a word that is none.
+fn meant<'a>(name: &str, word: &str, fields: &[&'a str]) -> Option<&'a str> {
+    hints::called_here(name, word).or_else(|| nearest(word, fields.iter().copied()))
+}
+
+/// Whether a field that was not found is there all the same: faulty, or under a name that is unknown.
+pub(super) fn is_there(entries: &[Entry], field: &str, name: &str, fields: &[&str], cx: &Cx<'_>) -> bool {
+    entries.iter().filter(|entry| cx.is_hidden(&entry.value)).any(|entry| {
+        let word = entry.key.text.as_str();
+        word == field || (!fields.contains(&word) && meant(name, word, fields) == Some(field))
+    })
 }
 
 impl<'a> MapAccess<'a> for Fields<'a, '_> {

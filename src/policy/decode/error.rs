@@ -3,6 +3,7 @@
 use serde::de::{Expected, Unexpected};
 
 use crate::policy::codes::{self, Code};
+use crate::policy::document::hints;
 use crate::policy::problem::Problem;
 use crate::policy::source::Span;
 
@@ -59,7 +60,9 @@ impl Error {
             Self::Settled => None,
             Self::Missing(field) => {
                 let message = format!("the field `{field}` is missing");
-                Some(Problem::error(codes::MISSING_FIELD, message).at(key.unwrap_or(value), ""))
+                let problem = Problem::error(codes::MISSING_FIELD, message).at(key.unwrap_or(value), "");
+                let example = hints::example(field).map(|example| format!("add `{example}`"));
+                Some(Problem { help: example.into_iter().collect(), ..problem })
             }
             Self::Wrong { code, message, label, help, at } => {
                 let problem = Problem::error(code, message).at(at.unwrap_or(value), label);
@@ -75,7 +78,12 @@ impl serde::de::Error for Error {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(codes::WRONG_VALUE, format!("expected {}, found {}", wanted(expected), shown(found)))
+        let wanted = wanted(expected, found);
+        let error = Self::new(codes::WRONG_VALUE, format!("expected {wanted}, found {}", shown(found)));
+        match as_number(found) {
+            Some(number) if wanted.contains("number") => error.help(format!("write `{number}`")),
+            _ => error,
+        }
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -129,23 +137,36 @@ pub(super) fn noun(type_name: &str) -> String {
 }
 
 /// What a type of Rust wants, in words of the person who writes YAML.
-fn wanted(expected: &dyn Expected) -> String {
+fn wanted(expected: &dyn Expected, found: Unexpected<'_>) -> String {
     let wanted = expected.to_string();
-    let unsigned = |max: u64| format!("a whole number from 0 to {max}");
+    // Of its bounds, only the one that was passed is worth telling.
+    let whole = |min: u64, max: u64| match found {
+        Unexpected::Unsigned(number) if number > max => format!("a whole number from {min} to {max}"),
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => format!("a whole number from {min}"),
+        _ => "a whole number".to_owned(),
+    };
     match wanted.as_str() {
         "a string" | "str" | "string" => "a text".into(),
         "a boolean" => "`true` or `false`".into(),
-        "u8" => unsigned(u8::MAX.into()),
-        "u16" => unsigned(u16::MAX.into()),
-        "u32" => unsigned(u32::MAX.into()),
+        "u8" => whole(0, u8::MAX.into()),
+        "u16" => whole(0, u16::MAX.into()),
+        "u32" => whole(0, u32::MAX.into()),
+        "a nonzero u32" => whole(1, u32::MAX.into()),
+        _ if wanted.starts_with("a nonzero") => whole(1, u64::MAX),
         "u64" | "usize" => "a whole number".into(),
         "i32" | "i64" => "a whole number".into(),
         "f64" | "f32" => "a number".into(),
         "a sequence" => "a list".into(),
-        _ if wanted.starts_with("a nonzero") => "a whole number from 1".into(),
         _ if wanted.starts_with("struct ") => "a map".into(),
         _ => wanted,
     }
+}
+
+/// The whole number that a text holds: `"8"`, `8%`, `"1.0"`.
+fn as_number(found: Unexpected<'_>) -> Option<u64> {
+    let Unexpected::Str(text) = found else { return None };
+    let digits = text.trim().trim_end_matches(['%', 'x']);
+    digits.strip_suffix(".0").unwrap_or(digits).parse().ok()
 }
 
 fn shown(found: Unexpected<'_>) -> String {

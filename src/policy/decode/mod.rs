@@ -120,6 +120,7 @@ impl<'a> Decoder<'a, '_> {
 
     fn unexpected(self) -> Unexpected<'a> {
         match &self.node.value {
+            Value::Scalar(_) if self.is_secret() => Unexpected::Other("a single value"),
             Value::Seq(_) => Unexpected::Seq,
             Value::Map(_) => Unexpected::Map,
             Value::Scalar(scalar) => match scalar.plain() {
@@ -133,13 +134,19 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
+    /// Whether a message must not repeat what stands here.
+    fn is_secret(self) -> bool {
+        self.cx.sources.is_masked(self.node.span)
+    }
+
     /// Text is a quoted scalar, or a plain one that cannot be taken for anything else.
     fn text(self, expected: &dyn serde::de::Expected) -> Result<&'a str, Error> {
         match self.scalar().map(|scalar| (scalar.plain(), &scalar.text)) {
             Some((Plain::Text(text), _)) => Ok(text),
             Some((Plain::Bool(_) | Plain::Unsigned(_) | Plain::Signed(_) | Plain::Float(_), text)) => {
                 let error = Error::invalid_type(self.unexpected(), expected);
-                Err(error.help(format!("write \"{text}\" in quotes if the text is meant")))
+                let text = if self.is_secret() { "it".to_owned() } else { format!("\"{text}\"") };
+                Err(error.help(format!("write {text} in quotes if the text is meant")))
             }
             _ => Err(Error::invalid_type(self.unexpected(), expected)),
         }
@@ -211,10 +218,15 @@ impl<'a> Deserializer<'a> for Decoder<'a, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        match &self.node.value {
-            Value::Seq(items) => visitor.visit_seq(Items::new(items, self.cx)),
-            _ => Err(Error::invalid_type(self.unexpected(), &visitor)),
-        }
+        let help = match &self.node.value {
+            Value::Seq(items) => return visitor.visit_seq(Items::new(items, self.cx)),
+            Value::Map(_) if !self.cx.sources.slice(self.node.span).starts_with('{') => {
+                "begin each item with `- `".to_owned()
+            }
+            Value::Scalar(scalar) if !self.is_secret() => format!("a list is written in brackets: `[{}]`", scalar.text),
+            Value::Scalar(_) | Value::Map(_) => "a list is written in brackets: `[…]`".to_owned(),
+        };
+        Err(Error::invalid_type(self.unexpected(), &visitor).help(help))
     }
 
     fn deserialize_tuple<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
@@ -239,8 +251,8 @@ impl<'a> Deserializer<'a> for Decoder<'a, '_> {
         };
         let of_struct = Fields::new(entries, Some((name, fields)), self.cx);
         visitor.visit_map(of_struct).map_err(|error| match error {
-            // What is missing only because it was faulty has been reported already.
-            Error::Missing(field) if collection::has_hidden(entries, field, self.cx) => {
+            // What is missing only because it was faulty or misspelt has been reported already.
+            Error::Missing(field) if collection::is_there(entries, field, name, fields, self.cx) => {
                 self.cx.hide(self.node);
                 Error::Settled
             }

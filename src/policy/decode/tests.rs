@@ -77,7 +77,7 @@ owner: [x, [z]]
             "h.yaml:5:5: unknown door `lokced` [TG0102]",
             "h.yaml:7:5: `barred` needs settings [TG0104]",
             "h.yaml:8:5: a door is a map of one key [TG0104]",
-            "h.yaml:9:13: expected a whole number from 0 to 65535, found the text `many` [TG0104]",
+            "h.yaml:9:13: expected a whole number, found the text `many` [TG0104]",
             "h.yaml:9:22: expected a whole number from 0 to 65535, found the number `70000` [TG0104]",
             "h.yaml:10:12: expected a text, found a list [TG0104]",
         ]

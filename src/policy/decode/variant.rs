@@ -32,7 +32,7 @@ impl<'a, 'c> Choice<'a, 'c> {
         };
         if planned::is_planned(name, word) {
             let message = format!("the {noun} `{word}` is not available in this version");
-            return Err(Error::new(codes::NOT_AVAILABLE, message).at(at));
+            return Err(Error::new(codes::NOT_AVAILABLE, message).at(at).help(error::list("available are", variants)));
         }
         if !variants.contains(&word) {
             return Err(Error::new(codes::UNKNOWN_CHOICE, format!("unknown {noun} `{word}`"))

@@ -4,6 +4,7 @@
 //! sense and parts go together is checked later.
 
 mod gateway;
+pub(super) mod hints;
 pub(super) mod planned;
 mod policy;
 mod route;
