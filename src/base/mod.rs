@@ -1,4 +1,4 @@
-//! What every layer may use: names, secrets, time, JSON that keeps its wire, and the two ways a request can come to nothing.
+//! What every layer may use: names, secrets, time, quantities, JSON that keeps its wire, and the two ways a request can come to nothing.
 //!
 //! Nothing here knows what a chat, a provider or a policy is.
 
@@ -11,4 +11,5 @@ pub mod money;
 pub mod secret;
 pub mod stop;
 pub mod text;
+pub mod units;
 pub mod worker;

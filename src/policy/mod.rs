@@ -28,7 +28,6 @@ mod snapshot;
 mod source;
 mod syntax;
 mod tree;
-mod units;
 
 pub use compile::{Parts, compile};
 pub use condition::Condition;
@@ -45,7 +44,6 @@ pub use selector::Selector;
 pub use settings::{Connections, Settings, TlsFiles};
 pub use snapshot::{Policy, ServerSettings, Snapshot};
 pub use source::{FileId, Place, Source, Sources, Span};
-pub use units::Period;
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! Who may call: whether anybody can, and whether everybody can.
 
 use super::Builder;
+use crate::base::units::Address;
 use crate::policy::codes;
 use crate::policy::config::{Callers, DEFAULT_LISTEN, Jwt, Mtls, Stated, Tls};
 use crate::policy::decode::{At, OneOrMany};
 use crate::policy::document::{Anonymous, CallersDoc, JwtDoc};
 use crate::policy::problem::Problem;
-use crate::policy::units::Address;
 
 impl Builder<'_, '_> {
     /// Where to listen, held against who may call.

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use super::Builder;
+use crate::base::units::Address;
 use crate::policy::codes;
 use crate::policy::config::{DEFAULT_ADMIN, Limits, Log, Telemetry, Tls};
 use crate::policy::decode::At;
 use crate::policy::document::{GatewayDoc, LimitsDoc, LogDoc, TelemetryDoc, TlsDoc};
 use crate::policy::problem::Problem;
-use crate::policy::units::Address;
 
 impl Builder<'_, '_> {
     pub(super) fn version(&mut self, document: &GatewayDoc) {

@@ -26,6 +26,7 @@ use super::codes;
 use super::problem::Problem;
 use super::source::{Sources, Span};
 use super::tree::{Node, Plain, Scalar, Value};
+use crate::base::units::QUANTITY;
 
 /// What came out of a tree.
 pub struct Decoded<T> {
@@ -294,18 +295,12 @@ impl<'a> Deserializer<'a> for Decoder<'a, '_> {
 
 /// Names by which types ask for what serde has no word for.
 const AT: &str = "$at";
-const QUANTITY: &str = "$quantity";
 const TEXT_OR: &str = "$text_or";
 const ONE_OR_MANY: &str = "$one_or_many";
 pub(super) const TEMPLATE: &str = "$template";
 
 /// Nobody reads further than this.
 const MAX_PROBLEMS: usize = 100;
-
-/// Decodes a scalar by its own letters: `20` is not a duration, and the error can say so.
-pub(super) fn letters<'de, D: Deserializer<'de>, V: Visitor<'de>>(from: D, visitor: V) -> Result<V::Value, D::Error> {
-    from.deserialize_newtype_struct(QUANTITY, visitor)
-}
 
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::PolicyDoc;
+use crate::base::units::{Address, Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table};
 use crate::policy::reference::Template;
-use crate::policy::units::{Address, Period, Share, Size, Usd};
 
 /// A gateway file, or a part of one that another imports.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{AbortDoc, FaultDoc};
+use crate::base::units::{Period, Share};
 use crate::policy::decode::{At, Table, TextOr};
-use crate::policy::units::{Period, Share};
 
 /// A target's name, or a map that says how targets are chosen.
 pub type RouteDoc = At<TextOr<Box<RouteMap>>>;

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::reply::UsageDoc;
-use crate::policy::{At, OneOrMany, Period, Table};
+use crate::base::units::Period;
+use crate::policy::{At, OneOrMany, Table};
 
 /// What must be true afterwards. What is not named may be anything.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]

@@ -11,7 +11,8 @@ pub use expect::{CallDoc, Ended, ExpectDoc, UpstreamDoc};
 pub use reply::{CutDoc, Ending, ErrorDoc, FinishDoc, ReplyDoc, ToolCallDoc, UsageDoc, Without};
 pub use request::RequestDoc;
 
-use crate::policy::{At, OneOrMany, Period, Table};
+use crate::base::units::Period;
+use crate::policy::{At, OneOrMany, Table};
 
 /// A file of tests for one configuration.
 #[derive(Debug, Deserialize, JsonSchema)]

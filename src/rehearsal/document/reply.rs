@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::policy::{At, OneOrMany, Period, Table};
+use crate::base::units::Period;
+use crate::policy::{At, OneOrMany, Table};
 
 /// What a provider answers, once.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

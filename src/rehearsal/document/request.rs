@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::policy::{At, Period, Table};
+use crate::base::units::Period;
+use crate::policy::{At, Table};
 
 /// A request, in short or as its very body.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::decode::letters;
 use crate::base::duration;
 use crate::base::money::Nanos;
 
@@ -36,6 +36,39 @@ impl Share {
     /// The same as a number from 0 to 1.
     pub fn fraction(self) -> f64 {
         self.0 / 100.0
+    }
+}
+
+/// So much in a length of time: `600/min`, `200k/h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub amount: NonZeroU64,
+    pub per: Duration,
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let wrong = || format!("`{text}` is not a rate; write how much in which time, like `600/min` or `200k/h`");
+    let (amount, per) = text.split_once('/').ok_or_else(wrong)?;
+    let (digits, factor) = match amount.trim() {
+        amount if amount.ends_with('k') => (amount.trim_end_matches('k'), 1_000),
+        amount if amount.ends_with('M') => (amount.trim_end_matches('M'), 1_000_000),
+        amount => (amount, 1),
+    };
+    let amount: u64 = digits.parse().map_err(|_| wrong())?;
+    let amount = amount.checked_mul(factor).and_then(NonZeroU64::new).ok_or_else(wrong)?;
+    let per = match per.trim() {
+        "s" | "sec" | "second" => Duration::from_secs(1),
+        "m" | "min" | "minute" => Duration::from_secs(60),
+        "h" | "hour" => Duration::from_secs(3_600),
+        "d" | "day" => Duration::from_secs(86_400),
+        other => duration::parse(other)?,
+    };
+    if per.is_zero() { Err(wrong()) } else { Ok(Rate { amount, per }) }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.amount, duration::show(self.per))
     }
 }
 
@@ -148,10 +181,23 @@ quantity!(Usd, |text: &str| Nanos::from_usd(text.trim()).map(Usd), "an amount in
     "type": ["number", "string"],
     "description": "an amount in US dollars: 2.50"
 });
+quantity!(Rate, rate, "a rate, like `600/min`", {
+    "type": "string",
+    "description": "how much in which time: 600/min, 200k/h",
+    "pattern": "^[0-9]+[kM]?/([a-z]+|[0-9.]+[a-z]+)$"
+});
 quantity!(Address, address, "an address and a port", {
     "type": "string",
     "description": "an address and a port: 127.0.0.1:4000"
 });
+
+/// The name under which a decoder is asked for a scalar's own letters.
+pub const QUANTITY: &str = "$quantity";
+
+/// Decodes a scalar by its own letters: `20` is not a duration, and the error can say so.
+fn letters<'de, D: Deserializer<'de>, V: Visitor<'de>>(from: D, visitor: V) -> Result<V::Value, D::Error> {
+    from.deserialize_newtype_struct(QUANTITY, visitor)
+}
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +211,19 @@ mod tests {
         assert!(size("16Mb").unwrap_err().contains("not a unit"));
         assert!(size("MiB").is_err() && size("1.5MiB").is_err() && size("-1B").is_err());
         assert!(size("99999999999GiB").is_err());
+    }
+
+    #[test]
+    fn a_rate_says_how_much_in_which_time() {
+        let of = |text: &str| rate(text).map(|rate| (rate.amount.get(), rate.per.as_secs()));
+        assert_eq!(of("600/min"), Ok((600, 60)));
+        assert_eq!(
+            (of("200k/h"), of("2M / day"), of("5/10s")),
+            (Ok((200_000, 3_600)), Ok((2_000_000, 86_400)), Ok((5, 10)))
+        );
+        for wrong in ["600", "0/min", "-1/min", "1.5/min", "600/", "600/fortnight", "99999999999999M/min", "1/0s"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
