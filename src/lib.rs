@@ -95,5 +95,6 @@ pub mod policy;
 pub mod provider;
 pub mod rehearsal;
 pub mod server;
+pub mod state;
 pub mod steps;
 pub mod telemetry;

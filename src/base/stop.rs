@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 
 use crate::base::ids::{DialectId, TargetName};
 
@@ -65,11 +66,13 @@ pub struct Refusal {
     /// The field of the request that is at fault, as a path: `messages[2].content`.
     pub param: Option<String>,
     pub retry_after: Option<Duration>,
+    /// What else the caller is told.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
     pub fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), param: None, retry_after: None }
+        Self { status, code: code.into(), message: message.into(), param: None, retry_after: None, headers: Vec::new() }
     }
 
     pub fn malformed(message: impl Into<String>) -> Self {

@@ -196,6 +196,7 @@ fn make(loaded: &Loaded, world: &World, previous: Option<&Snapshot>) -> Result<(
         pools: &world.pools,
         health: &world.health,
         canaries: &world.canaries,
+        stores: &world.stores,
         fetch: Arc::new(FetchOverPools(Arc::clone(&world.pools))),
         environment: &environment,
         callers: None,

@@ -9,6 +9,7 @@ use crate::pipeline::route::CanaryBook;
 use crate::pipeline::shadow::Shadows;
 use crate::pipeline::trail::Detail;
 use crate::provider::Pools;
+use crate::steps::Stores;
 use crate::telemetry::{AccessLog, Metrics};
 
 /// Everything a reload must not reset: connections, breakers, counts.
@@ -18,6 +19,7 @@ pub struct World {
     pub canaries: CanaryBook,
     pub pools: Arc<Pools>,
     pub shadows: Shadows,
+    pub stores: Stores,
     pub metrics: Metrics,
     pub access: AccessLog,
     witness: Option<Arc<dyn Witness>>,
@@ -31,6 +33,7 @@ impl World {
             canaries: CanaryBook::default(),
             pools,
             shadows: Shadows::new(clock),
+            stores: Stores::default(),
             metrics: Metrics::default(),
             access,
             witness: None,

@@ -23,6 +23,12 @@ pub trait Facts {
     fn header(&self, name: &str) -> Option<&str>;
 }
 
+/// What requests are told apart by.
+pub trait Subject: Send + Sync {
+    /// `None` if this request has no such thing.
+    fn of(&self, facts: &dyn Facts) -> Option<String>;
+}
+
 /// What kind of thing a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod chat;
 mod collect;
 pub mod cx;
+pub mod ending;
 pub mod facts;
 pub mod health;
 pub mod opaque;

@@ -15,6 +15,7 @@ use http::HeaderValue;
 use jiff::Timestamp;
 
 use super::codes;
+use super::condition::subject;
 use super::config::{Config, PolicyConfig};
 use super::problem::Problem;
 use super::reference::Environment;
@@ -28,12 +29,14 @@ use crate::pipeline::route::CanaryBook;
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
+use crate::steps::{Site, Stores};
 
 /// What of the process a snapshot refers to.
 pub struct Parts<'a> {
     pub pools: &'a Pools,
     pub health: &'a HealthBook,
     pub canaries: &'a CanaryBook,
+    pub stores: &'a Stores,
     pub fetch: Arc<dyn FetchJwks>,
     pub environment: &'a Environment,
     /// The keys that let callers in, instead of all ways the files name.
@@ -86,7 +89,7 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Made { steps, endpoints } = steps(policy, problems)?;
+    let Made { steps, endpoints } = steps(policy, parts.stores, problems)?;
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
@@ -113,7 +116,7 @@ struct Made {
 /// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     for policy in &config.policies {
-        steps(policy, problems);
+        steps(policy, &Stores::default(), problems);
     }
     for provider in config.providers.values() {
         providers::script(provider, problems);
@@ -122,11 +125,12 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
 /// that the policy names are a problem; endpoints it does not name are left out where one cannot.
-fn steps(policy: &PolicyConfig, problems: &mut Vec<Problem>) -> Option<Made> {
+fn steps(policy: &PolicyConfig, stores: &Stores, problems: &mut Vec<Problem>) -> Option<Made> {
     let before = problems.len();
     let mut steps = Vec::new();
-    for config in &policy.steps {
-        match config.value.build() {
+    for (number, config) in policy.steps.iter().enumerate() {
+        let site = Site { policy: &policy.name.value, number, stores, subject };
+        match config.value.build(&site) {
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),
         }

@@ -1,5 +1,6 @@
 //! Holding what came of a test against what was expected.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use regex::Regex;
@@ -26,6 +27,23 @@ pub fn check(expected: &ExpectDoc, seen: &Seen, dialect: &dyn Dialect) -> Vec<Fa
     check.log(expected, seen);
     check.time(expected, seen.took);
     check.failures
+}
+
+/// The same of how many requests got which status.
+pub fn statuses(expected: &ExpectDoc, found: &BTreeMap<u16, usize>) -> Option<Failure> {
+    let wanted: BTreeMap<_, _> =
+        expected.statuses.0.iter().map(|(status, count)| (status.value.clone(), *count)).collect();
+    let found: BTreeMap<_, _> = found.iter().map(|(status, count)| (status.to_string(), *count)).collect();
+    let written = |counts: &BTreeMap<String, usize>| {
+        let counts: Vec<_> = counts.iter().map(|(status, count)| format!("{count} of {status}")).collect();
+        counts.join(", ")
+    };
+    (!wanted.is_empty() && wanted != found).then(|| Failure {
+        field: "statuses".into(),
+        relation: Relation::Is,
+        expected: written(&wanted),
+        found: written(&found),
+    })
 }
 
 struct Check {

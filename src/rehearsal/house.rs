@@ -109,6 +109,7 @@ impl House {
             pools: &world.pools,
             health: &world.health,
             canaries: &world.canaries,
+            stores: &world.stores,
             fetch: Arc::new(FetchOverPools(pools)),
             environment: given.environment,
             callers: given.caller.as_ref().map(keys),

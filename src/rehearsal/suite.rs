@@ -1,6 +1,6 @@
 //! A suite: read once, then played test by test.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,9 +166,11 @@ impl Suite {
         expected: &ExpectDoc,
         outcome: &mut Outcome,
     ) {
+        let mut statuses = BTreeMap::new();
         for seen in ask(house, request, repeat).await {
             match seen {
                 Ok(seen) => {
+                    *statuses.entry(seen.status.unwrap_or(0)).or_default() += 1;
                     outcome.failures = expect::check(expected, &seen, speaks(request));
                     outcome.trail = story::of(&seen);
                     outcome.decisions.extend(seen.decision);
@@ -179,6 +181,7 @@ impl Suite {
                 return;
             }
         }
+        outcome.failures.extend(expect::statuses(expected, &statuses));
     }
 
     fn house(&self, test: &TestDoc) -> Result<House, String> {

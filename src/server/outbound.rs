@@ -130,6 +130,9 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
     };
     let mut response = json(stop.status(), body);
     let headers = response.headers_mut();
+    if let Stop::Refused(refusal) = stop {
+        headers.extend(refusal.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
     if let Some(wait) = stop.retry_after() {
         // Rounded up: a caller that comes back early is refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

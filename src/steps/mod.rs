@@ -1,15 +1,47 @@
 //! The built-in steps, and the one list of them.
 
+pub mod limit;
 pub mod rewrite;
 
 use std::sync::Arc;
 
+use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
+use crate::pipeline::facts::Subject;
+use crate::state::{LocalWindows, Places, Windows};
+
+/// What steps keep from one request to the next. It belongs to the process.
+#[derive(Clone)]
+pub struct Stores {
+    pub windows: Arc<dyn Windows>,
+    pub places: Arc<Places>,
+}
+
+/// Stores of this process alone.
+impl Default for Stores {
+    fn default() -> Self {
+        Self { windows: Arc::new(LocalWindows::default()), places: Arc::default() }
+    }
+}
+
+/// Reads a word or an expression; says what is wrong with it.
+pub type ReadSubject = fn(&str) -> Result<Arc<dyn Subject>, String>;
+
+/// Where a step stands, and what it is made with.
+pub struct Site<'a> {
+    pub policy: &'a PolicyName,
+    /// Its place among the steps of its policy.
+    pub number: usize,
+    pub stores: &'a Stores,
+    /// Reads what requests are told apart by.
+    pub subject: ReadSubject,
+}
 
 /// A step as a policy file writes it: one key, the step's name, and its settings.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepConfig {
+    Limit(limit::Config),
     Rewrite(rewrite::Config),
 }
 
@@ -18,8 +50,9 @@ impl StepConfig {
     ///
     /// # Errors
     /// What is wrong with the settings, for the person who wrote them.
-    pub fn build(&self) -> Result<Arc<dyn Step>, String> {
+    pub fn build(&self, site: &Site<'_>) -> Result<Arc<dyn Step>, String> {
         match self {
+            Self::Limit(config) => Ok(Arc::new(limit::Limit::new(config, site)?)),
             Self::Rewrite(config) => Ok(Arc::new(rewrite::Rewrite::new(config)?)),
         }
     }

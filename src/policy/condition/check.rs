@@ -28,6 +28,8 @@ pub(super) struct Checker<'a> {
 pub(super) enum Role {
     Whole,
     Conjunct,
+    /// What yields a text.
+    Text,
 }
 
 impl<'a> Checker<'a> {
@@ -39,10 +41,15 @@ impl<'a> Checker<'a> {
     pub fn run(mut self, expression: &mut IdedExpr, role: Role) -> (Vec<String>, Vec<Flaw>) {
         let id = expression.id;
         let found = self.type_of(expression);
-        if self.flaws.is_empty() && !matches!(found, Type::Bool | Type::Any) {
+        let is_wanted = match role {
+            Role::Whole | Role::Conjunct => matches!(found, Type::Bool | Type::Any),
+            Role::Text => matches!(found.present(), Type::Text | Type::Any),
+        };
+        if self.flaws.is_empty() && !is_wanted {
             let (at, message) = match role {
                 Role::Whole => (0..self.text.len(), format!("a condition is true or false, but this is {found}")),
                 Role::Conjunct => (self.range(id), format!("`&&` takes what is true or false, not {found}")),
+                Role::Text => (0..self.text.len(), format!("requests are told apart by a text, but this is {found}")),
             };
             let mut flaw = Flaw::new(codes::CONDITION_TYPE, at, message);
             flaw.help = Some("ask something of it, with `==`, `<`, `in` or a function".into());

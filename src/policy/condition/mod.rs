@@ -8,6 +8,7 @@ mod check;
 mod evaluate;
 mod explain;
 mod operator;
+mod subject;
 mod vocabulary;
 
 use std::ops::Range;
@@ -17,6 +18,7 @@ use cel::common::ast::{Expr, operators};
 use cel::{Context, Env, IdedExpr, Value};
 
 use self::check::{Checker, Role};
+pub use self::subject::subject;
 use super::codes::{self, Code};
 use super::decode::At;
 use super::problem::Problem;

@@ -6,7 +6,7 @@
 pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
     let words: &[&str] = match of {
         "GatewayDoc" => &["budgets", "prices", "state"],
-        "StepConfig" => &["limit", "budget", "redact", "cache", "plugin", "screen"],
+        "StepConfig" => &["budget", "redact", "cache", "plugin", "screen"],
         "ProviderDoc" => &["credential", "region"],
         "ShadowDoc" => &["budget"],
         _ => &[],

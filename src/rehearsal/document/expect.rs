@@ -13,6 +13,9 @@ use crate::policy::{At, OneOrMany, Table};
 #[serde(deny_unknown_fields)]
 pub struct ExpectDoc {
     pub status: Option<u16>,
+    /// How many of the repeated requests got each status; the rest of what is expected must hold for all of them.
+    #[serde(default)]
+    pub statuses: Table<usize>,
     /// The error's code.
     pub code: Option<String>,
     /// The text of the answer.

@@ -1,0 +1,101 @@
+//! Who is being served: limits on what happens at the same time.
+//!
+//! Whoever finds no place free may wait for one; who has waited longest comes first. These counts are this process's
+//! own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// The places of every key.
+#[derive(Default)]
+pub struct Places(Mutex<HashMap<Box<str>, Entry>>);
+
+struct Entry {
+    places: Arc<Semaphore>,
+    /// How many there are in all.
+    count: u32,
+}
+
+/// A place, taken while it is held.
+#[derive(Debug)]
+pub struct Place(#[expect(dead_code, reason = "held for its end")] OwnedSemaphorePermit);
+
+/// Keys that nobody holds a place of are dropped when there are more than this.
+const SWEEP_AT: usize = 4_096;
+
+impl Places {
+    /// Takes one of the `count` places of a key, waiting for up to `patience` until one is free.
+    pub async fn enter(&self, key: &str, count: u32, patience: Duration) -> Option<Place> {
+        let places = self.of(key, count);
+        if let Ok(permit) = Arc::clone(&places).try_acquire_owned() {
+            return Some(Place(permit));
+        }
+        if patience.is_zero() {
+            return None;
+        }
+        let permit = timeout(patience, places.acquire_owned()).await.ok()?;
+        permit.ok().map(Place)
+    }
+
+    /// A count that has changed since holds from now on; those who are in stay in.
+    fn of(&self, key: &str, count: u32) -> Arc<Semaphore> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() > SWEEP_AT {
+            all.retain(|_, entry| Arc::strong_count(&entry.places) > 1);
+        }
+        let new = || Entry { places: Arc::new(Semaphore::new(count as usize)), count };
+        let entry = all.entry(key.into()).or_insert_with(new);
+        if count > entry.count {
+            entry.places.add_permits((count - entry.count) as usize);
+            entry.count = count;
+        } else if count < entry.count {
+            // Only those that are free can be taken away; the rest goes with later calls.
+            entry.count -= entry.places.forget_permits((entry.count - count) as usize) as u32;
+        }
+        Arc::clone(&entry.places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_free_again_when_it_is_left() {
+        let places = Places::default();
+        let first = places.enter("k", 1, Duration::ZERO).await;
+        assert!(first.is_some() && places.enter("k", 1, Duration::ZERO).await.is_none());
+        assert!(places.enter("another", 1, Duration::ZERO).await.is_some());
+        drop(first);
+        assert!(places.enter("k", 1, Duration::ZERO).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_gets_the_next_place_or_gives_up() {
+        let places = Arc::new(Places::default());
+        let first = places.enter("k", 1, Duration::ZERO).await;
+        assert!(places.enter("k", 1, Duration::from_secs(5)).await.is_none());
+        let waiting = tokio::spawn({
+            let places = Arc::clone(&places);
+            async move { places.enter("k", 1, Duration::from_secs(5)).await.is_some() }
+        });
+        tokio::time::advance(Duration::from_secs(1)).await;
+        drop(first);
+        assert!(waiting.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_count_holds_from_now_on() {
+        let places = Places::default();
+        let held = [places.enter("k", 3, Duration::ZERO).await, places.enter("k", 3, Duration::ZERO).await];
+        assert!(places.enter("k", 1, Duration::ZERO).await.is_none());
+        drop(held);
+        let one = places.enter("k", 1, Duration::ZERO).await;
+        assert!(one.is_some() && places.enter("k", 1, Duration::ZERO).await.is_none());
+        assert!(places.enter("k", 2, Duration::ZERO).await.is_some());
+    }
+}
