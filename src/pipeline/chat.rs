@@ -12,7 +12,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
 
-use crate::base::ids::DialectId;
+use crate::base::ids::{DialectId, ModelName};
 use crate::base::stop::{Fault, FaultClass, Phase};
 use crate::chat::{Completion, Event, Events, FinishReason, Frame, Losses, Request, Verbatim};
 use crate::dialect::{Dialect, Malformed, is_semantic};
@@ -33,9 +33,9 @@ const MAX_FAILURE: usize = 1024 * 1024;
 
 /// A chat request and what the caller asked for, ready for any target.
 pub struct ChatExchange<'a> {
-    request: Option<Verbatim<Request>>,
+    request: Option<Box<Verbatim<Request>>>,
     stream: bool,
-    model: String,
+    model: ModelName,
     headers: &'a HeaderMap,
     /// The dialect the answer leaves in as its own bytes, unless somebody looks into it first.
     passes: Option<DialectId>,
@@ -50,15 +50,15 @@ pub enum Onlookers {
 
 impl<'a> ChatExchange<'a> {
     /// `headers` are the caller's; those that steer a dialect go on to targets that speak it.
-    pub fn new(request: Verbatim<Request>, headers: &'a HeaderMap, onlookers: Onlookers) -> Self {
-        let (stream, model) = (request.stream, request.model.as_str().into_owned());
+    pub fn new(request: Box<Verbatim<Request>>, headers: &'a HeaderMap, onlookers: Onlookers) -> Self {
+        let (stream, model) = (request.stream, ModelName::new(request.model.as_str()));
         // What is to become a stream is taken apart, whoever looks on.
         let passes = (onlookers == Onlookers::Nobody && !stream).then_some(request.dialect);
         Self { request: Some(request), stream, model, headers, passes }
     }
 
     /// The request as this target shall see it. Taken rather than copied if no other attempt can follow.
-    fn outgoing(&mut self, is_last: bool) -> Option<Verbatim<Request>> {
+    fn outgoing(&mut self, is_last: bool) -> Option<Box<Verbatim<Request>>> {
         if is_last { self.request.take() } else { self.request.clone() }
     }
 
@@ -157,7 +157,7 @@ impl<'a> ChatExchange<'a> {
         Head {
             target: Some(target.name.clone()),
             provider: Some(target.provider.name().clone()),
-            model: target.model_for(&self.model).to_owned(),
+            model: target.model_for(&self.model).clone(),
             dialect: target.dialect.id(),
             headers,
         }
