@@ -1,7 +1,10 @@
 //! Going down in good order.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,7 +32,17 @@ impl Drain {
 
     /// Resolves when draining begins.
     pub async fn begun(&self) {
-        self.token.cancelled().await;
+        let mut cancelled = pin!(self.token.cancelled());
+        let mut registered: Option<Waker> = None;
+        // A connection looks here whenever it is polled. Whom to wake is to be said once; the rest is a look at a flag.
+        poll_fn(|cx| {
+            if !self.has_begun() && registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            registered = Some(cx.waker().clone());
+            cancelled.as_mut().poll(cx)
+        })
+        .await;
     }
 
     /// Resolves when the last connection has ended.
