@@ -6,6 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::StreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -63,38 +64,22 @@ impl<'a> ChatExchange<'a> {
     }
 
     fn call_headers(&self, target: &Target, came_in: DialectId) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(8);
+        // As many as there are without steering: content type, accept, credential, host, length.
+        let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if self.stream { "text/event-stream" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         if came_in == target.dialect.id() {
-            for name in STEERING {
-                for value in self.headers.get_all(&name) {
-                    headers.append(&name, value.clone());
-                }
+            for (name, value) in self.headers.iter().filter(|(name, _)| STEERING.contains(&name.as_str())) {
+                headers.append(name.clone(), value.clone());
             }
         }
         headers
     }
 
-    async fn whole(
-        &self,
-        response: Response<ReplyBody>,
-        sending: &Sending<'_>,
-        mut watch: Watch,
-    ) -> Result<Answer, Fault> {
+    /// Judges a whole answer by its body.
+    fn whole(&self, head: Head, body: Bytes, sending: &Sending<'_>, mut watch: Watch) -> Result<Answer, Fault> {
         let target = std::sync::Arc::clone(watch.target());
-        let headers = visible_headers(response.headers());
-        let limits = collect::Limits {
-            bytes: MAX_ANSWER,
-            between: sending.rules.timeouts.between_tokens,
-            until: (sending.started + sending.rules.timeouts.whole, sending.rules.timeouts.whole, Phase::Whole),
-            deadline: (sending.deadline, sending.rules.timeouts.total),
-        };
-        let body = match collect(response.into_body(), &target.name, &limits).await {
-            Ok(body) => body,
-            Err(fault) => return Err(watch.lost(fault)),
-        };
         let garbled =
             |reason: String| Fault::Garbled { target: target.name.clone(), dialect: target.dialect.id(), reason };
         let read = ByteString::try_from(body.clone())
@@ -117,7 +102,6 @@ impl<'a> ChatExchange<'a> {
         }
         watch.first_token_after(sending.started.elapsed());
         watch.good();
-        let head = self.head(&target, headers);
         let frame =
             Frame::read(Events::from_iter([Event::Whole(Box::new(completion))]), target.dialect.id(), body, Some(0));
         Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })
@@ -205,15 +189,27 @@ impl Exchange for ChatExchange<'_> {
         &mut self,
         response: Response<ReplyBody>,
         sending: Sending<'_>,
-        watch: Watch,
+        mut watch: Watch,
     ) -> Result<Answer, Fault> {
+        // Boxed, so that whole answers need not make room for either.
         if response.status() != StatusCode::OK {
-            return Err(failure(response, &sending, watch).await);
+            return Err(Box::pin(failure(response, &sending, watch)).await);
         }
         if self.stream && !is_json(response.headers()) {
-            return self.streamed(response, &sending, watch).await;
+            return Box::pin(self.streamed(response, &sending, watch)).await;
         }
-        self.whole(response, &sending, watch).await
+        let head = self.head(watch.target(), visible_headers(response.headers()));
+        let timeouts = &sending.rules.timeouts;
+        let limits = collect::Limits {
+            bytes: MAX_ANSWER,
+            between: timeouts.between_tokens,
+            until: (sending.started + timeouts.whole, timeouts.whole, Phase::Whole),
+            deadline: (sending.deadline, timeouts.total),
+        };
+        match collect(response.into_body(), &watch.target().name, &limits).await {
+            Ok(body) => self.whole(head, body, &sending, watch),
+            Err(fault) => Err(watch.lost(fault)),
+        }
     }
 }
 
@@ -236,11 +232,7 @@ pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut w
 }
 
 /// The caller's headers that a dialect itself defines.
-const STEERING: [HeaderName; 3] = [
-    HeaderName::from_static("anthropic-version"),
-    HeaderName::from_static("anthropic-beta"),
-    HeaderName::from_static("openai-beta"),
-];
+const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
 
 /// The upstream's headers that a caller may see: limits and ids, nothing that names the gateway's account.
 pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {

@@ -145,7 +145,7 @@ fn a_production_file_loads_with_everything_resolved() {
     assert_eq!(route.timeouts.total, Some(std::time::Duration::from_secs(300)));
     assert!(config.policies[1].route.is_none());
     let model = &config.targets[&crate::base::ids::TargetName::new("anthropic/claude-sonnet-4-5")];
-    assert_eq!(model.model.as_ref().map(|model| model.as_str()), Some("claude-sonnet-4-5"));
+    assert_eq!(model.model.as_deref(), Some("claude-sonnet-4-5"));
     assert_eq!(config.models["chat-large"].targets.len(), 3);
     assert_eq!(config.limits.body, 32 << 20);
     assert_eq!(config.callers.user[1], config::Stated::Body(vec!["metadata".into(), "user_id".into()]));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -62,10 +62,12 @@ impl Entrance {
             Err(stop) => outbound::refused(&visit.refuse(&stop), dialect, &stop),
             Ok(()) => match asked {
                 Asked::Chat(_) => chat(visit, dialect, body).await,
-                Asked::CountTokens(_) => count_tokens(visit, dialect, body).await,
+                // Boxed, so that chats need not make room for what is asked less often.
+                Asked::CountTokens(_) => Box::pin(count_tokens(visit, dialect, body)).await,
                 Asked::Models(model) => models(visit, dialect, model),
                 Asked::Opaque(_, below) => {
-                    opaque(visit, dialect, head.method, with_query(below, head.uri.query()), body).await
+                    let path = with_query(below, head.uri.query());
+                    Box::pin(opaque(visit, dialect, head.method, path, body)).await
                 }
                 // Turned away above.
                 Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(&visit.request_id(), path),
@@ -129,7 +131,7 @@ async fn opaque(
         })
     } else {
         let limit = visit.snapshot().server.body_limit;
-        check_length(&headers, limit).map(|()| OpaqueBody::Stream(Some(Upload::new(body, limit).boxed_unsync())))
+        check_length(&body, limit).map(|()| OpaqueBody::Stream(Some(Upload::new(body, limit).boxed_unsync())))
     };
     let body = match body {
         Ok(body) => body,
@@ -151,8 +153,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Reads a body within its limit. A caller that stalls is not waited for.
 async fn read(visit: &mut Visit, mut body: Incoming) -> Result<Bytes, Stop> {
     let limit = visit.snapshot().server.body_limit;
-    check_head(visit.headers(), limit)?;
-    let mut gather = Gather::expecting(expected(visit.headers()).min(limit));
+    check_length(&body, limit)?;
+    check_encoding(visit.headers())?;
+    let mut gather = Gather::expecting(expected(&body));
     let begun = Instant::now();
     let mut heard = begun;
     while !body.is_end_stream() {
@@ -175,8 +178,7 @@ async fn read(visit: &mut Visit, mut body: Incoming) -> Result<Bytes, Stop> {
 }
 
 /// Refuses a body by its head, before it is read.
-fn check_head(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
-    check_length(headers, limit)?;
+fn check_encoding(headers: &HeaderMap) -> Result<(), Stop> {
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let message = "compressed request bodies are not accepted; send the body as it is";
         return Err(Refusal::new(415, "unsupported_encoding", message).into());
@@ -184,12 +186,13 @@ fn check_head(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
     Ok(())
 }
 
-fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
-    if expected(headers) > limit { Err(Refusal::too_large(limit).into()) } else { Ok(()) }
+fn check_length(body: &Incoming, limit: usize) -> Result<(), Stop> {
+    if expected(body) > limit { Err(Refusal::too_large(limit).into()) } else { Ok(()) }
 }
 
-fn expected(headers: &HeaderMap) -> usize {
-    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0)
+/// The length its head states, 0 if it states none.
+fn expected(body: &Incoming) -> usize {
+    usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX)
 }
 
 /// Anthropic's clients say which version of its API they speak; nobody else does.
