@@ -12,6 +12,7 @@ use http_body::Frame as BodyFrame;
 
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
+use crate::base::millis::Millis;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Event, Frame, Losses};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
@@ -304,13 +305,6 @@ impl<'a> Headers<'a> {
             self.say(POLICY, &[policy.as_str()]);
         }
         self.insert(REVISION, about.revision.clone());
-        let micros = about.overhead.as_micros();
-        let (mut whole, mut part) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let zeros = match micros % 1000 {
-            0..10 => "00",
-            10..100 => "0",
-            _ => "",
-        };
-        self.say(OVERHEAD, &[whole.format(micros / 1000), ".", zeros, part.format(micros % 1000)]);
+        self.say(OVERHEAD, &[Millis::of(about.overhead).as_str()]);
     }
 }

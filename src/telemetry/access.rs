@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::base::ids::{KeyName, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::json::Writer;
+use crate::base::millis::Millis;
 
 /// What is written about a request. Names are shared, not copied; letters are made of numbers by the thread
 /// that writes.
@@ -100,7 +101,7 @@ fn count(writer: &mut Writer, key: &str, value: Option<u64>) {
 
 fn millis(writer: &mut Writer, key: &str, value: Option<Duration>) {
     if let Some(value) = value {
-        writer.key(key).number(&((value.as_micros() as f64) / 1000.0).into());
+        writer.key(key).millis(Millis::of(value));
     }
 }
 
