@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde::de::IgnoredAny;
 
-use tidegate::base::ids::DialectId;
+use tidegate::base::ids::{DialectId, ModelName};
 use tidegate::base::json::{Malformed, Reader};
 use tidegate::chat::Events;
 use tidegate::dialect::{self, Asked, Cut, Dialect, Record, Records, SseReader, StreamReader};
@@ -59,7 +59,7 @@ fn streams(criterion: &mut Criterion) {
 
 /// Reads a stream chunk by chunk, as paced streams arrive, and writes each chunk at once.
 fn carry(from: &dyn Dialect, to: &dyn Dialect, chunks: &[Bytes]) -> usize {
-    let asked = Asked { model: "bench-model".into(), wants_usage: true, created: 1_767_225_600 };
+    let asked = Asked { model: ModelName::new("bench-model"), wants_usage: true, created: 1_767_225_600 };
     let (mut reader, mut writer) = (from.stream_reader(), to.stream_writer(&asked));
     let (mut frames, mut out, mut sent) = (Vec::new(), BytesMut::new(), 0);
     for chunk in chunks {

@@ -53,6 +53,11 @@ name!(
     PolicyName
 );
 name!(
+    /// A model, as a caller or a provider calls it.
+    #[derive(Default)]
+    ModelName
+);
+name!(
     /// A virtual key, by its name; never the key itself.
     KeyName
 );

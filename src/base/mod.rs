@@ -7,6 +7,7 @@ pub mod duration;
 pub mod gather;
 pub mod ids;
 pub mod json;
+pub mod millis;
 pub mod money;
 pub mod secret;
 pub mod stop;

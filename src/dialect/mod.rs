@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
-use crate::base::ids::DialectId;
+use crate::base::ids::{DialectId, ModelName};
 pub use crate::base::json::Malformed;
 use crate::base::stop::{Failure, Stop};
 use crate::chat::{Completion, Event, Frame, Losses, Request, Verbatim};
@@ -101,7 +101,7 @@ pub trait StreamWriter: Send {
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     /// The model as the caller named it.
-    pub model: String,
+    pub model: ModelName,
     /// Whether the stream shall end with usage.
     pub wants_usage: bool,
     /// Unix seconds, where a dialect must state a time and the upstream's does not.

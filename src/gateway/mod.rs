@@ -21,7 +21,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::auth::Presented;
-use crate::base::ids::{DialectId, RequestId};
+use crate::base::ids::{DialectId, ModelName, RequestId};
 use crate::base::stop::Stop;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
@@ -100,7 +100,7 @@ impl Gateway {
             caller,
             endpoint: arrival.endpoint,
             dialect: arrival.dialect,
-            model: String::new(),
+            model: ModelName::default(),
             headers: arrival.headers,
             clock: self.world.clock,
             started: arrival.started,

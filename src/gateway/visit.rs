@@ -9,7 +9,7 @@ use bytestring::ByteString;
 use futures_util::StreamExt as _;
 use http::{HeaderValue, Response};
 
-use crate::base::ids::{DialectId, PolicyName, RequestId, TargetName};
+use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::json::Malformed;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Request, Verbatim};
@@ -222,7 +222,7 @@ impl Visit {
     }
 
     async fn try_opaque(&mut self, request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
-        self.cx.model = request.body.model();
+        self.cx.model = ModelName::new(request.body.model());
         self.check_model()?;
         self.check_unread(&request.body)?;
         self.state(None);
@@ -242,14 +242,15 @@ impl Visit {
     }
 
     /// Reads a chat request and what it states of its caller.
-    fn read(&mut self, body: Bytes) -> Result<Verbatim<Request>, Stop> {
+    fn read(&mut self, body: Bytes) -> Result<Box<Verbatim<Request>>, Stop> {
         let dialect = self.dialect()?;
         let text = ByteString::try_from(body.clone()).map_err(|_| Refusal::malformed("the body is not UTF-8"))?;
         let request = dialect.read_request(&text).map_err(malformed)?;
-        self.cx.model = request.model.as_str().into_owned();
+        self.cx.model = ModelName::new(request.model.as_str());
         self.check_model()?;
         self.state(Some(&text));
-        Ok(Verbatim::read(request, dialect.id(), body, Some(0)))
+        // Boxed, since it is large and handed on from one future to the next.
+        Ok(Box::new(Verbatim::read(request, dialect.id(), body, Some(0))))
     }
 
     /// Takes what the caller states of itself from where the gateway file says, the body included.
@@ -259,7 +260,7 @@ impl Visit {
     }
 
     fn check_model(&self) -> Result<(), Stop> {
-        let model = &self.cx.model;
+        let model = self.cx.model.as_str();
         if model.is_empty() || self.cx.caller.may_name(model) {
             return Ok(());
         }
@@ -281,7 +282,7 @@ impl Visit {
             self.cx.trail.considered = snapshot.consider(&View { cx: &self.cx, chat });
         }
         let policy = snapshot.select(&View { cx: &self.cx, chat });
-        let policy = policy.ok_or_else(|| Refusal::no_policy(&self.cx.model))?;
+        let policy = policy.ok_or_else(|| Refusal::no_policy(self.cx.model.as_str()))?;
         self.cx.policy = Some(policy.line.policy.clone());
         // Should the caller hang up from here on, its line says at least this much.
         self.account.describe(&self.cx);

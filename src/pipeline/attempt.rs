@@ -21,7 +21,7 @@ use crate::pipeline::route::{Candidate, Plan};
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::AttemptEntry;
 use crate::pipeline::watch::{Errand, Watch};
-use crate::provider::{Call, Hop, ReplyBody, TransportError};
+use crate::provider::{Call, Hop, ReplyBody, Sent, TransportError};
 
 /// A kind of request: how it is put to a target, and what counts as an answer.
 pub trait Exchange: Send {
@@ -189,7 +189,7 @@ impl Run<'_> {
         let due = (started + limit).min(self.deadline);
         let connect = self.rules.timeouts.connect;
         let hop = Hop { target: &target.name, connect };
-        let sent = match timeout_at(due, target.provider.send(call, hop)).await {
+        let Sent { response, key } = match timeout_at(due, target.provider.send(call, hop)).await {
             Ok(Ok(sent)) => sent,
             // Not the target's doing, so nothing is reported of it.
             Ok(Err(error)) if exchange.spoilt().is_some() => return Err(unsent(target, error, connect)),
@@ -200,10 +200,10 @@ impl Run<'_> {
                 return Err(watch.lost(Fault::Silent { target: target.name.clone(), phase, limit }));
             }
         };
-        watch.hold_key(sent.key);
+        watch.hold_key(key);
         let sending =
             Sending { rules: self.rules, clock: self.cx.clock, started, deadline: self.deadline, tried: &self.tried };
-        exchange.judge(sent.response, sending, watch).await
+        exchange.judge(response, sending, watch).await
     }
 
     /// No target could be asked: rather than refuse everybody until the first open breaker's time is up, or

@@ -6,13 +6,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::StreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
 
-use crate::base::ids::DialectId;
+use crate::base::ids::{DialectId, ModelName};
 use crate::base::stop::{Fault, FaultClass, Phase};
 use crate::chat::{Completion, Event, Events, FinishReason, Frame, Losses, Request, Verbatim};
 use crate::dialect::{Dialect, Malformed, is_semantic};
@@ -33,9 +34,9 @@ const MAX_FAILURE: usize = 1024 * 1024;
 
 /// A chat request and what the caller asked for, ready for any target.
 pub struct ChatExchange<'a> {
-    request: Option<Verbatim<Request>>,
+    request: Option<Box<Verbatim<Request>>>,
     stream: bool,
-    model: String,
+    model: ModelName,
     headers: &'a HeaderMap,
     /// The dialect the answer leaves in as its own bytes, unless somebody looks into it first.
     passes: Option<DialectId>,
@@ -50,51 +51,35 @@ pub enum Onlookers {
 
 impl<'a> ChatExchange<'a> {
     /// `headers` are the caller's; those that steer a dialect go on to targets that speak it.
-    pub fn new(request: Verbatim<Request>, headers: &'a HeaderMap, onlookers: Onlookers) -> Self {
-        let (stream, model) = (request.stream, request.model.as_str().into_owned());
+    pub fn new(request: Box<Verbatim<Request>>, headers: &'a HeaderMap, onlookers: Onlookers) -> Self {
+        let (stream, model) = (request.stream, ModelName::new(request.model.as_str()));
         // What is to become a stream is taken apart, whoever looks on.
         let passes = (onlookers == Onlookers::Nobody && !stream).then_some(request.dialect);
         Self { request: Some(request), stream, model, headers, passes }
     }
 
     /// The request as this target shall see it. Taken rather than copied if no other attempt can follow.
-    fn outgoing(&mut self, is_last: bool) -> Option<Verbatim<Request>> {
+    fn outgoing(&mut self, is_last: bool) -> Option<Box<Verbatim<Request>>> {
         if is_last { self.request.take() } else { self.request.clone() }
     }
 
     fn call_headers(&self, target: &Target, came_in: DialectId) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(8);
+        // As many as there are without steering: content type, accept, credential, host, length.
+        let mut headers = HeaderMap::with_capacity(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if self.stream { "text/event-stream" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         if came_in == target.dialect.id() {
-            for name in STEERING {
-                for value in self.headers.get_all(&name) {
-                    headers.append(&name, value.clone());
-                }
+            for (name, value) in self.headers.iter().filter(|(name, _)| STEERING.contains(&name.as_str())) {
+                headers.append(name.clone(), value.clone());
             }
         }
         headers
     }
 
-    async fn whole(
-        &self,
-        response: Response<ReplyBody>,
-        sending: &Sending<'_>,
-        mut watch: Watch,
-    ) -> Result<Answer, Fault> {
+    /// Judges a whole answer by its body.
+    fn whole(&self, head: Head, body: Bytes, sending: &Sending<'_>, mut watch: Watch) -> Result<Answer, Fault> {
         let target = std::sync::Arc::clone(watch.target());
-        let headers = visible_headers(response.headers());
-        let limits = collect::Limits {
-            bytes: MAX_ANSWER,
-            between: sending.rules.timeouts.between_tokens,
-            until: (sending.started + sending.rules.timeouts.whole, sending.rules.timeouts.whole, Phase::Whole),
-            deadline: (sending.deadline, sending.rules.timeouts.total),
-        };
-        let body = match collect(response.into_body(), &target.name, &limits).await {
-            Ok(body) => body,
-            Err(fault) => return Err(watch.lost(fault)),
-        };
         let garbled =
             |reason: String| Fault::Garbled { target: target.name.clone(), dialect: target.dialect.id(), reason };
         let read = ByteString::try_from(body.clone())
@@ -117,7 +102,6 @@ impl<'a> ChatExchange<'a> {
         }
         watch.first_token_after(sending.started.elapsed());
         watch.good();
-        let head = self.head(&target, headers);
         let frame =
             Frame::read(Events::from_iter([Event::Whole(Box::new(completion))]), target.dialect.id(), body, Some(0));
         Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })
@@ -157,7 +141,7 @@ impl<'a> ChatExchange<'a> {
         Head {
             target: Some(target.name.clone()),
             provider: Some(target.provider.name().clone()),
-            model: target.model_for(&self.model).to_owned(),
+            model: target.model_for(&self.model).clone(),
             dialect: target.dialect.id(),
             headers,
         }
@@ -205,15 +189,27 @@ impl Exchange for ChatExchange<'_> {
         &mut self,
         response: Response<ReplyBody>,
         sending: Sending<'_>,
-        watch: Watch,
+        mut watch: Watch,
     ) -> Result<Answer, Fault> {
+        // Boxed, so that whole answers need not make room for either.
         if response.status() != StatusCode::OK {
-            return Err(failure(response, &sending, watch).await);
+            return Err(Box::pin(failure(response, &sending, watch)).await);
         }
         if self.stream && !is_json(response.headers()) {
-            return self.streamed(response, &sending, watch).await;
+            return Box::pin(self.streamed(response, &sending, watch)).await;
         }
-        self.whole(response, &sending, watch).await
+        let head = self.head(watch.target(), visible_headers(response.headers()));
+        let timeouts = &sending.rules.timeouts;
+        let limits = collect::Limits {
+            bytes: MAX_ANSWER,
+            between: timeouts.between_tokens,
+            until: (sending.started + timeouts.whole, timeouts.whole, Phase::Whole),
+            deadline: (sending.deadline, timeouts.total),
+        };
+        match collect(response.into_body(), &watch.target().name, &limits).await {
+            Ok(body) => self.whole(head, body, &sending, watch),
+            Err(fault) => Err(watch.lost(fault)),
+        }
     }
 }
 
@@ -236,11 +232,7 @@ pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut w
 }
 
 /// The caller's headers that a dialect itself defines.
-const STEERING: [HeaderName; 3] = [
-    HeaderName::from_static("anthropic-version"),
-    HeaderName::from_static("anthropic-beta"),
-    HeaderName::from_static("openai-beta"),
-];
+const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
 
 /// The upstream's headers that a caller may see: limits and ids, nothing that names the gateway's account.
 pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
@@ -40,11 +41,12 @@ impl Limits {
 /// When it breaks off, falls silent or is too large.
 pub async fn collect(mut body: ReplyBody, target: &TargetName, limits: &Limits) -> Result<Bytes, Fault> {
     let mut gather = Gather::default();
-    loop {
+    // A body whose length is known is not asked again after its last byte.
+    while !body.is_end_stream() {
         let (due, phase, limit) = limits.due();
         let frame = match timeout_at(due, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
-            Ok(None) => return Ok(gather.finish()),
+            Ok(None) => break,
             Ok(Some(Err(error))) => {
                 return Err(Fault::Cut { target: target.clone(), reason: format!("the connection broke: {error}") });
             }
@@ -57,4 +59,5 @@ pub async fn collect(mut body: ReplyBody, target: &TargetName, limits: &Limits) 
         }
         gather.push(bytes);
     }
+    Ok(gather.finish())
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::auth::Caller;
 use crate::base::clock::Clock;
-use crate::base::ids::{DialectId, PolicyName, RequestId};
+use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
 use crate::chat::{Request, Tool};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::trail::Trail;
@@ -19,7 +19,7 @@ pub struct Cx {
     /// The dialect the caller speaks; `None` on endpoints that have none.
     pub dialect: Option<DialectId>,
     /// The model as the caller named it.
-    pub model: String,
+    pub model: ModelName,
     pub headers: HeaderMap,
     pub clock: Clock,
     pub started: Instant,
@@ -51,7 +51,7 @@ impl Facts for View<'_> {
     }
 
     fn model(&self) -> &str {
-        &self.cx.model
+        self.cx.model.as_str()
     }
 
     fn is_stream(&self) -> bool {

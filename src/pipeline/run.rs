@@ -40,7 +40,12 @@ impl Line {
     ///
     /// # Errors
     /// When a step refuses or no target answers.
-    pub async fn chat(&self, cx: &mut Cx, mut request: Verbatim<Request>, shadows: &Shadows) -> Result<Answer, Stop> {
+    pub async fn chat(
+        &self,
+        cx: &mut Cx,
+        mut request: Box<Verbatim<Request>>,
+        shadows: &Shadows,
+    ) -> Result<Answer, Stop> {
         let mut taps: Vec<Box<dyn Tap>> = Vec::new();
         let mut answered = None;
         for step in &self.steps {
@@ -95,7 +100,7 @@ impl Line {
         let begun = Instant::now();
         let flow = match self.mode {
             Mode::Enforce => step.begin(cx, request).await,
-            Mode::Observe => step.begin(cx, &mut request.clone()).await,
+            Mode::Observe => step.begin(cx, &mut Box::new(request.clone())).await,
         };
         note(cx, step.name(), &flow, begun.elapsed());
         match self.mode {

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Caller;
 use crate::base::clock::Clock;
-use crate::base::ids::RequestId;
+use crate::base::ids::{ModelName, RequestId};
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::attempt::execute;
 use crate::pipeline::chat::{ChatExchange, Onlookers};
@@ -48,7 +48,7 @@ impl Shadows {
                 continue;
             };
             let plan = Plan::to(Arc::clone(target));
-            let (request, rules, mut cx) = (request.clone(), Arc::clone(rules), self.cx());
+            let (request, rules, mut cx) = (Box::new(request.clone()), Arc::clone(rules), self.cx());
             let headers = headers.clone();
             self.tasks.spawn(async move {
                 let mut exchange = ChatExchange::new(request, &headers, Onlookers::Nobody);
@@ -72,7 +72,7 @@ impl Shadows {
             caller: Caller::anonymous(),
             endpoint: Endpoint::Chat,
             dialect: None,
-            model: String::new(),
+            model: ModelName::default(),
             headers: HeaderMap::new(),
             clock: self.clock,
             started: tokio::time::Instant::now(),

@@ -9,7 +9,7 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use http::HeaderMap;
 
-use crate::base::ids::{DialectId, ProviderName, TargetName};
+use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
@@ -71,7 +71,7 @@ pub struct Head {
     /// Its provider; a target may have a name of its own.
     pub provider: Option<ProviderName>,
     /// The model that answered, as its provider calls it.
-    pub model: String,
+    pub model: ModelName,
     pub dialect: DialectId,
     /// Headers of the upstream that the caller may see.
     pub headers: HeaderMap,

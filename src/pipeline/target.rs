@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::ids::TargetName;
+use crate::base::ids::{ModelName, TargetName};
 use crate::base::money::Nanos;
 use crate::dialect::Dialect;
 use crate::pipeline::breaker;
@@ -15,7 +15,7 @@ pub struct Target {
     pub provider: Arc<Provider>,
     pub dialect: &'static dyn Dialect,
     /// The model to ask for; `None` for whichever the caller named.
-    pub model: Option<String>,
+    pub model: Option<ModelName>,
     pub max_concurrent: Option<u32>,
     pub breaker: breaker::Settings,
     pub price: Option<Price>,
@@ -24,8 +24,8 @@ pub struct Target {
 
 impl Target {
     /// The model that is asked for when the caller named `asked`.
-    pub fn model_for<'a>(&'a self, asked: &'a str) -> &'a str {
-        self.model.as_deref().unwrap_or(asked)
+    pub fn model_for<'a>(&'a self, asked: &'a ModelName) -> &'a ModelName {
+        self.model.as_ref().unwrap_or(asked)
     }
 }
 

@@ -141,22 +141,30 @@ impl Provider {
     ///
     /// # Errors
     /// When no answer began. An answer with any status is one.
-    pub async fn send(&self, call: Call, hop: Hop<'_>) -> Result<Sent, TransportError> {
+    pub fn send<'a>(&'a self, call: Call, hop: Hop<'a>) -> impl Future<Output = Result<Sent, TransportError>> + Send {
+        // Written before anything is awaited: a future that holds no call is small.
         let key = self.ring.take();
-        let mut request = Request::new(call.body);
-        *request.method_mut() = call.method;
-        *request.uri_mut() = self.address.at(&call.path).map_err(TransportError::Connect)?;
-        *request.headers_mut() = self.dress(call.headers, &key);
-        let response = self.transport.send(request, hop).await?;
-        if response.status().is_success() {
-            key.accepted();
+        let sending = self.request(call, &key).map(|request| self.transport.send(request, hop));
+        async move {
+            let response = sending?.await?;
+            if response.status().is_success() {
+                key.accepted();
+            }
+            Ok(Sent { response, key })
         }
-        Ok(Sent { response, key })
     }
 
     /// Hides this provider's keys in an error that quotes one.
     pub fn hide_keys(&self, reply: &mut Reply) {
         hide::hide(&self.keys, reply);
+    }
+
+    fn request(&self, call: Call, key: &KeyUse) -> Result<Request<Body>, TransportError> {
+        let mut request = Request::new(call.body);
+        *request.method_mut() = call.method;
+        *request.uri_mut() = self.address.at(&call.path).map_err(TransportError::Connect)?;
+        *request.headers_mut() = self.dress(call.headers, key);
+        Ok(request)
     }
 
     fn dress(&self, mut headers: HeaderMap, key: &KeyUse) -> HeaderMap {

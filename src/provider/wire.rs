@@ -79,7 +79,8 @@ impl<C: Connector> Transport for Wire<C> {
             loop {
                 let (mut held, is_fresh) = match line.take(mover) {
                     Some(held) => (held, false),
-                    None => match timeout(hop.connect, self.connect(&line, &uri, mover)).await {
+                    // Boxed, since it is large and seldom needed.
+                    None => match timeout(hop.connect, Box::pin(self.connect(&line, &uri, mover))).await {
                         Ok(connected) => (connected?, true),
                         Err(_) => return Err(TransportError::ConnectTimeout),
                     },

@@ -1,7 +1,9 @@
 //! From HTTP to the gateway: what is asked, who asks, and the body within its limits.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -20,47 +22,62 @@ use crate::server::listen::Peer;
 use crate::server::outbound;
 use crate::server::upload::{self, Upload};
 
-/// Answers one request.
-pub async fn handle(gateway: &Gateway, drain: &Drain, request: Request<Incoming>, peer: Peer) -> Response<Outgoing> {
-    let started = Instant::now();
-    let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let asked = endpoint::find(&head.method, path);
-    let (endpoint, dialect) = match asked {
-        Asked::Chat(dialect) => (Endpoint::Chat, dialect),
-        Asked::CountTokens(dialect) => (Endpoint::CountTokens, dialect),
-        Asked::Models(_) => (Endpoint::Other, models_dialect(&head.headers)),
-        Asked::Opaque(endpoint, _) => (endpoint, DialectId::OPENAI_CHAT),
-        Asked::WrongMethod(method) => return outbound::wrong_method(&gateway.stray(started, 405), method),
-        Asked::Unknown => return outbound::not_found(&gateway.stray(started, 404), path),
-    };
-    let certificate = peer.certificate.as_ref().map(|certificate| certificate.as_ref().as_ref());
-    let (visit, entered) = gateway
-        .enter(Arrival {
-            started,
-            endpoint,
-            dialect: Some(dialect),
-            headers: head.headers,
-            peer_certificate: certificate,
-        })
-        .await;
-    let mut response = match entered {
-        Err(stop) => outbound::refused(&visit.refuse(&stop), dialect, &stop),
-        Ok(()) => match asked {
-            Asked::Chat(_) => chat(visit, dialect, body).await,
-            Asked::CountTokens(_) => count_tokens(visit, dialect, body).await,
-            Asked::Models(model) => models(visit, dialect, model),
-            Asked::Opaque(_, below) => {
-                opaque(visit, dialect, head.method, with_query(below, head.uri.query()), body).await
-            }
-            // Turned away above.
-            Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(&visit.request_id(), path),
-        },
-    };
-    if drain.has_begun() && head.version < http::Version::HTTP_2 {
-        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+/// Where requests come in.
+pub struct Entrance {
+    gateway: Arc<Gateway>,
+    drain: Drain,
+}
+
+impl Entrance {
+    pub fn to(gateway: Arc<Gateway>, drain: Drain) -> Arc<Self> {
+        Arc::new(Self { gateway, drain })
     }
-    response
+
+    /// Answers one request.
+    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Outgoing> {
+        let started = Instant::now();
+        let (head, body) = request.into_parts();
+        let path = head.uri.path();
+        let asked = endpoint::find(&head.method, path);
+        let (endpoint, dialect) = match asked {
+            Asked::Chat(dialect) => (Endpoint::Chat, dialect),
+            Asked::CountTokens(dialect) => (Endpoint::CountTokens, dialect),
+            Asked::Models(_) => (Endpoint::Other, models_dialect(&head.headers)),
+            Asked::Opaque(endpoint, _) => (endpoint, DialectId::OPENAI_CHAT),
+            Asked::WrongMethod(method) => return outbound::wrong_method(&self.gateway.stray(started, 405), method),
+            Asked::Unknown => return outbound::not_found(&self.gateway.stray(started, 404), path),
+        };
+        let certificate = peer.certificate.as_ref().map(|certificate| certificate.as_ref().as_ref());
+        let (visit, entered) = self
+            .gateway
+            .enter(Arrival {
+                started,
+                endpoint,
+                dialect: Some(dialect),
+                headers: head.headers,
+                peer_certificate: certificate,
+            })
+            .await;
+        let mut response = match entered {
+            Err(stop) => outbound::refused(&visit.refuse(&stop), dialect, &stop),
+            Ok(()) => match asked {
+                Asked::Chat(_) => chat(visit, dialect, body).await,
+                // Boxed, so that chats need not make room for what is asked less often.
+                Asked::CountTokens(_) => Box::pin(count_tokens(visit, dialect, body)).await,
+                Asked::Models(model) => models(visit, dialect, model),
+                Asked::Opaque(_, below) => {
+                    let path = with_query(below, head.uri.query());
+                    Box::pin(opaque(visit, dialect, head.method, path, body)).await
+                }
+                // Turned away above.
+                Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(&visit.request_id(), path),
+            },
+        };
+        if self.drain.has_begun() && head.version < http::Version::HTTP_2 {
+            response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        }
+        response
+    }
 }
 
 async fn chat(mut visit: Visit, dialect: DialectId, body: Incoming) -> Response<Outgoing> {
@@ -114,7 +131,7 @@ async fn opaque(
         })
     } else {
         let limit = visit.snapshot().server.body_limit;
-        check_length(&headers, limit).map(|()| OpaqueBody::Stream(Some(Upload::new(body, limit).boxed_unsync())))
+        check_length(&body, limit).map(|()| OpaqueBody::Stream(Some(Upload::new(body, limit).boxed_unsync())))
     };
     let body = match body {
         Ok(body) => body,
@@ -136,30 +153,32 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Reads a body within its limit. A caller that stalls is not waited for.
 async fn read(visit: &mut Visit, mut body: Incoming) -> Result<Bytes, Stop> {
     let limit = visit.snapshot().server.body_limit;
-    check_head(visit.headers(), limit)?;
-    let mut gather = Gather::expecting(expected(visit.headers()).min(limit));
+    check_length(&body, limit)?;
+    check_encoding(visit.headers())?;
+    let mut gather = Gather::expecting(expected(&body));
     let begun = Instant::now();
+    let mut heard = begun;
     while !body.is_end_stream() {
-        let frame = match timeout_at((Instant::now() + upload::SILENCE).min(begun + upload::WHOLE), body.frame()).await
-        {
+        let due = (heard + upload::SILENCE).min(begun + upload::WHOLE);
+        let frame = match timeout_at(due, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
             Ok(Some(Err(_))) => return Err(upload::broken_off().into()),
             Err(_) => return Err(upload::stopped().into()),
         };
+        heard = Instant::now();
         let Ok(bytes) = frame.into_data() else { continue };
         if gather.len() + bytes.len() > limit {
             return Err(Refusal::too_large(limit).into());
         }
         gather.push(bytes);
     }
-    visit.body_took(begun.elapsed());
+    visit.body_took(heard - begun);
     Ok(gather.finish())
 }
 
 /// Refuses a body by its head, before it is read.
-fn check_head(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
-    check_length(headers, limit)?;
+fn check_encoding(headers: &HeaderMap) -> Result<(), Stop> {
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let message = "compressed request bodies are not accepted; send the body as it is";
         return Err(Refusal::new(415, "unsupported_encoding", message).into());
@@ -167,12 +186,13 @@ fn check_head(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
     Ok(())
 }
 
-fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Stop> {
-    if expected(headers) > limit { Err(Refusal::too_large(limit).into()) } else { Ok(()) }
+fn check_length(body: &Incoming, limit: usize) -> Result<(), Stop> {
+    if expected(body) > limit { Err(Refusal::too_large(limit).into()) } else { Ok(()) }
 }
 
-fn expected(headers: &HeaderMap) -> usize {
-    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0)
+/// The length its head states, 0 if it states none.
+fn expected(body: &Incoming) -> usize {
+    usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX)
 }
 
 /// Anthropic's clients say which version of its API they speak; nobody else does.

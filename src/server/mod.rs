@@ -28,16 +28,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::gateway::Gateway;
 use crate::gateway::reload::Reloader;
 use crate::policy::Connections;
+use inbound::Entrance;
 
 /// Serves the data port until told to drain. The workers must outlive the drain.
 pub async fn serve(gateway: Arc<Gateway>, listener: Listener, workers: Arc<Workers>, drain: Drain) {
-    listener
-        .run(workers, drain.clone(), move |request, peer| {
-            let (gateway, drain) = (Arc::clone(&gateway), drain.clone());
-            // Boxed, since the connection moves it about before it polls it.
-            Box::pin(async move { inbound::handle(&gateway, &drain, request, peer).await })
-        })
-        .await;
+    let entrance = Entrance::to(gateway, drain.clone());
+    // Boxed, since the connection moves it about before it polls it.
+    listener.run(workers, drain, move |request, peer| Box::pin(Arc::clone(&entrance).answer(request, peer))).await;
 }
 
 /// Serves one connection that no port has accepted, with all that a connection to the data port goes through.
@@ -47,12 +44,9 @@ pub async fn serve_one(
     limits: Connections,
 ) {
     let drain = Drain::default();
-    let draining = drain.clone();
-    listen::serve_stream(stream, limits, drain, move |request, peer| {
-        let (gateway, drain) = (Arc::clone(&gateway), draining.clone());
-        Box::pin(async move { inbound::handle(&gateway, &drain, request, peer).await })
-    })
-    .await;
+    let entrance = Entrance::to(gateway, drain.clone());
+    let answer = move |request, peer| Box::pin(Arc::clone(&entrance).answer(request, peer));
+    listen::serve_stream(stream, limits, drain, answer).await;
 }
 
 /// Serves the admin port until `stop` begins. `data` is the drain of the data port, whose beginning makes

@@ -12,6 +12,7 @@ use http_body::Frame as BodyFrame;
 
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
+use crate::base::millis::Millis;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Event, Frame, Losses};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
@@ -26,6 +27,9 @@ const POLICY: HeaderName = HeaderName::from_static("x-tidegate-policy");
 const REVISION: HeaderName = HeaderName::from_static("x-tidegate-revision");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Room for all values that are made for a usual answer.
+const ROOM: usize = 192;
+
 const ESTIMATED: HeaderName = HeaderName::from_static("x-tidegate-estimated");
 
 /// Writes a chat answer: as a stream if one was asked for, in one piece otherwise.
@@ -48,8 +52,8 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
         _ => "application/json",
     };
     let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    *headers = head.headers;
+    *response.headers_mut() = head.headers;
+    let mut headers = Headers::of(&mut response);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if chat.is_stream {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -57,9 +61,9 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     }
     if let Some(provider) = &head.provider {
-        insert(headers, MODEL, format!("{provider}/{}", head.model));
+        headers.say(MODEL, &[provider.as_str(), "/", head.model.as_str()]);
     }
-    describe(headers, &about);
+    headers.describe(&about);
     response
 }
 
@@ -129,14 +133,14 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
         None => return plain_error(stop.status(), &stop.message()),
     };
     let mut response = json(stop.status(), body);
-    let headers = response.headers_mut();
     if let Stop::Refused(refusal) = stop {
-        headers.extend(refusal.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        response.headers_mut().extend(refusal.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
+    let mut headers = Headers::of(&mut response);
     if let Some(wait) = stop.retry_after() {
         // Rounded up: a caller that comes back early is refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        insert(headers, RETRY_AFTER, seconds.to_string());
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     // The SDKs retry by themselves. What the gateway has tried in vain, and what no repetition mends, they
     // shall leave alone.
@@ -147,7 +151,7 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
     if is_final {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
-    describe(headers, about);
+    headers.describe(about);
     response
 }
 
@@ -156,15 +160,15 @@ pub fn forwarded(about: &About, answer: Forwarded) -> Response<Outgoing> {
     let (head, body) = answer.response.into_parts();
     let mut response = Response::new(Outgoing::forwarded(body));
     *response.status_mut() = head.status;
-    let headers = response.headers_mut();
-    *headers = crate::pipeline::chat::visible_headers(&head.headers);
+    *response.headers_mut() = crate::pipeline::chat::visible_headers(&head.headers);
+    let mut headers = Headers::of(&mut response);
     for name in DESCRIBES_THE_BODY {
         for value in head.headers.get_all(&name) {
-            headers.append(&name, value.clone());
+            headers.map.append(&name, value.clone());
         }
     }
-    insert(headers, MODEL, copied(answer.target.as_str()));
-    describe(headers, about);
+    headers.say(MODEL, &[answer.target.as_str()]);
+    headers.describe(about);
     response
 }
 
@@ -182,8 +186,9 @@ pub fn counted(about: &About, tokens: u64) -> Response<Outgoing> {
     let mut writer = Writer::new();
     writer.object(|w| w.key("input_tokens").u64(tokens));
     let mut response = json(200, writer.into_bytes());
-    response.headers_mut().insert(ESTIMATED, HeaderValue::from_static("true"));
-    describe(response.headers_mut(), about);
+    let mut headers = Headers::of(&mut response);
+    headers.insert(ESTIMATED, HeaderValue::from_static("true"));
+    headers.describe(about);
     response
 }
 
@@ -207,7 +212,7 @@ pub fn models(about: &About, dialect: DialectId, models: &[String]) -> Response<
         }
     });
     let mut response = json(200, writer.into_bytes());
-    describe(response.headers_mut(), about);
+    Headers::of(&mut response).describe(about);
     response
 }
 
@@ -216,7 +221,7 @@ pub fn model(about: &About, dialect: DialectId, model: &str) -> Response<Outgoin
     let mut writer = Writer::new();
     write_model(&mut writer, dialect, model);
     let mut response = json(200, writer.into_bytes());
-    describe(response.headers_mut(), about);
+    Headers::of(&mut response).describe(about);
     response
 }
 
@@ -239,14 +244,15 @@ fn write_model(writer: &mut Writer, dialect: DialectId, model: &str) {
 pub fn not_found(id: &RequestId, path: &str) -> Response<Outgoing> {
     let message = format!("`{path}` is not an endpoint; chat is at /v1/chat/completions and /v1/messages");
     let mut response = plain_error(404, &message);
-    insert(response.headers_mut(), REQUEST_ID, copied(id.as_str()));
+    Headers::of(&mut response).say(REQUEST_ID, &[id.as_str()]);
     response
 }
 
 pub fn wrong_method(id: &RequestId, allowed: &'static str) -> Response<Outgoing> {
     let mut response = plain_error(405, &format!("this endpoint takes {allowed}"));
-    insert(response.headers_mut(), REQUEST_ID, copied(id.as_str()));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    let mut headers = Headers::of(&mut response);
+    headers.say(REQUEST_ID, &[id.as_str()]);
+    headers.insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
@@ -270,25 +276,38 @@ pub fn json(status: u16, body: Vec<u8>) -> Response<Outgoing> {
     response
 }
 
-/// Adds what the caller may know of how its request was handled.
-fn describe(headers: &mut HeaderMap, about: &About) {
-    insert(headers, REQUEST_ID, copied(about.request_id.as_str()));
-    headers.insert(ATTEMPTS, HeaderValue::from(about.attempts));
-    if let Some(policy) = &about.policy {
-        insert(headers, POLICY, copied(policy.as_str()));
+/// The headers of a response.
+struct Headers<'a> {
+    map: &'a mut HeaderMap,
+    /// The values made for it share one buffer: each would otherwise be an allocation or two.
+    text: BytesMut,
+}
+
+impl<'a> Headers<'a> {
+    fn of(response: &'a mut Response<Outgoing>) -> Self {
+        Self { map: response.headers_mut(), text: BytesMut::with_capacity(ROOM) }
     }
-    headers.insert(REVISION, about.revision.clone());
-    let micros = about.overhead.as_micros();
-    insert(headers, OVERHEAD, format!("{}.{:03}", micros / 1000, micros % 1000));
-}
 
-fn copied(text: &str) -> Bytes {
-    Bytes::copy_from_slice(text.as_bytes())
-}
+    fn insert(&mut self, name: HeaderName, value: HeaderValue) {
+        self.map.insert(name, value);
+    }
 
-/// A value that cannot be a header is left out.
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: impl Into<Bytes>) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(value.into()) {
-        headers.insert(name, value);
+    /// Inserts a value made of pieces. One that cannot be a header is left out.
+    fn say(&mut self, name: HeaderName, pieces: &[&str]) {
+        pieces.iter().for_each(|piece| self.text.extend_from_slice(piece.as_bytes()));
+        if let Ok(value) = HeaderValue::from_maybe_shared(self.text.split().freeze()) {
+            self.map.insert(name, value);
+        }
+    }
+
+    /// Adds what the caller may know of how its request was handled.
+    fn describe(mut self, about: &About) {
+        self.say(REQUEST_ID, &[about.request_id.as_str()]);
+        self.say(ATTEMPTS, &[itoa::Buffer::new().format(about.attempts)]);
+        if let Some(policy) = &about.policy {
+            self.say(POLICY, &[policy.as_str()]);
+        }
+        self.insert(REVISION, about.revision.clone());
+        self.say(OVERHEAD, &[Millis::of(about.overhead).as_str()]);
     }
 }

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::base::ids::{KeyName, PolicyName, RequestId, TargetName};
+use crate::base::ids::{KeyName, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::json::Writer;
+use crate::base::millis::Millis;
 
 /// What is written about a request. Names are shared, not copied; letters are made of numbers by the thread
 /// that writes.
@@ -34,7 +35,7 @@ pub struct Line {
     pub key: Option<KeyName>,
     pub team: Option<Arc<str>>,
     pub user: Option<Arc<str>>,
-    pub model: String,
+    pub model: ModelName,
     pub target: Option<TargetName>,
     pub attempts: usize,
     pub input_tokens: Option<u64>,
@@ -67,7 +68,7 @@ impl Line {
             optional(w, "key", self.key.as_ref().map(KeyName::as_str));
             optional(w, "team", self.team.as_deref());
             optional(w, "user", self.user.as_deref());
-            w.key("model").str(&self.model);
+            w.key("model").str(self.model.as_str());
             optional(w, "target", self.target.as_ref().map(TargetName::as_str));
             w.key("attempts").u64(self.attempts as u64);
             count(w, "input_tokens", self.input_tokens);
@@ -100,7 +101,7 @@ fn count(writer: &mut Writer, key: &str, value: Option<u64>) {
 
 fn millis(writer: &mut Writer, key: &str, value: Option<Duration>) {
     if let Some(value) = value {
-        writer.key(key).number(&((value.as_micros() as f64) / 1000.0).into());
+        writer.key(key).millis(Millis::of(value));
     }
 }
 
@@ -214,7 +215,12 @@ mod tests {
 
     #[test]
     fn a_line_is_one_json_object_without_what_is_unknown() {
-        let line = Line { request_id: RequestId::fresh(1), endpoint: "chat", model: "a\"b".into(), ..Line::default() };
+        let line = Line {
+            request_id: RequestId::fresh(1),
+            endpoint: "chat",
+            model: ModelName::new("a\"b"),
+            ..Line::default()
+        };
         let text = String::from_utf8(line.to_json()).unwrap();
         let value: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!(value["model"], "a\"b");

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -77,8 +78,8 @@ pub struct Metrics {
 }
 
 /// What was looked up before, by names that are shared: labels are spelled out, and hashed letter by letter, only
-/// the first time.
-struct Prepared<K, V>(RwLock<HashMap<K, V>>);
+/// the first time. No caller makes up these names, so they need no hash that withstands an attack.
+struct Prepared<K, V>(RwLock<HashMap<K, V, RandomState>>);
 
 impl<K, V> Default for Prepared<K, V> {
     fn default() -> Self {

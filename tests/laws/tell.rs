@@ -4,6 +4,7 @@
 //! Texts and JSON hide from `{:?}` on purpose, and a failure has no equality; here all of it is spelled out.
 
 use bytes::{Bytes, BytesMut};
+use tidegate::base::ids::ModelName;
 use tidegate::chat::{Delta, Event, Finish, Frame, Opening, Usage};
 use tidegate::dialect::{Asked, Dialect, StreamReader};
 
@@ -61,7 +62,7 @@ pub fn read_with<'p>(reader: &mut dyn StreamReader, pieces: impl IntoIterator<It
 pub fn write(dialect: &dyn Dialect, frames: &[Frame]) -> Bytes {
     // Ids that the gateway makes up are the same in every test.
     fastrand::seed(7);
-    let asked = Asked { model: "asked".into(), wants_usage: true, created: 1_700_000_000 };
+    let asked = Asked { model: ModelName::new("asked"), wants_usage: true, created: 1_700_000_000 };
     let mut writer = dialect.stream_writer(&asked);
     let mut out = BytesMut::new();
     frames.iter().for_each(|frame| writer.write(frame, &mut out));

@@ -9,6 +9,7 @@
 
 mod malformed;
 mod reader;
+mod scan;
 mod value;
 mod writer;
 
@@ -26,7 +27,7 @@ mod tests {
 
     use bytestring::ByteString;
 
-    use super::reader::next_special;
+    use super::scan::next_special;
     use super::*;
     use crate::base::text;
 

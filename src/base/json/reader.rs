@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use bytestring::ByteString;
 
-use super::{Json, Kind, Malformed, Number, Result};
+use super::scan::next_special;
+use super::{Json, Kind, Malformed, Number, Result, value};
 use crate::base::text::{self, Text};
 
 /// How deep a document may nest.
@@ -157,8 +158,15 @@ impl<'a> Reader<'a> {
 
     /// A whole number that is not negative.
     pub fn u64(&mut self) -> Result<u64> {
-        let number = self.number()?;
-        number.as_u64().ok_or_else(|| Malformed::new("expected a whole number that is not negative"))
+        self.count()?.ok_or_else(|| Malformed::new("expected a whole number that is not negative"))
+    }
+
+    /// The same; `None` for a number of another kind.
+    pub fn count(&mut self) -> Result<Option<u64>> {
+        self.want(Kind::Number)?;
+        let start = self.at;
+        self.skip_number()?;
+        Ok(value::whole(self.source.get(start..self.at).unwrap_or_default()))
     }
 
     pub fn bool(&mut self) -> Result<bool> {
@@ -281,24 +289,31 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes a string by; true if it has escapes.
+    #[inline]
     fn skip_string(&mut self) -> Result<bool> {
         let bytes = self.source.as_bytes();
-        let mut at = self.at + 1;
-        let mut has_escapes = false;
+        let at = next_special(bytes, self.at + 1);
+        if bytes.get(at) == Some(&b'"') {
+            self.at = at + 1;
+            return Ok(false);
+        }
+        self.skip_rest_of_string(at).map(|()| true)
+    }
+
+    /// From a byte at `at` that is no quote.
+    fn skip_rest_of_string(&mut self, mut at: usize) -> Result<()> {
+        let bytes = self.source.as_bytes();
         loop {
-            at = next_special(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    has_escapes = true;
-                    at += self.check_escape(bytes.get(at + 1..).unwrap_or_default())?;
-                }
+                Some(b'\\') => at += self.check_escape(bytes.get(at + 1..).unwrap_or_default())?,
                 Some(_) => return Err(self.not_json("a control character in a string must be escaped")),
                 None => return Err(self.not_json("a string has no end")),
             }
+            at = next_special(bytes, at);
         }
         self.at = at + 1;
-        Ok(has_escapes)
+        Ok(())
     }
 
     /// The length of an escape, backslash included, whose rest is `after`.
@@ -373,28 +388,4 @@ impl<'a> Reader<'a> {
     fn not_json(&self, what: &str) -> Malformed {
         Malformed::new(format!("not valid JSON: {what} at byte {}", self.at))
     }
-}
-
-/// Where the first byte stands that means something inside a string: a quote, a backslash, a control character.
-///
-/// Most strings are short and some are very long, so eight bytes are looked at in one word: each of the three
-/// tests sets the high bit of the bytes it finds. A borrow may set a bit too many, but only above the first.
-#[inline]
-pub(super) fn next_special(bytes: &[u8], from: usize) -> usize {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    let mut at = from;
-    let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
-        let found = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        if found & HIGH != 0 {
-            return at + (found & HIGH).trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
 }

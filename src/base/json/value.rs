@@ -31,6 +31,14 @@ impl fmt::Debug for Json {
     }
 }
 
+/// The number, if it is a whole one that fits.
+pub(super) fn whole(number: &str) -> Option<u64> {
+    number.parse().ok().or_else(|| {
+        let float = number.parse().unwrap_or(0.0);
+        (float >= 0.0 && float < 2f64.powi(53) && float.fract() == 0.0).then_some(float as u64)
+    })
+}
+
 /// A JSON number as it was written, so that `1.0` does not become `1`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Number(pub(super) ByteString);
@@ -42,10 +50,7 @@ impl Number {
 
     /// The number, if it is a whole one that fits.
     pub fn as_u64(&self) -> Option<u64> {
-        self.0.parse().ok().or_else(|| {
-            let float = self.as_f64();
-            (float >= 0.0 && float < 2f64.powi(53) && float.fract() == 0.0).then_some(float as u64)
-        })
+        whole(&self.0)
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Writing: front to back, without a tree.
 
 use super::{Json, Number};
+use crate::base::millis::Millis;
 use crate::base::text::{self, Text};
 
 /// Writes a JSON document front to back.
@@ -69,7 +70,11 @@ impl Writer {
     }
 
     pub fn u64(&mut self, value: u64) {
-        self.value(|out| out.extend_from_slice(value.to_string().as_bytes()));
+        self.value(|out| out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()));
+    }
+
+    pub fn millis(&mut self, value: Millis) {
+        self.value(|out| out.extend_from_slice(value.as_str().as_bytes()));
     }
 
     pub fn bool(&mut self, value: bool) {

@@ -14,6 +14,7 @@ use super::member::Cx;
 use super::stream_blocks::{Blocks, put, put_data};
 use super::tool::{self, Arguments};
 use super::{ID, completion, failure, finish, usage};
+use crate::base::ids::ModelName;
 use crate::base::json::{Json, Writer as JsonWriter};
 use crate::base::stop::Stop;
 use crate::base::text::Text;
@@ -25,7 +26,7 @@ use crate::dialect::{Asked, StreamWriter};
 
 pub(super) struct Writer {
     /// The model as the caller named it, for upstreams that do not.
-    model: String,
+    model: ModelName,
     stage: Stage,
     /// An answer that has begun; told at the end of its frame, which may bring usage as well.
     start: Option<Start>,
@@ -176,7 +177,7 @@ impl Writer {
                 writer.key("type").str("message");
                 writer.key("role").str("assistant");
                 match start.model.is_empty() {
-                    true => writer.key("model").str(&self.model),
+                    true => writer.key("model").str(self.model.as_str()),
                     false => writer.key("model").text(&start.model),
                 }
                 writer.key("content").array(|_| ());

@@ -88,7 +88,7 @@ impl Counts {
 
 fn count(reader: &mut Reader<'_>) -> Result<Option<u64>> {
     match reader.peek()? {
-        Kind::Number => Ok(reader.number()?.as_u64()),
+        Kind::Number => reader.count(),
         _ => reader.skip().map(|()| None),
     }
 }

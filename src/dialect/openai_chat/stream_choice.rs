@@ -138,7 +138,7 @@ fn call(reader: &mut Reader<'_>) -> Result<CallPiece> {
     let ((), raw) = reader.with_raw(|reader| {
         reader.object(|reader, key| match (key, reader.peek()?) {
             ("index", Kind::Number) => {
-                piece.index = reader.number()?.as_u64();
+                piece.index = reader.count()?;
                 Ok(())
             }
             ("id", _) => text(reader, &mut piece.id),

@@ -144,7 +144,7 @@ impl Chunks {
         let mut delta = Delta::default();
         reader.object(|reader, key| match key {
             "index" if reader.peek()? == Kind::Number => {
-                index = reader.number()?.as_u64();
+                index = reader.count()?;
                 Ok(())
             }
             "delta" if reader.peek()? == Kind::Object => delta.read(reader),

@@ -292,7 +292,7 @@ impl Chunks {
         writer.key("object").str("chat.completion.chunk");
         writer.key("created").number(&created);
         if self.head.model.is_empty() {
-            writer.key("model").str(&self.asked.model);
+            writer.key("model").str(self.asked.model.as_str());
         } else {
             writer.key("model").text(&self.head.model);
         }

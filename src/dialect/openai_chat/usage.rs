@@ -110,7 +110,7 @@ fn count(reader: &mut Reader<'_>) -> Result<Option<u64>> {
     if reader.peek()? != Kind::Number {
         return Ok(None);
     }
-    Ok(reader.number()?.as_u64())
+    reader.count()
 }
 
 /// Writes a `usage` object from canonical counts.

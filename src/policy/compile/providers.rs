@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Parts, Targets};
-use crate::base::ids::ProviderName;
+use crate::base::ids::{ModelName, ProviderName};
 use crate::base::secret::Secret;
 use crate::dialect;
 use crate::pipeline::breaker;
@@ -98,7 +98,7 @@ fn make(
         name: config.name.value.clone(),
         provider: Arc::clone(provider),
         dialect,
-        model: config.model.clone(),
+        model: config.model.as_ref().map(ModelName::new),
         max_concurrent: config.max_concurrent.map(std::num::NonZeroU32::get),
         breaker: breaker::Settings {
             failures: config.breaker.failures.get(),

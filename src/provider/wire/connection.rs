@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::future::Either;
 use http::header::{ACCEPT, HOST};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -151,13 +152,17 @@ impl Http1 {
         if self.sender.is_ready() { Readiness::Ready } else { Readiness::Busy }
     }
 
-    async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        let mut answer = pin!(self.sender.try_send_request(request));
-        poll_fn(|cx| {
-            self.work(cx);
-            answer.as_mut().poll(cx)
-        })
-        .await
+    /// Not an `async fn`: the request goes to the sender now, rather than into a future that is moved about.
+    fn send(&mut self, request: Request<Body>) -> impl Future<Output = Sent> + Send {
+        let answer = self.sender.try_send_request(request);
+        async move {
+            let mut answer = pin!(answer);
+            poll_fn(|cx| {
+                self.work(cx);
+                answer.as_mut().poll(cx)
+            })
+            .await
+        }
     }
 }
 
@@ -176,6 +181,9 @@ pub(super) enum Readiness {
     Closed,
 }
 
+/// What comes of sending a request: an answer that has begun, or an error with what was not sent.
+type Sent = Result<Response<Incoming>, TrySendError<Request<Body>>>;
+
 /// A connection, or a share of one, in use for one exchange.
 #[derive(Debug)]
 pub(crate) enum Held {
@@ -188,21 +196,17 @@ impl Held {
     ///
     /// # Errors
     /// When no answer began. An error that holds the request means that nothing of it was sent.
-    pub(super) async fn send(
-        &mut self,
-        mut request: Request<Body>,
-        uri: &Uri,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+    pub(super) fn send(&mut self, mut request: Request<Body>, uri: &Uri) -> impl Future<Output = Sent> + Send {
         match self {
             Self::Http1 { http1, line } => {
                 *request.uri_mut() = uri.path_and_query().cloned().map_or_else(|| uri.clone(), Uri::from);
                 request.headers_mut().insert(HOST, line.host.clone());
-                http1.send(request).await
+                Either::Left(http1.send(request))
             }
             Self::Http2 { sender, .. } => {
                 *request.uri_mut() = uri.clone();
                 request.headers_mut().remove(HOST);
-                sender.try_send_request(request).await
+                Either::Right(sender.try_send_request(request))
             }
         }
     }

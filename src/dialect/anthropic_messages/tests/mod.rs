@@ -13,6 +13,7 @@ use bytestring::ByteString;
 use serde_json::Value;
 
 use super::{AnthropicMessages, ID};
+use crate::base::ids::ModelName;
 use crate::chat::{Delta, Event, Frame, Lane, Opening};
 use crate::dialect::{Asked, Cut, Dialect};
 
@@ -56,7 +57,7 @@ fn read_stream(pieces: &[&[u8]]) -> (Vec<Frame>, Result<(), Cut>) {
 }
 
 fn write_stream(frames: &[Frame]) -> String {
-    let mut writer = DIALECT.stream_writer(&Asked { model: "asked-model".into(), ..Asked::default() });
+    let mut writer = DIALECT.stream_writer(&Asked { model: ModelName::new("asked-model"), ..Asked::default() });
     let mut out = BytesMut::new();
     frames.iter().for_each(|frame| writer.write(frame, &mut out));
     String::from_utf8(out.to_vec()).unwrap()

@@ -12,6 +12,7 @@ use bytestring::ByteString;
 use serde_json::Value;
 
 use super::*;
+use crate::base::ids::ModelName;
 use crate::chat::{Delta, Event, Events, Frame, Lane, Opening};
 
 /// A target that takes everything as it is and must be asked for nothing.
@@ -102,7 +103,7 @@ fn line(event: &Event) -> String {
 }
 
 fn written(frames: &[Frame], wants_usage: bool) -> String {
-    let asked = Asked { model: "asked".into(), wants_usage, created: 1_700_000_000 };
+    let asked = Asked { model: ModelName::new("asked"), wants_usage, created: 1_700_000_000 };
     let mut writer = OpenAiChat.stream_writer(&asked);
     let mut out = BytesMut::new();
     frames.iter().for_each(|frame| writer.write(frame, &mut out));
