@@ -39,7 +39,7 @@
 //! | 5 | [`steps`] | the built-in steps, one file or folder each |
 //! | 4 | [`pipeline`] | what a step is; steps, route, attempts, taps; breakers and health |
 //! | 3 | [`auth`] [`provider`] [`telemetry`] | who calls; how providers are reached; what operators see |
-//! | 2 | [`dialect`] | wire formats, pure: bytes in, values out |
+//! | 2 | [`dialect`] [`pricing`] | wire formats, pure: bytes in, values out; what a usage costs, by dated price tables |
 //! | 1 | [`chat`] | the canonical vocabulary, pure data |
 //! | 0 | [`base`] | names, secrets, time, money, JSON with its wire, refusals and faults |
 //!
@@ -80,6 +80,7 @@
 //! | a vendor speaking a known dialect | a few lines of `src/provider/catalogue.yaml` |
 //! | a dialect | a folder in `src/dialect`, a line in [`dialect::ALL`], a folder of fixtures |
 //! | a built-in step | a file in `src/steps`; `mod`, variant and arm in `src/steps/mod.rs`; an example policy |
+//! | a model's price | a row of `src/pricing/prices.yaml` |
 //! | a problem code | a line in `src/policy/codes.rs` and its page |
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -92,6 +93,7 @@ pub mod dialect;
 pub mod gateway;
 pub mod pipeline;
 pub mod policy;
+pub mod pricing;
 pub mod provider;
 pub mod rehearsal;
 pub mod server;

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["steps"],
     &["pipeline"],
     &["auth", "provider", "state", "wasm", "telemetry"],
-    &["dialect"],
+    &["dialect", "pricing"],
     &["chat"],
     &["base"],
 ];
@@ -32,7 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("x509_parser", &["auth"]),
     ("cel", &["policy"]),
     ("annotate_snippets", &["policy"]),
-    ("serde_saphyr", &["policy", "provider", "auth"]),
+    ("serde_saphyr", &["policy", "provider", "auth", "pricing"]),
     ("clap", &["cli"]),
     ("quick_junit", &["cli"]),
     ("similar", &["rehearsal"]),
