@@ -29,6 +29,19 @@ impl Usage {
         sum(&[self.text_in, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.audio_in, self.image_in])
     }
 
+    /// The input, unless the provider was silent on all of it.
+    pub fn input_said(&self) -> Option<u64> {
+        let parts =
+            [self.text_in, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.audio_in, self.image_in];
+        parts.iter().any(Option::is_some).then(|| self.input())
+    }
+
+    /// The output, unless the provider was silent on all of it.
+    pub fn output_said(&self) -> Option<u64> {
+        let parts = [self.out, self.reasoning_out, self.audio_out];
+        parts.iter().any(Option::is_some).then(|| self.output())
+    }
+
     pub fn cache_write(&self) -> u64 {
         sum(&[self.cache_write_5m, self.cache_write_1h])
     }

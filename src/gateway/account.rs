@@ -152,10 +152,8 @@ impl Account {
         let mut line = std::mem::take(&mut self.line);
         line.outcome = outcome;
         line.took = self.started.elapsed();
-        if self.usage != Usage::default() {
-            line.input_tokens = Some(self.usage.input());
-            line.output_tokens = Some(self.usage.output());
-        }
+        line.input_tokens = self.usage.input_said();
+        line.output_tokens = self.usage.output_said();
         self.world.metrics.request_ended(&metrics::Counted {
             policy: line.policy.as_ref(),
             status: line.status,

@@ -207,16 +207,17 @@ impl Run<'_> {
     }
 
     /// No target could be asked: rather than refuse everybody until the first open breaker's time is up, or
-    /// ignore breakers, one request at a time goes and looks.
+    /// ignore breakers, one request at a time goes and looks at each target in turn.
     async fn probe<X: Exchange>(&mut self, plan: &Plan, exchange: &mut X) -> Option<X::Answer> {
-        for candidate in &plan.candidates {
+        for (i, candidate) in plan.candidates.iter().enumerate() {
             if let Candidate::Target(target) = candidate
                 && target.health.breaker.admit_early()
             {
-                match self.target(target, false, exchange, Entry::Probe).await {
+                let others_left = i + 1 < plan.candidates.len();
+                match self.target(target, others_left, exchange, Entry::Probe).await {
                     Ok(answer) => return Some(answer),
-                    Err(_) if !self.tried.is_empty() => return None,
-                    Err(_) => {}
+                    Err(Next::Target) if self.tried.is_empty() || exchange.is_repeatable() => {}
+                    Err(_) => return None,
                 }
             }
         }

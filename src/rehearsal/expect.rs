@@ -60,6 +60,9 @@ impl Check {
         self.same("ending", expected.ending.map(word), word(answer.ended));
         let header = |name: &str| seen.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into());
         self.headers(&expected.headers, &expected.headers_lack, header);
+        let body = String::from_utf8_lossy(&seen.body);
+        self.texts("body_contains", Relation::Contains, &expected.body_contains, &body);
+        self.texts("body_lacks", Relation::Lacks, &expected.body_lacks, &body);
     }
 
     fn answer(&mut self, expected: &ExpectDoc, answer: &Answer) {

@@ -23,7 +23,7 @@ use crate::base::ids::{KeyName, TargetName};
 use crate::gateway::{Decision, FetchOverPools, Gateway, Witness, World};
 use crate::pipeline::breaker;
 use crate::pipeline::health::{HealthBook, InFlight, Outcome};
-use crate::policy::{At, Connections, Environment, Loaded, Parts, Problem, Settings, compile};
+use crate::policy::{At, Config, Connections, Environment, Loaded, Parts, Problem, Settings, compile};
 use crate::provider::Pools;
 use crate::server;
 use crate::telemetry::AccessLog;
@@ -112,7 +112,7 @@ impl House {
             stores: &world.stores,
             fetch: Arc::new(FetchOverPools(pools)),
             environment: given.environment,
-            callers: given.caller.as_ref().map(keys),
+            callers: given.caller.as_ref().map(keys).or_else(|| nobody(config, given.environment)),
             previous: None,
             now: given.now,
         };
@@ -207,6 +207,12 @@ fn set_up(state: &GivenDoc, book: &HealthBook) -> Vec<InFlight> {
     }
     let busy = state.in_flight.0.iter().flat_map(|(target, count)| (0..*count).map(move |_| of(target)));
     busy.filter_map(|health| health.enter(None)).collect()
+}
+
+/// Where the files name keys that are not on this machine, nobody has one.
+fn nobody(config: &Config, environment: &Environment) -> Option<KeyFile> {
+    let path = config.callers.keys.as_ref()?.value.path(environment).ok()?;
+    (!path.exists()).then(|| KeyFile { keys: Vec::new() })
 }
 
 fn keys(caller: &CallerDoc) -> KeyFile {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::run::in_parallel;
 use super::suite::Suite;
-use crate::policy::{Mutant, Place, mutants};
+use crate::policy::{Loaded, Mutant, Place, mutants};
 
 /// What became of every change to one configuration.
 pub struct Mutants {
@@ -43,7 +43,12 @@ impl Mutants {
             place: mutant.place(loaded),
             fate: fate(mutant, suites),
         };
-        let trials = in_parallel(threads, &mutants(loaded), trial);
+        // A change to what is the same without it, such as a default that is written out, cannot be noticed.
+        let means = |loaded: &Loaded| loaded.config.as_ref().map(|config| format!("{config:?}"));
+        let (original, environment) = (means(loaded), suites.first()?.environment());
+        let mut changes = mutants(loaded);
+        changes.retain(|mutant| means(&mutant.load(loaded, &environment)) != original);
+        let trials = in_parallel(threads, &changes, trial);
         Some(Self { gateway: gateway.to_vec(), trials })
     }
 

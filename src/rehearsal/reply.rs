@@ -136,12 +136,18 @@ impl Said {
             writer.write(&Frame::new(Events::from_iter([event])), &mut out);
             (!out.is_empty()).then(|| out.freeze())
         };
-        let (said, end) = (self.events(), self.last_events(reply));
+        let lacks_end = reply.without.0.contains(&Without::End);
+        // Some dialects say with the end what they have held back until then, so it is written and taken away.
+        let is_cut_back = lacks_end && self.finish.is_some();
+        let (said, end) = (self.events(), self.last_events((!lacks_end || is_cut_back).then_some(Event::End)));
         let mut pieces: Vec<Bytes> = said.into_iter().filter_map(&mut write).collect();
         if reply.malformed {
             pieces.push(Bytes::from_static(b"data: {\"id\":\"played-1\",\"choi\n\n"));
         }
         pieces.extend(end.into_iter().filter_map(&mut write));
+        if is_cut_back {
+            drop_last_record(&mut pieces);
+        }
         if let Some(after) = reply.error_after {
             pieces.truncate(after);
             let error = error(reply.error.as_ref(), "scripted failure");
@@ -177,11 +183,19 @@ impl Said {
     }
 
     /// What comes behind the last word.
-    fn last_events(self, reply: &ReplyDoc) -> Vec<Event> {
+    fn last_events(self, end: Option<Event>) -> Vec<Event> {
         let finish = self.finish.map(|reason| Event::Finish { choice: 0, finish: Box::new(Finish::new(reason, "")) });
         let usage = self.usage.map(|usage| Event::Usage(Box::new(usage)));
-        let end = (!reply.without.0.contains(&Without::End)).then_some(Event::End);
         finish.into_iter().chain(usage).chain(end).collect()
+    }
+}
+
+/// What is written with the last record stays.
+fn drop_last_record(pieces: &mut Vec<Bytes>) {
+    let Some(last) = pieces.pop() else { return };
+    let records = last.strip_suffix(b"\n\n").unwrap_or(&last);
+    if let Some(end) = memchr::memmem::rfind(records, b"\n\n") {
+        pieces.push(last.slice(..end + 2));
     }
 }
 

@@ -13,7 +13,7 @@ use http_body::Frame as BodyFrame;
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
 use crate::base::millis::Millis;
-use crate::base::stop::{Refusal, Stop};
+use crate::base::stop::{FaultClass, Refusal, Stop};
 use crate::chat::{Event, Frame, Losses};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
 use crate::gateway::{About, ChatAnswer, Forwarded};
@@ -145,8 +145,9 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
     // The SDKs retry by themselves. What the gateway has tried in vain, and what no repetition mends, they
     // shall leave alone.
     let is_final = match stop {
-        Stop::Failed(failed) => failed.tried.len() > 1,
-        Stop::Refused(refusal) => !matches!(refusal.status, 408 | 429 | 500..),
+        Stop::Failed(failed) => failed.tried.len() > 1 || failed.fault.class() == FaultClass::Rejected,
+        // A route that ends in a refusal has tried what stands before it.
+        Stop::Refused(refusal) => about.attempts > 0 || !matches!(refusal.status, 408 | 429 | 500..),
     };
     if is_final {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));

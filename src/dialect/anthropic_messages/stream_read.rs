@@ -79,6 +79,8 @@ impl Records for Reader {
                 events.push(Event::Failed(Box::new(failure::read_event(&record.data))));
                 Ok(())
             }
+            // A record that does not say what it is must at least be whole.
+            "" if record.has_data => members(&record.data, |_, _| Ok(())),
             _ => Ok(()),
         }
     }

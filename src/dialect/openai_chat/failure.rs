@@ -27,7 +27,7 @@ pub fn read(status: u16, body: &Bytes) -> Failure {
     }
     reply.status = status;
     reply.wire = Some((ID, body.clone()));
-    let inner = document.as_ref().map(inner_codes).unwrap_or_default();
+    let inner = document.as_ref().map(inner_words).unwrap_or_default();
     Failure { class: class(&reply, &inner), reply }
 }
 
@@ -73,10 +73,10 @@ fn reply(document: &Value) -> Reply {
     }
 }
 
-/// The codes that lie deeper: Azure's inner error, OpenRouter's metadata.
-fn inner_codes(document: &Value) -> String {
+/// What lies deeper: Azure's inner error, OpenRouter's metadata and the provider's own answer in it.
+fn inner_words(document: &Value) -> String {
     let of = |path: &str| document.pointer(path).and_then(Value::as_str).unwrap_or_default();
-    format!("{} {}", of("/error/innererror/code"), of("/error/metadata/error_type"))
+    ["/error/innererror/code", "/error/metadata/error_type", "/error/metadata/raw"].map(of).join(" ")
 }
 
 /// The words of a body that is not JSON: an error page, most likely.
@@ -101,7 +101,7 @@ fn excerpt(body: &str) -> String {
 
 fn class(reply: &Reply, inner: &str) -> FaultClass {
     let codes = [reply.code.as_deref(), reply.kind.as_deref(), Some(inner)].map(Option::unwrap_or_default).join(" ");
-    let (codes, message) = (codes.to_lowercase(), reply.message.to_lowercase());
+    let (codes, message) = (codes.to_lowercase(), format!("{} {inner}", reply.message).to_lowercase());
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
     let is = |words: &[&str]| words.iter().any(|word| codes.contains(word));
     match reply.status {
@@ -128,7 +128,7 @@ fn class(reply: &Reply, inner: &str) -> FaultClass {
 const LIMIT_CODES: [&str; 3] = ["rate_limit", "insufficient_quota", "ratelimitreached"];
 const LENGTH_CODES: [&str; 4] =
     ["context_length_exceeded", "too_many_prompt_tokens", "string_above_max_length", "exceed_context_size"];
-const LENGTH_PHRASES: [&str; 12] = [
+const LENGTH_PHRASES: [&str; 18] = [
     "maximum context length",
     "max context length",
     "maximum prompt length",
@@ -141,6 +141,13 @@ const LENGTH_PHRASES: [&str; 12] = [
     "too many tokens",
     "input is too long",
     "reduce the length",
+    // Gemini, vLLM, SGLang, TGI, Together, LM Studio.
+    "exceeds the maximum number of tokens",
+    "maximum model length",
+    "model's context length",
+    "`max_new_tokens` must be",
+    "`inputs` must have less than",
+    "context length of only",
 ];
 const FILTER_CODES: [&str; 4] =
     ["content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation"];

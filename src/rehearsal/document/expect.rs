@@ -24,6 +24,11 @@ pub struct ExpectDoc {
     pub answer_contains: OneOrMany<String>,
     #[serde(default)]
     pub answer_lacks: OneOrMany<String>,
+    /// The bytes of the answer as they came.
+    #[serde(default)]
+    pub body_contains: OneOrMany<String>,
+    #[serde(default)]
+    pub body_lacks: OneOrMany<String>,
     /// Regular expressions, each of which fits somewhere in the text of the answer.
     #[serde(default)]
     pub answer_matches: OneOrMany<At<String>>,
