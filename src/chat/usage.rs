@@ -25,6 +25,11 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// So much text in and out, and nothing else.
+    pub fn of(input: u64, output: u64) -> Self {
+        Self { text_in: Some(input), out: Some(output), ..Self::default() }
+    }
+
     pub fn input(&self) -> u64 {
         sum(&[self.text_in, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.audio_in, self.image_in])
     }

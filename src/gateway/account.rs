@@ -13,14 +13,16 @@ use tokio::time::Instant;
 
 use crate::base::ids::{RequestId, TargetName};
 use crate::base::stop::{Failed, Fault, Stop};
-use crate::chat::{Completion, Event, FinishReason, Frame, Usage};
+use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
+use crate::gateway::bill::Bill;
 use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::opaque::Watched;
 use crate::pipeline::trail::Trail;
+use crate::pricing::Rates;
 use crate::telemetry::{Line, metrics};
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -28,7 +30,7 @@ pub struct Account {
     world: Arc<World>,
     line: Line,
     started: Instant,
-    usage: Usage,
+    bill: Bill,
     /// What was decided, once it is.
     trail: Trail,
     is_closed: bool,
@@ -51,7 +53,7 @@ impl Account {
             world,
             line,
             started: cx.started,
-            usage: Usage::default(),
+            bill: Bill::default(),
             trail: Trail::default(),
             is_closed: false,
         })
@@ -61,7 +63,7 @@ impl Account {
     pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Box<Self> {
         world.metrics.request_began();
         let line = Line { time: now, request_id: id, endpoint: "none", ..Line::default() };
-        Box::new(Self { world, line, started, usage: Usage::default(), trail: Trail::default(), is_closed: false })
+        Box::new(Self { world, line, started, bill: Bill::default(), trail: Trail::default(), is_closed: false })
     }
 
     /// Notes whose the request is and which policy decides on it.
@@ -93,6 +95,11 @@ impl Account {
     pub fn answered_by(&mut self, target: Option<TargetName>, status: u16) {
         self.line.status = status;
         self.line.target = target;
+    }
+
+    /// What the request takes by our count, and what the model that answered charges.
+    pub fn priced(&mut self, input: u64, rates: Option<Arc<Rates>>) {
+        (self.bill.input, self.bill.rates) = (input, rates);
     }
 
     pub fn streams(&mut self) {
@@ -127,8 +134,8 @@ impl Account {
                 self.line.first_token = Some(self.started.elapsed());
             }
             for event in frame.iter() {
+                self.bill.observe(event);
                 match event {
-                    Event::Usage(usage) => self.usage.update(usage),
                     Event::Finish { finish, .. } => self.line.finish = Some(finish.reason.name()),
                     Event::Whole(completion) => self.observe_whole(completion),
                     _ => {}
@@ -138,9 +145,6 @@ impl Account {
     }
 
     fn observe_whole(&mut self, completion: &Completion) {
-        if let Some(usage) = &completion.usage {
-            self.usage.update(usage);
-        }
         let finish = completion.choices.iter().find_map(|choice| choice.finish.as_ref());
         self.line.finish = finish.map(|finish| FinishReason::name(finish.reason));
     }
@@ -152,8 +156,11 @@ impl Account {
         let mut line = std::mem::take(&mut self.line);
         line.outcome = outcome;
         line.took = self.started.elapsed();
-        line.input_tokens = self.usage.input_said();
-        line.output_tokens = self.usage.output_said();
+        line.input_tokens = self.bill.usage.input_said();
+        line.output_tokens = self.bill.usage.output_said();
+        let cost = self.bill.cost();
+        line.cost = cost.map(|cost| cost.nanos);
+        line.is_cost_estimated = cost.is_some_and(|cost| cost.is_estimate);
         self.world.metrics.request_ended(&metrics::Counted {
             policy: line.policy.as_ref(),
             status: line.status,
@@ -164,9 +171,10 @@ impl Account {
             overhead: line.overhead,
             input_tokens: line.input_tokens,
             output_tokens: line.output_tokens,
+            cost: line.cost,
         });
         if let Some(witness) = self.world.witness() {
-            let (trail, usage) = (std::mem::take(&mut self.trail), self.usage.clone());
+            let (trail, usage) = (std::mem::take(&mut self.trail), self.bill.usage.clone());
             witness.saw(Decision { line: line.clone(), trail, usage });
         }
         self.world.access.write(line);

@@ -7,6 +7,7 @@
 //! It knows nothing of sockets; the server puts requests to it, and so can a test.
 
 mod account;
+mod bill;
 mod jwks;
 pub mod reload;
 mod stated;

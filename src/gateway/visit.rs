@@ -65,6 +65,15 @@ pub struct ChatAnswer {
     pub asked: Asked,
 }
 
+/// An answer, and what is needed to pass it on and to account for it.
+struct Said {
+    answer: Answer,
+    is_stream: bool,
+    asked: Asked,
+    /// Tokens of the request, by our count.
+    input: u64,
+}
+
 impl Visit {
     pub(super) fn new(world: Arc<World>, snapshot: Arc<Snapshot>, cx: Box<Cx>, account: Box<Account>) -> Self {
         Self { world, snapshot, cx, account }
@@ -130,9 +139,10 @@ impl Visit {
         attended.end();
         match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
-            Ok((answer, is_stream, asked)) => {
+            Ok(Said { answer, is_stream, asked, input }) => {
                 self.account.note(&self.cx);
                 self.account.answered_by(answer.head.target.clone(), 200);
+                self.account.priced(input, answer.head.rates.clone());
                 if is_stream {
                     self.account.streams();
                 }
@@ -144,18 +154,18 @@ impl Visit {
         }
     }
 
-    async fn try_chat(&mut self, body: Bytes) -> Result<(Answer, bool, Asked), Stop> {
+    async fn try_chat(&mut self, body: Bytes) -> Result<Said, Stop> {
         let request = self.read(body)?;
         let asked = Asked {
             model: self.cx.model.clone(),
             wants_usage: request.params.wants_usage,
             created: u64::try_from(self.cx.clock.now().as_second()).unwrap_or(0),
         };
-        let is_stream = request.stream;
+        let (is_stream, input) = (request.stream, request.estimated_tokens());
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
         let answer = policy.line.chat(&mut self.cx, request, &self.world.shadows).await?;
-        Ok((answer, is_stream, asked))
+        Ok(Said { answer, is_stream, asked, input })
     }
 
     /// Counts the tokens of a request: the provider's own count where the route leads to one that counts

@@ -114,7 +114,7 @@ impl<'a> ChatExchange<'a> {
         watch: Watch,
     ) -> Result<Answer, Fault> {
         let target = std::sync::Arc::clone(watch.target());
-        let head = self.head(&target, visible_headers(response.headers()));
+        let head = self.head(&target, visible_headers(response.headers()), sending);
         let mut upstream = Upstream::new(response.into_body(), target.dialect.stream_reader(), sending, watch);
         let mut held: Burst = Vec::new();
         while !held.iter().any(|frame| is_semantic(frame)) {
@@ -134,14 +134,23 @@ impl<'a> ChatExchange<'a> {
 
     /// Reads a whole answer, as far as anybody needs it.
     fn read(&self, text: &ByteString, dialect: &dyn Dialect) -> Result<Completion, Malformed> {
-        if self.passes == Some(dialect.id()) { dialect.skim_completion(text) } else { dialect.read_completion(text) }
+        if self.passes == Some(dialect.id()) {
+            let skimmed = dialect.skim_completion(text)?;
+            // Where the provider does not say what it used, the words are counted.
+            if skimmed.usage.is_some() {
+                return Ok(skimmed);
+            }
+        }
+        dialect.read_completion(text)
     }
 
-    fn head(&self, target: &Target, headers: HeaderMap) -> Head {
+    fn head(&self, target: &Target, headers: HeaderMap, sending: &Sending<'_>) -> Head {
+        let model = target.model_for(&self.model);
         Head {
             target: Some(target.name.clone()),
             provider: Some(target.provider.name().clone()),
-            model: target.model_for(&self.model).clone(),
+            rates: target.tariff.rates(model, sending.clock.now()),
+            model: model.clone(),
             dialect: target.dialect.id(),
             headers,
         }
@@ -198,7 +207,7 @@ impl Exchange for ChatExchange<'_> {
         if self.stream && !is_json(response.headers()) {
             return Box::pin(self.streamed(response, &sending, watch)).await;
         }
-        let head = self.head(watch.target(), visible_headers(response.headers()));
+        let head = self.head(watch.target(), visible_headers(response.headers()), &sending);
         let timeouts = &sending.rules.timeouts;
         let limits = collect::Limits {
             bytes: MAX_ANSWER,

@@ -35,7 +35,7 @@ pub enum How {
 impl Ending {
     /// The tokens of the answer: the provider's word, or a guess of a token for each four bytes.
     pub fn output(&self) -> u64 {
-        self.usage.as_ref().map_or_else(|| self.bytes.div_ceil(4), Usage::output)
+        self.usage.as_ref().map_or_else(|| tokens_in(self.bytes), Usage::output)
     }
 }
 
@@ -55,15 +55,10 @@ impl Watched {
     fn observe(&mut self, event: &Event) {
         match event {
             Event::Usage(usage) => self.ending.usage.get_or_insert_default().update(usage),
-            Event::Whole(completion) => {
-                self.ending.usage.clone_from(&completion.usage);
-                self.ending.bytes = bytes_of(completion);
-            }
-            Event::Delta { delta, .. } => {
-                self.ending.bytes += delta.text().map_or(0, |text| text.len() as u64);
-            }
+            Event::Whole(completion) => self.ending.usage.clone_from(&completion.usage),
             _ => {}
         }
+        self.ending.bytes += bytes_in(event);
     }
 
     fn over(&mut self, how: How) {
@@ -71,6 +66,20 @@ impl Watched {
             then(Ending { how, ..std::mem::take(&mut self.ending) });
         }
     }
+}
+
+/// Bytes of text in an event: words, thoughts and arguments of tools.
+pub fn bytes_in(event: &Event) -> u64 {
+    match event {
+        Event::Whole(completion) => bytes_of(completion),
+        Event::Delta { delta, .. } => delta.text().map_or(0, |text| text.len() as u64),
+        _ => 0,
+    }
+}
+
+/// The tokens that so many bytes of text are, by a guess.
+pub fn tokens_in(bytes: u64) -> u64 {
+    bytes.div_ceil(4)
 }
 
 fn bytes_of(completion: &Completion) -> u64 {

@@ -19,6 +19,7 @@ pub mod shadow;
 mod silence;
 pub mod step;
 pub mod target;
+pub mod tariff;
 pub mod trail;
 mod upstream;
 mod watch;

@@ -15,10 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 use tracing::warn;
 
+use crate::base::ids::ModelName;
 use crate::base::stop::Refusal;
+use crate::chat::Usage;
 use crate::pipeline::facts::Facts;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{ChoiceEntry, Clause, Detail, Planned};
+use crate::pricing::Terms;
 
 /// A node of a route with what may accompany it.
 pub struct Route {
@@ -203,7 +206,12 @@ impl Choice {
             }
             Self::Cheapest(routes) => {
                 let (input, output) = (facts.input_tokens(), facts.max_tokens().unwrap_or(USUAL_OUTPUT));
-                let cost = |target: &Target| target.price.map_or(u64::MAX, |price| price.of(input, output).0 as u64);
+                let (usage, asked) = (Usage::of(input, output), ModelName::new(facts.model()));
+                let cost = |target: &Target| {
+                    let rates = target.tariff.rates(target.model_for(&asked), facts.now());
+                    // What has no price comes last: it may cost anything.
+                    rates.map_or(u64::MAX, |rates| rates.cost(&usage, Terms::default()).0.unsigned_abs())
+                };
                 // A price does not change with the session, so stickiness has nothing to say here.
                 sorted(routes, Lot::default(), cost).collect()
             }

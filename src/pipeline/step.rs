@@ -5,6 +5,8 @@
 //! policy lists them; taps wrap the answer in reverse. A step that answers is seen by the taps of earlier
 //! steps only, and a refusal drops the taps, so that what they hold is given back.
 
+use std::sync::Arc;
+
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use http::HeaderMap;
@@ -15,6 +17,7 @@ use crate::chat::{Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
+use crate::pricing::Rates;
 
 /// One step of a policy.
 pub trait Step: Send + Sync {
@@ -73,6 +76,8 @@ pub struct Head {
     /// The model that answered, as its provider calls it.
     pub model: ModelName,
     pub dialect: DialectId,
+    /// What the model costs there, if that is known.
+    pub rates: Option<Arc<Rates>>,
     /// Headers of the upstream that the caller may see.
     pub headers: HeaderMap,
 }

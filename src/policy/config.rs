@@ -4,8 +4,11 @@
 //! fails. Nothing here has been opened, connected or compiled.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,6 +21,7 @@ use super::selector::Selector;
 use crate::base::ids::{PolicyName, ProviderName, TargetName};
 use crate::base::money::Nanos;
 use crate::base::stop::FaultClass;
+use crate::pricing::PriceList;
 use crate::steps::StepConfig;
 
 /// Everything the files say.
@@ -35,6 +39,7 @@ pub struct Config {
     pub targets: BTreeMap<TargetName, TargetConfig>,
     /// Names that callers may use for models.
     pub models: BTreeMap<String, ModelConfig>,
+    pub prices: Prices,
     /// In the order they are tried; the first that matches is the one.
     pub policies: Vec<PolicyConfig>,
 }
@@ -138,8 +143,25 @@ pub struct ProviderConfig {
     pub http2: Option<bool>,
     pub propagate: bool,
     pub price: Option<Price>,
+    /// Percent off the price list.
+    pub discount: u8,
     /// The settings of a simulated provider, as they were written.
     pub simulate: Option<At<Value>>,
+}
+
+/// The prices that hold.
+#[derive(Clone, Default)]
+pub struct Prices {
+    pub list: Arc<PriceList>,
+    /// Files of the gateway's own that they were read from.
+    pub files: Vec<PathBuf>,
+}
+
+/// Not the list itself, which has hundreds of models.
+impl fmt::Debug for Prices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prices").field("files", &self.files).finish_non_exhaustive()
+    }
 }
 
 /// What a million tokens cost.

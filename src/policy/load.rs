@@ -43,6 +43,7 @@ impl Loaded {
         files.extend(self.folders.iter().map(|folder| folder.join("*")));
         if let Some(config) = &self.config {
             files.extend(config.templates().into_iter().flat_map(|template| template.value.files(environment)));
+            files.extend(config.prices.files.iter().cloned());
             files.extend(config.named_files().filter_map(|template| template.value.path(environment).ok()));
         }
         files

@@ -127,6 +127,8 @@ impl Check {
         let line = seen.decision.as_ref().map(|decision| &decision.line);
         let policy = line.and_then(|line| line.policy.as_ref()).map_or_else(|| "none".to_owned(), ToString::to_string);
         self.same("policy", expected.policy.clone(), policy);
+        let cost = line.and_then(|line| line.cost).map_or_else(|| "none".to_owned(), |cost| cost.to_string());
+        self.same("cost_usd", expected.cost_usd.map(|cost| cost.0.to_string()), cost);
         self.same("attempts", expected.attempts.as_deref().map(listed), listed(&seen.attempts(Stop::Asked)));
         let passed_over = listed(&seen.attempts(Stop::PassedOver));
         self.same("passed_over", expected.passed_over.as_deref().map(listed), passed_over);

@@ -14,10 +14,11 @@ use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
 use crate::base::millis::Millis;
 use crate::base::stop::{FaultClass, Refusal, Stop};
-use crate::chat::{Event, Frame, Losses};
+use crate::chat::{Event, Frame, Losses, Usage};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
 use crate::gateway::{About, ChatAnswer, Forwarded};
 use crate::pipeline::Burst;
+use crate::pricing::Terms;
 use crate::server::body::Outgoing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,6 +31,7 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Room for all values that are made for a usual answer.
 const ROOM: usize = 192;
 
+const COST: HeaderName = HeaderName::from_static("x-tidegate-cost-usd");
 const ESTIMATED: HeaderName = HeaderName::from_static("x-tidegate-estimated");
 
 /// Writes a chat answer: as a stream if one was asked for, in one piece otherwise.
@@ -37,13 +39,17 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
     let Some(caller) = dialect::by_id(dialect) else { return plain_error(500, "the dialect is not built in") };
     let head = chat.answer.head;
     let mut frames = chat.answer.frames;
+    let mut cost = None;
     let body = if chat.is_stream {
         let writer = caller.stream_writer(&chat.asked);
         let request_id = about.request_id.to_string();
         Outgoing::Stream(Box::new(Stream { frames, writer, request_id, is_over: false }))
     } else {
         match whole(caller, &chat.asked, &mut frames).await {
-            Ok(bytes) => Outgoing::full(bytes),
+            Ok((bytes, usage)) => {
+                cost = head.rates.zip(usage).map(|(rates, usage)| rates.cost(&usage, Terms::default()));
+                Outgoing::full(bytes)
+            }
             Err(stop) => return refused(&about, dialect, &stop),
         }
     };
@@ -63,27 +69,34 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
     if let Some(provider) = &head.provider {
         headers.say(MODEL, &[provider.as_str(), "/", head.model.as_str()]);
     }
+    if let Some(cost) = cost {
+        headers.say(COST, &[&cost.to_string()]);
+    }
     headers.describe(&about);
     response
 }
 
-/// The bytes of a whole answer.
+/// The bytes of a whole answer, and what the provider said it used.
 async fn whole(
     caller: &dyn Dialect,
     asked: &Asked,
     frames: &mut BoxStream<'static, Result<Burst, Stop>>,
-) -> Result<Bytes, Stop> {
-    let mut bytes = None;
+) -> Result<(Bytes, Option<Usage>), Stop> {
+    let (mut bytes, mut usage) = (None, None);
     // Read to the end, so that the answer is accounted for as complete.
     while let Some(burst) = frames.next().await {
         for frame in burst? {
+            if let Some(Event::Whole(completion)) = frame.iter().next() {
+                usage.clone_from(&completion.usage);
+            }
             bytes = match frame.wire(caller.id()) {
                 Some(wire) => Some(wire),
                 None => written(caller, asked, frame).or(bytes),
             };
         }
     }
-    bytes.ok_or_else(|| Refusal::internal("a whole answer was asked for and none came").into())
+    let bytes = bytes.ok_or_else(|| Refusal::internal("a whole answer was asked for and none came"))?;
+    Ok((bytes, usage))
 }
 
 /// A whole answer written in the caller's dialect.

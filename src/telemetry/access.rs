@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::base::ids::{KeyName, ModelName, PolicyName, RequestId, TargetName};
-use crate::base::json::Writer;
+use crate::base::json::{Number, Writer};
 use crate::base::millis::Millis;
+use crate::base::money::Nanos;
 
 /// What is written about a request. Names are shared, not copied; letters are made of numbers by the thread
 /// that writes.
@@ -40,6 +41,10 @@ pub struct Line {
     pub attempts: usize,
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
+    /// What it cost, where that is known.
+    pub cost: Option<Nanos>,
+    /// The tokens that cost it were counted by the gateway, not by the provider.
+    pub is_cost_estimated: bool,
     pub finish: Option<&'static str>,
     pub took: Duration,
     pub first_token: Option<Duration>,
@@ -73,6 +78,12 @@ impl Line {
             w.key("attempts").u64(self.attempts as u64);
             count(w, "input_tokens", self.input_tokens);
             count(w, "output_tokens", self.output_tokens);
+            if let Some(cost) = self.cost {
+                w.key("cost_usd").number(&Number::from(cost));
+            }
+            if self.is_cost_estimated {
+                w.key("cost_estimated").bool(true);
+            }
             optional(w, "finish", self.finish);
             millis(w, "took_ms", Some(self.took));
             millis(w, "first_token_ms", self.first_token);

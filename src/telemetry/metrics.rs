@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::base::ids::{PolicyName, TargetName};
+use crate::base::money::Nanos;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -69,6 +70,7 @@ pub struct Metrics {
     duration: Histograms<TargetLabels>,
     first_token: Histograms<TargetLabels>,
     tokens: Histograms<TokenLabels>,
+    cost: Family<TargetLabels, Counter<f64, AtomicU64>>,
     target_state: Family<StateLabels, Gauge>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
@@ -105,6 +107,7 @@ struct TargetMeters {
     first_token: Histogram,
     input: Histogram,
     output: Histogram,
+    cost: Counter<f64, AtomicU64>,
 }
 
 /// One request, for counting.
@@ -118,6 +121,7 @@ pub struct Counted<'a> {
     pub overhead: Option<Duration>,
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
+    pub cost: Option<Nanos>,
 }
 
 impl Default for Metrics {
@@ -135,6 +139,7 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(seconds),
             first_token: Family::new_with_constructor(seconds),
             tokens: Family::new_with_constructor(tokens),
+            cost: Family::default(),
             target_state: Family::default(),
             revision: Family::default(),
             reload_failed: Gauge::default(),
@@ -164,6 +169,7 @@ impl Metrics {
             self.first_token.clone(),
         );
         r.register("gen_ai_client_token_usage", "Tokens used by a request", self.tokens.clone());
+        r.register("tidegate_cost_usd", "What requests cost, in US dollars", self.cost.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -205,6 +211,9 @@ impl Metrics {
                 meter.observe(measured);
             }
         }
+        if let Some(cost) = counted.cost {
+            meters.cost.inc_by(cost.0.max(0) as f64 / 1e9);
+        }
     }
 
     fn meters(&self, target: &TargetName) -> TargetMeters {
@@ -215,6 +224,7 @@ impl Metrics {
             first_token: self.first_token.get_or_create_owned(&labels),
             input: self.tokens.get_or_create_owned(&tokens("input")),
             output: self.tokens.get_or_create_owned(&tokens("output")),
+            cost: self.cost.get_or_create_owned(&labels),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Values that keep their bytes.
 
+use crate::base::money::Nanos;
 use std::fmt;
 
 use bytestring::ByteString;
@@ -61,6 +62,13 @@ impl Number {
 impl From<u64> for Number {
     fn from(n: u64) -> Self {
         Self(n.to_string().into())
+    }
+}
+
+/// US dollars, exact to the last place.
+impl From<Nanos> for Number {
+    fn from(amount: Nanos) -> Self {
+        Self(amount.to_string().into())
     }
 }
 

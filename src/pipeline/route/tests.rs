@@ -11,7 +11,8 @@ use crate::base::secret::Secret;
 use crate::dialect;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::health::{HealthBook, Outcome};
-use crate::pipeline::target::Price;
+use crate::pipeline::tariff::Tariff;
+use crate::pricing::Rates;
 use crate::provider::{Pick, Pools, Provider, Spec};
 
 /// Makes targets that share a book of health.
@@ -47,7 +48,7 @@ impl Town {
             model: None,
             max_concurrent: None,
             breaker: Default::default(),
-            price: price.map(|(input, output)| Price { input: Nanos(input), output: Nanos(output) }),
+            tariff: Tariff::fixed(price.map(|(input, output)| Rates::simple(Nanos(input), Nanos(output)))),
         })
     }
 

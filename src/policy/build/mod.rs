@@ -4,6 +4,7 @@
 
 mod callers;
 mod policies;
+mod prices;
 mod providers;
 mod routes;
 mod server;
@@ -11,7 +12,7 @@ mod server;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
-use super::config::{Config, ModelConfig, ProviderConfig, TargetConfig};
+use super::config::{Config, ModelConfig, Prices, ProviderConfig, TargetConfig};
 use super::decode::At;
 use super::document::GatewayDoc;
 use super::problem::{Problem, did_you_mean};
@@ -40,8 +41,10 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         targets: BTreeMap::new(),
         models: BTreeMap::new(),
         used_targets: BTreeSet::new(),
+        prices: Prices::default(),
     };
     builder.version(&document);
+    builder.prices = builder.price_list(document.prices);
     builder.providers(document.providers);
     builder.targets(document.targets);
     builder.models(document.models);
@@ -63,6 +66,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         providers: builder.providers,
         targets: builder.targets,
         models: builder.models,
+        prices: builder.prices,
         policies,
     }
 }
@@ -76,6 +80,7 @@ struct Builder<'a, 'p> {
     targets: BTreeMap<TargetName, TargetConfig>,
     models: BTreeMap<String, ModelConfig>,
     used_targets: BTreeSet<TargetName>,
+    prices: Prices,
 }
 
 impl Builder<'_, '_> {

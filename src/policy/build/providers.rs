@@ -2,6 +2,7 @@
 
 use super::{Builder, empty};
 use crate::base::ids::{ProviderName, TargetName};
+use crate::base::units::Share;
 use crate::policy::codes;
 use crate::policy::config::{Breaker, ModelConfig, Price, ProviderConfig, TargetConfig};
 use crate::policy::decode::{At, Table};
@@ -45,8 +46,20 @@ impl Builder<'_, '_> {
             http2: document.http2,
             propagate: document.propagate,
             price: document.price.map(|price| price_of(&price)),
+            discount: document.discount.map_or(0, |discount| self.discount(&discount)),
             simulate: document.simulate,
         }
+    }
+
+    /// Whole percents: a list price cannot be told to more.
+    fn discount(&mut self, written: &At<Share>) -> u8 {
+        let percent = written.value.0;
+        if percent.fract() != 0.0 {
+            let problem =
+                Problem::error(codes::OUT_OF_RANGE, format!("`{percent}%` is not a whole number of percents"));
+            self.note(problem.at(written.span, ""));
+        }
+        percent as u8
     }
 
     fn kind(&mut self, name: &At<String>, document: &ProviderDoc) {

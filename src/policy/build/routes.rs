@@ -2,7 +2,7 @@
 
 use super::{Builder, empty};
 use crate::policy::codes;
-use crate::policy::config::{Abort, Canary, Deny, Route, RouteConfig, Shadow, Timeouts, Way};
+use crate::policy::config::{Abort, Canary, Deny, Route, RouteConfig, Shadow, TargetConfig, Timeouts, Way};
 use crate::policy::decode::{At, Table, TextOr};
 use crate::policy::document::{CanaryDoc, CaseDoc, DenyDoc, Losses, RouteDoc, RouteMap, ShadowDoc, TimeoutsDoc, WAYS};
 use crate::policy::problem::Problem;
@@ -125,14 +125,23 @@ impl Builder<'_, '_> {
         let routes = self.several("cheapest", items)?;
         let named = routes.iter().flat_map(|route| route.targets().into_iter().map(|target| (target, route.way.span)));
         for (target, span) in named.filter(|_| self.material.is_whole) {
-            if self.targets.get(target).is_some_and(|target| target.price.is_none()) {
+            if self.targets.get(target).is_some_and(|target| !self.has_price(target)) {
                 let problem = Problem::error(codes::NO_PRICE, format!("`{target}` has no price to compare"));
-                let help =
-                    "give the target or its provider a `price: { in: …, out: … }`, in US dollars for a million tokens";
+                let help = "give the target or its provider a `price: { in: …, out: … }` in US dollars for a million tokens, or the model a row in a price file";
                 self.problems.push(problem.at(span, "").help(help));
             }
         }
         Some(routes.map(Way::Cheapest))
+    }
+
+    /// Whether there is a price for whatever model is asked for, or that is not known before there is a request.
+    fn has_price(&self, target: &TargetConfig) -> bool {
+        let kind = self.providers.get(&target.provider).map(|provider| provider.kind.as_str());
+        let listed = |model: &String| {
+            let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+            kind.is_some_and(|kind| self.prices.list.find(kind, model, today).is_some())
+        };
+        target.price.is_some() || target.model.as_ref().is_some_and(listed)
     }
 
     fn weighted(&mut self, table: &At<Table<At<u32>>>) -> Option<At<Way>> {

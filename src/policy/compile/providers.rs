@@ -9,13 +9,15 @@ use crate::base::ids::{ModelName, ProviderName};
 use crate::base::secret::Secret;
 use crate::dialect;
 use crate::pipeline::breaker;
-use crate::pipeline::target::{Price, Target};
+use crate::pipeline::target::Target;
+use crate::pipeline::tariff::Tariff;
 use crate::policy::codes;
 use crate::policy::config::{Config, ProviderConfig, TargetConfig};
 use crate::policy::decode::At;
 use crate::policy::document;
 use crate::policy::problem::Problem;
 use crate::policy::reference::{Template, Unresolved};
+use crate::pricing::Rates;
 use crate::provider::simulator::Script;
 use crate::provider::{Pick, Provider, Spec};
 
@@ -29,7 +31,7 @@ pub fn targets(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) 
     }
     let made = config.targets.iter().filter_map(|(name, target)| {
         let provider = providers.get(&target.provider)?;
-        Some((name.clone(), Arc::new(make(target, provider, parts, problems)?)))
+        Some((name.clone(), Arc::new(make(target, provider, config, parts, problems)?)))
     });
     made.collect()
 }
@@ -86,6 +88,7 @@ pub fn script(config: &ProviderConfig, problems: &mut Vec<Problem>) -> Option<Sc
 fn make(
     config: &TargetConfig,
     provider: &Arc<Provider>,
+    all: &Config,
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Target> {
@@ -105,9 +108,16 @@ fn make(
             window: config.breaker.window,
             open_for: config.breaker.open_for,
         },
-        price: config.price.map(|price| Price { input: price.input, output: price.output }),
+        tariff: tariff(config, all),
         health: parts.health.of(&config.name.value),
     })
+}
+
+fn tariff(target: &TargetConfig, config: &Config) -> Tariff {
+    let own = target.price.map(|price| Rates::simple(price.input, price.output));
+    let provider = config.providers.get(&target.provider);
+    let kind = provider.map_or("", |provider| provider.kind.as_str());
+    Tariff::new(own, kind, Arc::clone(&config.prices.list), provider.map_or(0, |provider| provider.discount))
 }
 
 /// What a template stands for. What it stands for nothing is a problem that points at it.

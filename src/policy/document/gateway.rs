@@ -36,6 +36,7 @@ pub struct GatewayDoc {
     #[serde(default)]
     pub models: Table<ModelDoc>,
     pub callers: Option<CallersDoc>,
+    pub prices: Option<PricesDoc>,
     pub limits: Option<LimitsDoc>,
     pub log: Option<LogDoc>,
     pub telemetry: Option<TelemetryDoc>,
@@ -76,6 +77,8 @@ pub struct ProviderDoc {
     #[serde(default)]
     pub propagate: bool,
     pub price: Option<At<PriceDoc>>,
+    /// What this provider charges less than the price list says.
+    pub discount: Option<At<Share>>,
     /// How a `simulated` provider answers.
     pub simulate: Option<At<Value>>,
 }
@@ -89,6 +92,15 @@ pub enum Pick {
     RoundRobin,
     /// The one with the fewest requests under way.
     LeastBusy,
+}
+
+/// Prices of models, over the list that comes with the binary.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PricesDoc {
+    /// Price files; later ones go before earlier ones. Relative paths start from this file's folder.
+    #[serde(default)]
+    pub files: OneOrMany<At<String>>,
 }
 
 /// US dollars for a million tokens.

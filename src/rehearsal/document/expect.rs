@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::reply::UsageDoc;
-use crate::base::units::Period;
+use crate::base::units::{Period, Usd};
 use crate::policy::{At, OneOrMany, Table};
 
 /// What must be true afterwards. What is not named may be anything.
@@ -46,6 +46,8 @@ pub struct ExpectDoc {
     pub finish: Option<String>,
     /// What the caller was told it used.
     pub usage: Option<UsageDoc>,
+    /// What the request cost, exactly.
+    pub cost_usd: Option<Usd>,
     /// How the answer ended.
     pub ending: Option<Ended>,
     pub policy: Option<String>,

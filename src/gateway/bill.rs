@@ -1,0 +1,103 @@
+//! What a request cost.
+//!
+//! Tokens that the provider reports are its own; where it is silent, ours are counted, and the cost is said to be an
+//! estimate. A model without a price has no cost, which is not the same as costing nothing.
+
+use std::sync::Arc;
+
+use crate::base::money::Nanos;
+use crate::chat::{Event, Usage};
+use crate::pipeline::ending::{bytes_in, tokens_in};
+use crate::pricing::{Rates, Terms};
+
+/// What is known of a request's cost so far.
+#[derive(Default)]
+pub struct Bill {
+    /// Of the model that answered.
+    pub rates: Option<Arc<Rates>>,
+    /// Tokens of the request, by our count.
+    pub input: u64,
+    /// Bytes of the answer's text.
+    bytes: u64,
+    pub usage: Usage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    pub nanos: Nanos,
+    /// The provider did not say how much was used.
+    pub is_estimate: bool,
+}
+
+impl Bill {
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Usage(usage) => self.usage.update(usage),
+            Event::Whole(completion) => {
+                if let Some(usage) = &completion.usage {
+                    self.usage.update(usage);
+                }
+            }
+            _ => {}
+        }
+        self.bytes += bytes_in(event);
+    }
+
+    /// `None` if nobody has answered, or the price is not known.
+    pub fn cost(&self) -> Option<Cost> {
+        let rates = self.rates.as_ref()?;
+        let (input, output) = (self.usage.input_said(), self.usage.output_said());
+        if input.is_some() && output.is_some() {
+            return Some(Cost { nanos: rates.cost(&self.usage, Terms::default()), is_estimate: false });
+        }
+        let mut usage = self.usage.clone();
+        usage.text_in = usage.text_in.or(input.is_none().then_some(self.input));
+        usage.out = usage.out.or(output.is_none().then_some(tokens_in(self.bytes)));
+        Some(Cost { nanos: rates.cost(&usage, Terms::default()), is_estimate: true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Delta, Lane};
+
+    fn bill() -> Bill {
+        // A dollar for a million tokens in, two for a million out.
+        let rates = Rates::simple(Nanos(1_000_000_000), Nanos(2_000_000_000));
+        Bill { rates: Some(Arc::new(rates)), input: 100, ..Bill::default() }
+    }
+
+    fn said(bill: &mut Bill, text: &str) {
+        bill.observe(&Event::Delta { lane: Lane { choice: 0, part: 0 }, delta: Delta::Text(text.into()) });
+    }
+
+    #[test]
+    fn what_the_provider_reports_is_what_counts() {
+        let mut bill = bill();
+        said(&mut bill, "a few words");
+        bill.observe(&Event::Usage(Box::new(Usage::of(10, 2))));
+        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(14_000), is_estimate: false }));
+    }
+
+    #[test]
+    fn what_it_is_silent_on_is_counted_and_said_to_be_an_estimate() {
+        let mut bill = bill();
+        said(&mut bill, "12345678");
+        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(104_000), is_estimate: true }));
+        bill.observe(&Event::Usage(Box::new(Usage { out: Some(7), ..Usage::default() })));
+        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(114_000), is_estimate: true }));
+    }
+
+    #[test]
+    fn a_model_without_a_price_has_no_cost() {
+        assert_eq!(Bill { rates: None, ..bill() }.cost(), None);
+    }
+
+    #[test]
+    fn an_explicit_zero_costs_nothing() {
+        let mut bill = bill();
+        bill.observe(&Event::Usage(Box::new(Usage::of(0, 0))));
+        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(0), is_estimate: false }));
+    }
+}

@@ -1,0 +1,102 @@
+//! What requests to a target cost.
+//!
+//! A price in the gateway file goes before the price list, which is asked for the model and the day of the request.
+//! A model that neither knows has no price, which is not the same as costing nothing.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::base::ids::ModelName;
+use crate::pricing::{PriceList, Rates};
+
+pub struct Tariff {
+    /// What the gateway file says.
+    own: Option<Arc<Rates>>,
+    /// The kind of the provider, by which the list knows its vendor.
+    kind: String,
+    list: Arc<PriceList>,
+    /// Percent off the list.
+    discount: u8,
+    /// Most requests ask for the model that the last one asked for.
+    last: ArcSwapOption<Looked>,
+}
+
+/// What was found for a model on a day.
+struct Looked {
+    model: ModelName,
+    on: Date,
+    rates: Option<Arc<Rates>>,
+}
+
+impl Tariff {
+    pub fn new(own: Option<Rates>, kind: &str, list: Arc<PriceList>, discount: u8) -> Self {
+        let own = own.map(Arc::new);
+        Self { own, kind: kind.to_owned(), list, discount, last: ArcSwapOption::empty() }
+    }
+
+    /// A fixed price, or none at all.
+    pub fn fixed(own: Option<Rates>) -> Self {
+        Self::new(own, "", Arc::default(), 0)
+    }
+
+    /// The rates of a model at a time; `None` if they are not known.
+    pub fn rates(&self, model: &ModelName, at: Timestamp) -> Option<Arc<Rates>> {
+        if let Some(own) = &self.own {
+            return Some(Arc::clone(own));
+        }
+        let on = at.to_zoned(TimeZone::UTC).date();
+        if let Some(last) = &*self.last.load()
+            && last.on == on
+            && last.model == *model
+        {
+            return last.rates.clone();
+        }
+        let found = self.list.find(&self.kind, model.as_str(), on).map(|found| found.rates);
+        let rates = found.map(|rates| match self.discount {
+            0 => rates,
+            percent => Arc::new(rates.discount(percent)),
+        });
+        self.last.store(Some(Arc::new(Looked { model: model.clone(), on, rates: rates.clone() })));
+        rates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::money::Nanos;
+    use crate::chat::Usage;
+    use crate::pricing::Terms;
+
+    const LIST: &str = "version: 1\nvendors:\n  openai:\n    - source: https://example.org\n      checked: 2026-01-01\n      models:\n\
+        \x20       m: [{ from: 2026-01-01, in: \"1\", out: \"2\" }, { from: 2026-02-01, in: \"3\", out: \"4\" }]\n";
+
+    fn tariff(own: Option<Rates>, discount: u8) -> Tariff {
+        Tariff::new(own, "openai", Arc::new(PriceList::read(LIST).unwrap()), discount)
+    }
+
+    fn cost(tariff: &Tariff, model: &str, at: &str) -> Option<Nanos> {
+        let usage = Usage { text_in: Some(1_000_000), ..Usage::default() };
+        let rates = tariff.rates(&ModelName::new(model), at.parse().unwrap())?;
+        Some(rates.cost(&usage, Terms::default()))
+    }
+
+    #[test]
+    fn the_price_of_the_day_holds_and_not_that_of_the_day_before() {
+        let tariff = tariff(None, 0);
+        assert_eq!(cost(&tariff, "m", "2026-01-31T23:59:59Z"), Some(Nanos(1_000_000_000)));
+        assert_eq!(cost(&tariff, "m", "2026-02-01T00:00:00Z"), Some(Nanos(3_000_000_000)));
+        assert_eq!(cost(&tariff, "another", "2026-02-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_price_of_the_files_goes_before_the_list_and_a_discount_is_on_the_list() {
+        let own = Rates::simple(Nanos(7_000_000_000), Nanos(0));
+        assert_eq!(cost(&tariff(Some(own), 50), "m", "2026-01-02T00:00:00Z"), Some(Nanos(7_000_000_000)));
+        assert_eq!(cost(&tariff(None, 50), "m", "2026-01-02T00:00:00Z"), Some(Nanos(500_000_000)));
+    }
+}
