@@ -35,6 +35,8 @@ pub(super) fn nanos(sum: i128) -> Nanos {
 #[derive(Debug, Default)]
 pub(super) struct Account {
     slots: BTreeMap<Slot, Sum>,
+    /// Of all slots.
+    total: Sum,
     /// Sums since the slots that were asked for of late, kept up to date.
     windows: SmallVec<[(Slot, Sum); 4]>,
     /// What is older has been folded into the first slot.
@@ -45,13 +47,16 @@ impl Account {
     pub fn book(&mut self, slot: Slot, change: Sum) {
         let slot = if slot < self.horizon { Slot::FIRST } else { slot };
         self.slots.entry(slot).or_default().add(change);
+        self.total.add(change);
         self.windows.iter_mut().filter(|(since, _)| *since <= slot).for_each(|(_, sum)| sum.add(change));
     }
 
     /// The sum since a slot. One that lies before the horizon counts everything: too much rather than too
     /// little.
     pub fn sum(&self, since: Slot) -> Sum {
-        let since = if since < self.horizon { Slot::FIRST } else { since };
+        if since < self.horizon || since == Slot::FIRST {
+            return self.total;
+        }
         if let Some((_, sum)) = self.windows.iter().find(|(start, _)| *start == since) {
             return *sum;
         }
@@ -62,7 +67,7 @@ impl Account {
 
     /// Keeps the sum since `since` at hand from now on, in place of the one that was asked for longest ago.
     pub fn watch(&mut self, since: Slot) {
-        if since < self.horizon || self.windows.iter().any(|(start, _)| *start == since) {
+        if since < self.horizon || since == Slot::FIRST || self.windows.iter().any(|(start, _)| *start == since) {
             return;
         }
         let sum = self.sum(since);
@@ -81,7 +86,8 @@ impl Account {
         self.windows.retain(|(since, _)| *since >= horizon);
         let kept = self.slots.split_off(&horizon);
         let old = std::mem::replace(&mut self.slots, kept);
-        old.into_values().for_each(|sum| self.book(Slot::FIRST, sum));
+        let first = self.slots.entry(Slot::FIRST).or_default();
+        old.into_values().for_each(|sum| first.add(sum));
     }
 
     pub fn is_empty(&self) -> bool {

@@ -234,6 +234,7 @@ impl Books {
         let horizon = Slot::horizon(now);
         if horizon > self.horizon {
             self.horizon = horizon;
+            self.accounts.retain(|_, account| !account.is_empty());
             self.accounts.values_mut().for_each(|account| account.fold(horizon));
         }
     }

@@ -123,9 +123,11 @@ impl Ledger for Embedded {
         Box::pin(async move {
             let taken = self.desk.reserve(&claim)?;
             let Some(safe) = taken.safe else { return Ok(taken.balances) };
-            let unclaimed = taken.is_new.then(|| Unclaimed { desk: &self.desk, hold: claim.hold, at: claim.at });
+            let unclaimed = taken.is_new.then(|| Unclaimed { desk: Some(&self.desk), hold: claim.hold, at: claim.at });
             safe.await.unwrap_or_else(|_| Err(Unavailable("its writer has ended".to_owned())))?;
-            unclaimed.map(std::mem::forget);
+            if let Some(unclaimed) = unclaimed {
+                unclaimed.claim();
+            }
             Ok(taken.balances)
         })
     }
@@ -159,14 +161,22 @@ impl Ledger for Embedded {
 /// A hold that nobody knows to be theirs yet. Given back if it could not be made safe, or if its owner went
 /// away while waiting.
 struct Unclaimed<'a> {
-    desk: &'a Desk,
+    desk: Option<&'a Desk>,
     hold: HoldId,
     at: Timestamp,
 }
 
+impl Unclaimed<'_> {
+    fn claim(mut self) {
+        self.desk = None;
+    }
+}
+
 impl Drop for Unclaimed<'_> {
     fn drop(&mut self) {
-        self.desk.settle(Settlement { hold: self.hold, at: self.at, lines: Vec::new() });
+        if let Some(desk) = self.desk {
+            desk.settle(Settlement { hold: self.hold, at: self.at, lines: Vec::new() });
+        }
     }
 }
 
@@ -183,6 +193,7 @@ impl Opening {
     fn new(folder: &Path, options: &Options, now: Timestamp) -> Result<Self, Trouble> {
         let ledger = folder.join("ledger");
         fs::create_dir_all(&ledger).map_err(Trouble::io(&ledger))?;
+        make_safe(folder).map_err(Trouble::io(folder))?;
         let sums = folder.join("sums");
         let (kept, why) = match Sums::open(&sums) {
             Ok((kept, loaded)) => match &loaded.position {
@@ -266,6 +277,14 @@ fn lock(folder: &Path) -> Result<File, Trouble> {
         Err(TryLockError::WouldBlock) => Err(Trouble::Locked { path: folder.to_owned() }),
         Err(TryLockError::Error(source)) => Err(cannot(source)),
     }
+}
+
+/// Makes the names of new folders survive a loss of power: a name is kept by the folder it is in.
+fn make_safe(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()?;
+    let parent = folder.canonicalize()?.parent().map(File::open).transpose();
+    // A parent that may not be read was there before.
+    parent.ok().flatten().map_or(Ok(()), |parent| parent.sync_all())
 }
 
 /// Moves sums that cannot be trusted out of the way; somebody may want to look at them.
