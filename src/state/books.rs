@@ -275,3 +275,22 @@ fn remember(set: &mut HashSet<HoldId>, order: &mut VecDeque<HoldId>, hold: HoldI
 
 /// So many holds that are over are known by name.
 pub(super) const REMEMBERED: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::contract::{claim, hold, leg, noon, settlement};
+
+    #[test]
+    fn a_settlement_so_late_that_its_hold_is_forgotten_moves_no_money() {
+        let (mut books, held) = (Books::default(), hold());
+        books.reserve(&claim(held, [leg("a", 100, 40)])).unwrap();
+        books.lapse(noon(1));
+        books.settle(settlement(held, 15));
+        for _ in 0..=REMEMBERED {
+            books.settle(settlement(hold(), 1));
+        }
+        books.settle(settlement(held, 99));
+        assert_eq!(books.standing(&AccountId::new("a"), Slot::FIRST), (Nanos(15), Nanos(0)));
+    }
+}

@@ -158,3 +158,14 @@ async fn a_report_sums_the_lines_of_its_time() {
     let row = until(noon(1)).remove("search").unwrap();
     assert_eq!((row.lines, row.cost, row.input_tokens, row.output_tokens), (20, 20, 240, 60));
 }
+
+#[tokio::test]
+async fn sums_that_lost_a_single_key_are_not_believed() {
+    let folder = twenty_requests().await;
+    let db = sled::open(folder.path().join("sums")).unwrap();
+    let lost = db.scan_prefix("s").keys().next().unwrap().unwrap();
+    db.remove(lost).unwrap();
+    drop(db);
+    assert_eq!(standing(&open(folder.path()), "a").await, (20, 0));
+    assert_eq!(broken_sums(folder.path()).len(), 1);
+}
