@@ -38,7 +38,7 @@
 //! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
 //! | 5 | [`steps`] | the built-in steps, one file or folder each |
 //! | 4 | [`pipeline`] | what a step is; steps, route, attempts, taps; breakers and health |
-//! | 3 | [`auth`] [`provider`] [`telemetry`] | who calls; how providers are reached; what operators see |
+//! | 3 | [`auth`] [`provider`] [`state`] [`telemetry`] | who calls; how providers are reached; what was spent and taken; what operators see |
 //! | 2 | [`dialect`] [`pricing`] | wire formats, pure: bytes in, values out; what a usage costs, by dated price tables |
 //! | 1 | [`chat`] | the canonical vocabulary, pure data |
 //! | 0 | [`base`] | names, secrets, time, money, JSON with its wire, refusals and faults |
@@ -68,10 +68,12 @@
 //! 5. *No silent guard*: a step that cannot act on an endpoint its policy names is an error when the files load; an
 //!    endpoint the policy does not name and a step cannot act on is not the policy's.
 //! 6. *A cut is never a clean end.*
+//! 7. *Money*: whole nano-USD; for any interleaving and crash, what is settled and what is held never exceed a strict
+//!    budget, and every attempt is settled exactly once.
 //! 9. *Nothing leaks*: no key, prompt or answer in a log, a metric or an error that is not the caller's own.
 //! 10. *Reload*: a broken file changes nothing and says so; a good one drops no request.
 //!
-//! (7, money, and 8, isolation, come with budgets and caches.)
+//! (8, isolation, comes with caches.)
 //!
 //! # To add
 //!

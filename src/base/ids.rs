@@ -2,12 +2,16 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $type(Arc<str>);
 
         impl $type {
@@ -61,6 +65,10 @@ name!(
     /// A virtual key, by its name; never the key itself.
     KeyName
 );
+name!(
+    /// A budget's name and whose it is: `team/search`. What is spent is kept under it.
+    AccountId
+);
 
 /// A wire dialect, by its short name: `openai_chat`, `anthropic_messages`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,7 +92,8 @@ impl fmt::Debug for DialectId {
 }
 
 /// One request through the gateway: `req_` and 26 characters, sortable by time (ULID).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RequestId([u8; 30]);
 
 /// The id of no request.
@@ -112,6 +121,30 @@ impl RequestId {
     }
 }
 
+impl FromStr for RequestId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = text.starts_with("req_") && text.bytes().skip(4).all(|byte| byte.is_ascii_alphanumeric());
+        let bytes = text.as_bytes().try_into().ok().filter(|_| plain);
+        bytes.map(Self).ok_or_else(|| format!("`{text}` is not the id of a request"))
+    }
+}
+
+impl TryFrom<String> for RequestId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -134,5 +167,13 @@ mod tests {
         assert!(early.as_str() < late.as_str());
         assert_ne!(RequestId::fresh(5), RequestId::fresh(5));
         assert_eq!(early.as_str().len(), 30);
+    }
+
+    #[test]
+    fn a_request_id_is_read_as_it_is_written() {
+        let id = RequestId::fresh(1_000);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!("req_short".parse::<RequestId>().is_err());
+        assert!("req_\"00000000000000000000000000".parse::<RequestId>().is_err());
     }
 }

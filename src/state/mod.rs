@@ -1,10 +1,48 @@
-//! What the gateway remembers from one request to the next: how much was asked for lately, and who is being served.
+//! What outlives a request: the truth about money, how much was asked for lately, and who is being served.
 //!
-//! All of it belongs to the process, so that a reload forgets nothing. What a store keeps is found by a key that
-//! whoever asks makes up; a store does not know what is counted.
+//! A request is *reserved* before it is sent and *settled* when it is over ([`Ledger`]). Between the two its
+//! amount is held, so that requests under way together can never spend more than a budget has.
+//!
+//! [`Books`] decides, purely: no IO, no clock. What it decides is a fact, an [`Entry`](record::Entry). [`Memory`]
+//! keeps the books only; [`Embedded`] also writes each fact to an append-only log and is what one machine uses.
+//! The log is the truth; the sums kept beside it in sled are derived from it and may be lost at any time.
+//!
+//! Caps and windows belong to whoever asks: they come with each claim and are never stored, so changing
+//! them resets nothing. What a token costs, and which budget a request falls under, is not known here.
+//!
+//! [`Windows`] and [`Places`] are for rates and for what happens at the same time; they are forgotten with the process.
 
+mod account;
+mod books;
+mod claim;
+#[cfg(test)]
+mod contract;
+mod desk;
+mod embedded;
+mod ledger;
+mod line;
+mod log;
+mod memory;
 pub mod places;
+pub mod read;
+pub mod record;
+mod segment;
+mod slot;
+mod sums;
+#[cfg(test)]
+mod tests;
+mod trouble;
+pub mod verify;
 pub mod windows;
+mod writer;
 
+pub use books::Books;
+pub use claim::{Balance, Claim, Denied, Durability, HoldId, Leg, Unavailable};
+pub use embedded::{Embedded, Options};
+pub use ledger::{Ledger, Settlement, Standing};
+pub use line::{CostLine, Counts, Mark, Priced};
+pub use memory::Memory;
 pub use places::{Place, Places};
+pub use slot::Slot;
+pub use trouble::Trouble;
 pub use windows::{Full, LocalWindows, Room, Windows};
