@@ -57,6 +57,20 @@ impl Request {
         let blobs = self.parts().filter(|part| is_blob(&part.content)).count();
         ((texts + tools).div_ceil(4) + 4 * self.messages.len() + 1_000 * blobs + 3) as u64
     }
+
+    /// More tokens than the request can be: each byte of text and tool schema may be one, and 16 go with each message.
+    /// Images and files are taken to be 8,000 tokens each at the most.
+    pub fn most_tokens(&self) -> u64 {
+        let texts: usize = self.parts().map(estimated_bytes).sum();
+        let tools: usize = self.tools.iter().map(Tool::bytes).sum();
+        let blobs = self.parts().filter(|part| is_blob(&part.content)).count();
+        (texts + tools + 16 * (self.messages.len() + self.tools.len() + 1) + 8_000 * blobs) as u64
+    }
+
+    /// Whether there is anything but text in it.
+    pub fn has_media(&self) -> bool {
+        self.parts().any(|part| is_blob(&part.content))
+    }
 }
 
 fn is_blob(content: &Content) -> bool {

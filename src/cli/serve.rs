@@ -14,9 +14,10 @@ use crate::base::clock::Clock;
 use crate::base::duration;
 use crate::gateway::reload::{Broken, Reloader, Start};
 use crate::gateway::{Gateway, World};
-use crate::policy::Connections;
+use crate::policy::{self, Connections, Environment};
 use crate::provider::Pools;
 use crate::server::{self, Drain, Listener, TlsSettings, Workers};
+use crate::state::{Embedded, Options, Trouble};
 use crate::telemetry::{AccessLog, log};
 
 /// What `serve` can be told.
@@ -62,7 +63,16 @@ pub fn run_with(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Ex
 
 async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> ExitCode {
     let access = if args.no_access_log { AccessLog::off() } else { AccessLog::stdout() };
-    let world = Arc::new(World::new(Clock::system(), Arc::new(Pools::new()), access));
+    let clock = Clock::system();
+    let world = World::new(clock, Arc::new(Pools::new()), access);
+    let world = match ledger(&args.files, clock) {
+        Ok(None) => Arc::new(world),
+        Ok(Some(ledger)) => Arc::new(world.keeping(Arc::new(ledger))),
+        Err(trouble) => {
+            eprintln!("error: {trouble}");
+            return ExitCode::from(NOT_STARTED);
+        }
+    };
     let start = match Reloader::start(&args.files, &world) {
         Ok(start) => start,
         Err(Broken(report)) => {
@@ -99,6 +109,12 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
     info!(listen = %data_address, admin = %admin_address, revision = %gateway.pin().revision, "ready");
     up(data_address, admin_address);
     run_until_stopped(gateway, Arc::new(start.reloader), data, admin, signals, start.settings.drain).await
+}
+
+/// The ledger that the files ask for. What is wrong with the files themselves is said later.
+fn ledger(files: &[PathBuf], clock: Clock) -> Result<Option<Embedded>, Trouble> {
+    let folder = policy::load(files, &Environment::process()).config.and_then(|config| config.state);
+    folder.map(|folder| Embedded::open(&folder, &Options::default(), clock.now())).transpose()
 }
 
 async fn listeners(args: &ServeArgs, start: &Start) -> Result<(Listener, Listener), ExitCode> {
@@ -173,16 +189,24 @@ async fn run_until_stopped(
     drop(workers);
     background.abort();
     gateway.world().access.flush();
+    if let Some(ledger) = &gateway.world().stores.ledger
+        && let Err(error) = ledger.flush().await
+    {
+        error!(%error, "what was spent last could not be written");
+    }
     info!("stopped");
     code
 }
 
-/// Keeps the keys of token issuers fresh.
+/// Keeps the keys of token issuers fresh, and gives up on requests that the ledger waits for in vain.
 async fn tend(gateway: Arc<Gateway>) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
         tick.tick().await;
         gateway.pin().authenticator.tend().await;
+        if let Some(ledger) = &gateway.world().stores.ledger {
+            ledger.lapse(gateway.world().clock.now());
+        }
     }
 }
 

@@ -3,18 +3,17 @@
 //! Tokens that the provider reports are its own; where it is silent, ours are counted, and the cost is said to be an
 //! estimate. A model without a price has no cost, which is not the same as costing nothing.
 
-use std::sync::Arc;
-
 use crate::base::money::Nanos;
 use crate::chat::{Event, Usage};
 use crate::pipeline::ending::{bytes_in, tokens_in};
-use crate::pricing::{Rates, Terms};
+use crate::pipeline::tariff::Quote;
+use crate::pricing::Terms;
 
 /// What is known of a request's cost so far.
 #[derive(Default)]
 pub struct Bill {
     /// Of the model that answered.
-    pub rates: Option<Arc<Rates>>,
+    pub quote: Option<Quote>,
     /// Tokens of the request, by our count.
     pub input: u64,
     /// Bytes of the answer's text.
@@ -45,7 +44,7 @@ impl Bill {
 
     /// `None` if nobody has answered, or the price is not known.
     pub fn cost(&self) -> Option<Cost> {
-        let rates = self.rates.as_ref()?;
+        let rates = &self.quote.as_ref()?.rates;
         let (input, output) = (self.usage.input_said(), self.usage.output_said());
         if input.is_some() && output.is_some() {
             return Some(Cost { nanos: rates.cost(&self.usage, Terms::default()), is_estimate: false });
@@ -59,13 +58,16 @@ impl Bill {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::chat::{Delta, Lane};
+    use crate::pricing::Rates;
 
     fn bill() -> Bill {
         // A dollar for a million tokens in, two for a million out.
         let rates = Rates::simple(Nanos(1_000_000_000), Nanos(2_000_000_000));
-        Bill { rates: Some(Arc::new(rates)), input: 100, ..Bill::default() }
+        Bill { quote: Some(Quote { rates: Arc::new(rates), row: None }), input: 100, ..Bill::default() }
     }
 
     fn said(bill: &mut Bill, text: &str) {
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_model_without_a_price_has_no_cost() {
-        assert_eq!(Bill { rates: None, ..bill() }.cost(), None);
+        assert_eq!(Bill { quote: None, ..bill() }.cost(), None);
     }
 
     #[test]

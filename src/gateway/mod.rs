@@ -107,6 +107,7 @@ impl Gateway {
             started: arrival.started,
             policy: None,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
+            held: None,
         };
         let account = Account::open(Arc::clone(&self.world), &cx, now);
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)

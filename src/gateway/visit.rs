@@ -142,7 +142,7 @@ impl Visit {
             Ok(Said { answer, is_stream, asked, input }) => {
                 self.account.note(&self.cx);
                 self.account.answered_by(answer.head.target.clone(), 200);
-                self.account.priced(input, answer.head.rates.clone());
+                self.account.priced(input, answer.head.provider.clone(), answer.head.quote.clone());
                 if is_stream {
                     self.account.streams();
                 }

@@ -9,6 +9,7 @@ use crate::pipeline::route::CanaryBook;
 use crate::pipeline::shadow::Shadows;
 use crate::pipeline::trail::Detail;
 use crate::provider::Pools;
+use crate::state::Ledger;
 use crate::steps::Stores;
 use crate::telemetry::{AccessLog, Metrics};
 
@@ -38,6 +39,13 @@ impl World {
             access,
             witness: None,
         }
+    }
+
+    /// The same world, which keeps a ledger.
+    #[must_use]
+    pub fn keeping(mut self, ledger: Arc<dyn Ledger>) -> Self {
+        self.stores.ledger = Some(ledger);
+        self
     }
 
     /// The same world, watched.

@@ -149,7 +149,7 @@ impl<'a> ChatExchange<'a> {
         Head {
             target: Some(target.name.clone()),
             provider: Some(target.provider.name().clone()),
-            rates: target.tariff.rates(model, sending.clock.now()),
+            quote: target.tariff.quote(model, sending.clock.now()),
             model: model.clone(),
             dialect: target.dialect.id(),
             headers,

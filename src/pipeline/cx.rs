@@ -7,9 +7,11 @@ use tokio::time::Instant;
 use crate::auth::Caller;
 use crate::base::clock::Clock;
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
+use crate::base::money::Nanos;
 use crate::chat::{Request, Tool};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::trail::Trail;
+use crate::state::HoldId;
 
 /// The facts of one exchange that no step changes, and the trail that every step writes.
 pub struct Cx {
@@ -25,6 +27,16 @@ pub struct Cx {
     pub started: Instant,
     pub policy: Option<PolicyName>,
     pub trail: Trail,
+    /// What is set aside for it in the ledger.
+    pub held: Option<Held>,
+}
+
+/// Money set aside for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    pub hold: HoldId,
+    /// What it costs to have asked, should nobody ever learn of an answer.
+    pub asked: Nanos,
 }
 
 /// A request and its exchange, seen the way conditions see them.

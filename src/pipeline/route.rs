@@ -208,9 +208,9 @@ impl Choice {
                 let (input, output) = (facts.input_tokens(), facts.max_tokens().unwrap_or(USUAL_OUTPUT));
                 let (usage, asked) = (Usage::of(input, output), ModelName::new(facts.model()));
                 let cost = |target: &Target| {
-                    let rates = target.tariff.rates(target.model_for(&asked), facts.now());
+                    let quote = target.tariff.quote(target.model_for(&asked), facts.now());
                     // What has no price comes last: it may cost anything.
-                    rates.map_or(u64::MAX, |rates| rates.cost(&usage, Terms::default()).0.unsigned_abs())
+                    quote.map_or(u64::MAX, |quote| quote.rates.cost(&usage, Terms::default()).0.unsigned_abs())
                 };
                 // A price does not change with the session, so stickiness has nothing to say here.
                 sorted(routes, Lot::default(), cost).collect()

@@ -78,6 +78,7 @@ impl Shadows {
             started: tokio::time::Instant::now(),
             policy: None,
             trail: Trail::default(),
+            held: None,
         }
     }
 }

@@ -5,8 +5,6 @@
 //! policy lists them; taps wrap the answer in reverse. A step that answers is seen by the taps of earlier
 //! steps only, and a refusal drops the taps, so that what they hold is given back.
 
-use std::sync::Arc;
-
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use http::HeaderMap;
@@ -17,7 +15,7 @@ use crate::chat::{Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
-use crate::pricing::Rates;
+use crate::pipeline::tariff::Quote;
 
 /// One step of a policy.
 pub trait Step: Send + Sync {
@@ -77,7 +75,7 @@ pub struct Head {
     pub model: ModelName,
     pub dialect: DialectId,
     /// What the model costs there, if that is known.
-    pub rates: Option<Arc<Rates>>,
+    pub quote: Option<Quote>,
     /// Headers of the upstream that the caller may see.
     pub headers: HeaderMap,
 }

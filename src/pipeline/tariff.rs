@@ -12,6 +12,15 @@ use jiff::tz::TimeZone;
 
 use crate::base::ids::ModelName;
 use crate::pricing::{PriceList, Rates};
+use crate::state::Priced;
+
+/// A price that holds for a request.
+#[derive(Debug, Clone)]
+pub struct Quote {
+    pub rates: Arc<Rates>,
+    /// The row of the price list; `None` for a price that the gateway file has itself.
+    pub row: Option<Priced>,
+}
 
 pub struct Tariff {
     /// What the gateway file says.
@@ -29,7 +38,7 @@ pub struct Tariff {
 struct Looked {
     model: ModelName,
     on: Date,
-    rates: Option<Arc<Rates>>,
+    quote: Option<Quote>,
 }
 
 impl Tariff {
@@ -43,25 +52,27 @@ impl Tariff {
         Self::new(own, "", Arc::default(), 0)
     }
 
-    /// The rates of a model at a time; `None` if they are not known.
-    pub fn rates(&self, model: &ModelName, at: Timestamp) -> Option<Arc<Rates>> {
+    /// The price of a model at a time; `None` if it is not known.
+    pub fn quote(&self, model: &ModelName, at: Timestamp) -> Option<Quote> {
         if let Some(own) = &self.own {
-            return Some(Arc::clone(own));
+            return Some(Quote { rates: Arc::clone(own), row: None });
         }
         let on = at.to_zoned(TimeZone::UTC).date();
         if let Some(last) = &*self.last.load()
             && last.on == on
             && last.model == *model
         {
-            return last.rates.clone();
+            return last.quote.clone();
         }
-        let found = self.list.find(&self.kind, model.as_str(), on).map(|found| found.rates);
-        let rates = found.map(|rates| match self.discount {
-            0 => rates,
-            percent => Arc::new(rates.discount(percent)),
+        let quote = self.list.find(&self.kind, model.as_str(), on).map(|found| Quote {
+            rates: match self.discount {
+                0 => found.rates,
+                percent => Arc::new(found.rates.discount(percent)),
+            },
+            row: Some(Priced { model: found.model, since: found.from }),
         });
-        self.last.store(Some(Arc::new(Looked { model: model.clone(), on, rates: rates.clone() })));
-        rates
+        self.last.store(Some(Arc::new(Looked { model: model.clone(), on, quote: quote.clone() })));
+        quote
     }
 }
 
@@ -81,7 +92,7 @@ mod tests {
 
     fn cost(tariff: &Tariff, model: &str, at: &str) -> Option<Nanos> {
         let usage = Usage { text_in: Some(1_000_000), ..Usage::default() };
-        let rates = tariff.rates(&ModelName::new(model), at.parse().unwrap())?;
+        let rates = tariff.quote(&ModelName::new(model), at.parse().unwrap())?.rates;
         Some(rates.cost(&usage, Terms::default()))
     }
 

@@ -29,6 +29,8 @@ use crate::pipeline::route::CanaryBook;
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
+use crate::state::{Ledger, Memory};
+use crate::steps::budget::Budget;
 use crate::steps::{Site, Stores};
 
 /// What of the process a snapshot refers to.
@@ -57,11 +59,12 @@ type Targets = BTreeMap<TargetName, Arc<Target>>;
 pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Snapshot, Vec<Problem>> {
     let mut problems = Vec::new();
     let targets = providers::targets(config, parts, &mut problems);
+    let budgets = budgets(config, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
     let policies: Vec<_> = config
         .policies
         .iter()
-        .filter_map(|policy| compile_policy(policy, config, &targets, parts, &mut problems))
+        .filter_map(|policy| compile_policy(policy, config, &targets, &budgets, parts, &mut problems))
         .collect();
     match authenticator {
         Some(authenticator) if problems.is_empty() => Ok(Snapshot {
@@ -86,10 +89,13 @@ fn compile_policy(
     policy: &PolicyConfig,
     config: &Config,
     targets: &Targets,
+    budgets: &Budgets,
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Made { steps, endpoints } = steps(policy, parts.stores, problems)?;
+    let reachable = reachable(policy, config, targets);
+    let material = Material { stores: parts.stores, budgets, targets: &reachable };
+    let Made { steps, endpoints } = steps(policy, &material, problems)?;
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
@@ -107,6 +113,42 @@ fn compile_policy(
     })
 }
 
+/// The budgets of a configuration, by name.
+type Budgets = BTreeMap<String, Arc<Budget>>;
+
+/// What the steps of a policy are made from.
+struct Material<'a> {
+    stores: &'a Stores,
+    budgets: &'a Budgets,
+    /// Everywhere the policy's requests may be sent to.
+    targets: &'a [Arc<Target>],
+}
+
+fn budgets(config: &Config, problems: &mut Vec<Problem>) -> Budgets {
+    let mut budgets = Budgets::new();
+    for (name, definition) in &config.budgets {
+        match Budget::new(name, definition, subject) {
+            Ok(budget) => drop(budgets.insert(name.clone(), Arc::new(budget))),
+            Err(reason) => {
+                problems.push(Problem::error(codes::WRONG_VALUE, reason).at(definition.span, "in this budget"));
+            }
+        }
+    }
+    budgets
+}
+
+fn reachable(policy: &PolicyConfig, config: &Config, targets: &Targets) -> Vec<Arc<Target>> {
+    let names: Vec<&TargetName> = match &policy.route {
+        Some(route) => route.route.targets(),
+        None => {
+            let models = policy.selector.exact_models().into_iter().flatten();
+            let models = models.filter_map(|model| config.models.get(model));
+            models.flat_map(|model| model.targets.iter().map(|target| &target.value)).collect()
+        }
+    };
+    names.into_iter().filter_map(|name| targets.get(name).cloned()).collect()
+}
+
 /// A policy's steps, and what they can act on together.
 struct Made {
     steps: Vec<Arc<dyn Step>>,
@@ -115,8 +157,11 @@ struct Made {
 
 /// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
+    let ledger: Option<Arc<dyn Ledger>> = Some(Arc::new(Memory::default()));
+    let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, problems));
+    let material = Material { stores: &stores, budgets: &budgets, targets: &[] };
     for policy in &config.policies {
-        steps(policy, &Stores::default(), problems);
+        steps(policy, &material, problems);
     }
     for provider in config.providers.values() {
         providers::script(provider, problems);
@@ -125,11 +170,12 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
 /// that the policy names are a problem; endpoints it does not name are left out where one cannot.
-fn steps(policy: &PolicyConfig, stores: &Stores, problems: &mut Vec<Problem>) -> Option<Made> {
+fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Problem>) -> Option<Made> {
     let before = problems.len();
     let mut steps = Vec::new();
     for (number, config) in policy.steps.iter().enumerate() {
-        let site = Site { policy: &policy.name.value, number, stores, subject };
+        let Material { stores, budgets, targets } = *material;
+        let site = Site { policy: &policy.name.value, number, stores, subject, budgets, targets };
         match config.value.build(&site) {
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),

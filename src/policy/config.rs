@@ -23,6 +23,7 @@ use crate::base::money::Nanos;
 use crate::base::stop::FaultClass;
 use crate::pricing::PriceList;
 use crate::steps::StepConfig;
+use crate::steps::budget::Definition;
 
 /// Everything the files say.
 #[derive(Debug, Clone)]
@@ -40,6 +41,9 @@ pub struct Config {
     /// Names that callers may use for models.
     pub models: BTreeMap<String, ModelConfig>,
     pub prices: Prices,
+    pub budgets: BTreeMap<String, At<Definition>>,
+    /// Where the ledger is, if one is kept.
+    pub state: Option<PathBuf>,
     /// In the order they are tried; the first that matches is the one.
     pub policies: Vec<PolicyConfig>,
 }

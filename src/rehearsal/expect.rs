@@ -10,7 +10,7 @@ use serde_json_path::JsonPath;
 use super::answer::{Answer, json_or_text};
 use super::document::{CallDoc, ExpectDoc, UpstreamDoc, UsageDoc};
 use super::failure::{Failure, Relation};
-use super::house::Seen;
+use super::house::{House, Seen};
 use super::play::Scene;
 use crate::dialect::Dialect;
 use crate::policy::{At, OneOrMany, Table};
@@ -44,6 +44,23 @@ pub fn statuses(expected: &ExpectDoc, found: &BTreeMap<u16, usize>) -> Option<Fa
         expected: written(&wanted),
         found: written(&found),
     })
+}
+
+/// The same of what accounts have spent.
+pub async fn spend(expected: &ExpectDoc, house: &House) -> Vec<Failure> {
+    let mut check = Check { failures: Vec::new(), within: String::new() };
+    for (account, wanted) in &expected.spent.0 {
+        let found = house.standing(account).await.map_or_else(|reason| reason, |(spent, _)| spent.to_string());
+        check.same(&format!("spent.{}", account.value), Some(wanted.0.to_string()), found);
+    }
+    for (account, most) in &expected.spent_at_most.0 {
+        let found = house.standing(account).await;
+        let holds = found.as_ref().is_ok_and(|(spent, _)| *spent <= most.0);
+        let found = found.map_or_else(|reason| reason, |(spent, _)| spent.to_string());
+        let field = format!("spent_at_most.{}", account.value);
+        check.holds(&field, Relation::AtMost, holds, most.0.to_string(), &found);
+    }
+    check.failures
 }
 
 struct Check {

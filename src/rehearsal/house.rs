@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -19,13 +20,15 @@ use super::play::{Play, Scene};
 use super::reply::text_of;
 use crate::auth::{KeyEntry, KeyFile, KeyHash};
 use crate::base::clock::Clock;
-use crate::base::ids::{KeyName, TargetName};
+use crate::base::ids::{AccountId, KeyName, RequestId, TargetName};
+use crate::base::money::Nanos;
 use crate::gateway::{Decision, FetchOverPools, Gateway, Witness, World};
 use crate::pipeline::breaker;
 use crate::pipeline::health::{HealthBook, InFlight, Outcome};
 use crate::policy::{At, Config, Connections, Environment, Loaded, Parts, Problem, Settings, compile};
 use crate::provider::Pools;
 use crate::server;
+use crate::state::{Claim, Durability, HoldId, Ledger as _, Leg, Memory, Slot};
 use crate::telemetry::AccessLog;
 
 /// Paths that nothing can be sent to.
@@ -90,6 +93,7 @@ pub struct House {
     play: Arc<Play>,
     notes: Arc<Notes>,
     shows_key: bool,
+    ledger: Arc<Memory>,
     /// Places at targets that are taken while the test lasts.
     _busy: Vec<InFlight>,
 }
@@ -103,7 +107,10 @@ impl House {
         let settings = Settings::of(config, given.environment).map_err(|problem| report(vec![problem]))?;
         let (clock, notes) = (Clock::starting_at(given.now), Arc::new(Notes::default()));
         let pools = Arc::new(Pools::on(Arc::clone(&given.play) as _));
-        let world = World::new(clock, Arc::clone(&pools), AccessLog::off()).before(Arc::clone(&notes) as _);
+        let ledger = Arc::new(Memory::default());
+        spend(&given.state, &ledger, given.now)?;
+        let world = World::new(clock, Arc::clone(&pools), AccessLog::off());
+        let world = world.before(Arc::clone(&notes) as _).keeping(Arc::clone(&ledger) as _);
         let busy = set_up(&given.state, &world.health);
         let parts = Parts {
             pools: &world.pools,
@@ -122,7 +129,7 @@ impl House {
         given.play.cast(speaks);
         let gateway = Arc::new(Gateway::new(Arc::new(world), Arc::new(snapshot)));
         let (play, shows_key) = (Arc::clone(&given.play), given.caller.is_some());
-        Ok(Self { gateway, connections: settings.connections, play, notes, shows_key, _busy: busy })
+        Ok(Self { gateway, connections: settings.connections, play, notes, shows_key, ledger, _busy: busy })
     }
 
     /// Sends a request over a connection of its own, and reads the answer to its end.
@@ -151,6 +158,14 @@ impl House {
         let scenes = self.play.scenes().split_off(before);
         let Heard { status, headers, body, is_whole } = heard;
         Ok(Seen { status, headers, body, is_broken: !is_whole, took, scenes, decision })
+    }
+}
+
+impl House {
+    /// What an account has spent, and what is set aside there.
+    pub async fn standing(&self, account: &str) -> Result<(Nanos, Nanos), String> {
+        let account = AccountId::new(account);
+        self.ledger.standing(&account, Slot::FIRST).await.map_err(|unavailable| unavailable.to_string())
     }
 }
 
@@ -186,6 +201,24 @@ impl Heard {
         self.is_whole = true;
         Ok(())
     }
+}
+
+/// Books what accounts have spent before the first request.
+fn spend(state: &GivenDoc, ledger: &Memory, now: Timestamp) -> Result<(), String> {
+    for (number, (account, spent)) in state.spent.0.iter().enumerate() {
+        let hold = HoldId { request: RequestId::default(), attempt: u16::try_from(number).unwrap_or(u16::MAX) };
+        let (account, cap) = (AccountId::new(&account.value), Nanos(i64::MAX));
+        let leg = Leg { account, since: Slot::FIRST, cap, amount: spent.0 };
+        let lapses = now.checked_add(FOREVER).unwrap_or(Timestamp::MAX);
+        let claim = Claim { hold, at: now, legs: [leg].into_iter().collect(), lapses, durability: Durability::Soon };
+        ledger
+            .reserve(claim)
+            .now_or_never()
+            .ok_or("the ledger did not answer")?
+            .map_err(|denied| denied.to_string())?;
+        ledger.lapse(lapses);
+    }
+    Ok(())
 }
 
 /// Brings targets into the state that a test is given. The places that are taken are free again once the guards

@@ -182,6 +182,7 @@ impl Suite {
             }
         }
         outcome.failures.extend(expect::statuses(expected, &statuses));
+        outcome.failures.extend(expect::spend(expected, house).await);
     }
 
     fn house(&self, test: &TestDoc) -> Result<House, String> {

@@ -47,7 +47,7 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
     } else {
         match whole(caller, &chat.asked, &mut frames).await {
             Ok((bytes, usage)) => {
-                cost = head.rates.zip(usage).map(|(rates, usage)| rates.cost(&usage, Terms::default()));
+                cost = head.quote.zip(usage).map(|(quote, usage)| quote.rates.cost(&usage, Terms::default()));
                 Outgoing::full(bytes)
             }
             Err(stop) => return refused(&about, dialect, &stop),

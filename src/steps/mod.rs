@@ -1,26 +1,32 @@
 //! The built-in steps, and the one list of them.
 
+pub mod budget;
 pub mod limit;
 pub mod rewrite;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
-use crate::state::{LocalWindows, Places, Windows};
+use crate::pipeline::target::Target;
+use crate::state::{Ledger, LocalWindows, Places, Windows};
+use crate::steps::budget::Budget;
 
 /// What steps keep from one request to the next. It belongs to the process.
 #[derive(Clone)]
 pub struct Stores {
     pub windows: Arc<dyn Windows>,
     pub places: Arc<Places>,
+    /// `None` where nothing is kept of what requests cost.
+    pub ledger: Option<Arc<dyn Ledger>>,
 }
 
-/// Stores of this process alone.
+/// Stores of this process alone, and no ledger.
 impl Default for Stores {
     fn default() -> Self {
-        Self { windows: Arc::new(LocalWindows::default()), places: Arc::default() }
+        Self { windows: Arc::new(LocalWindows::default()), places: Arc::default(), ledger: None }
     }
 }
 
@@ -35,12 +41,16 @@ pub struct Site<'a> {
     pub stores: &'a Stores,
     /// Reads what requests are told apart by.
     pub subject: ReadSubject,
+    pub budgets: &'a BTreeMap<String, Arc<Budget>>,
+    /// Everywhere its requests may be sent to.
+    pub targets: &'a [Arc<Target>],
 }
 
 /// A step as a policy file writes it: one key, the step's name, and its settings.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepConfig {
+    Budget(budget::Config),
     Limit(limit::Config),
     Rewrite(rewrite::Config),
 }
@@ -52,6 +62,7 @@ impl StepConfig {
     /// What is wrong with the settings, for the person who wrote them.
     pub fn build(&self, site: &Site<'_>) -> Result<Arc<dyn Step>, String> {
         match self {
+            Self::Budget(config) => Ok(Arc::new(budget::Spend::new(config, site)?)),
             Self::Limit(config) => Ok(Arc::new(limit::Limit::new(config, site)?)),
             Self::Rewrite(config) => Ok(Arc::new(rewrite::Rewrite::new(config)?)),
         }

@@ -8,6 +8,7 @@ mod prices;
 mod providers;
 mod routes;
 mod server;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,8 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let tls = document.tls.map(|tls| builder.tls(tls));
     let callers = builder.callers(document.callers, tls.as_ref());
     let telemetry = builder.telemetry(document.telemetry);
+    let state = builder.state(document.state, !document.budgets.0.is_empty());
+    let budgets = document.budgets.0.into_iter().map(|(name, budget)| (name.value, budget)).collect();
     builder.unused();
     Config {
         listen,
@@ -67,6 +70,8 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         targets: builder.targets,
         models: builder.models,
         prices: builder.prices,
+        budgets,
+        state,
         policies,
     }
 }

@@ -10,6 +10,7 @@ use super::PolicyDoc;
 use crate::base::units::{Address, Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table};
 use crate::policy::reference::Template;
+use crate::steps::budget::Definition;
 
 /// A gateway file, or a part of one that another imports.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -37,6 +38,10 @@ pub struct GatewayDoc {
     pub models: Table<ModelDoc>,
     pub callers: Option<CallersDoc>,
     pub prices: Option<PricesDoc>,
+    /// Named accounts; a policy says which apply to its requests.
+    #[serde(default)]
+    pub budgets: Table<At<Definition>>,
+    pub state: Option<StateDoc>,
     pub limits: Option<LimitsDoc>,
     pub log: Option<LogDoc>,
     pub telemetry: Option<TelemetryDoc>,
@@ -92,6 +97,14 @@ pub enum Pick {
     RoundRobin,
     /// The one with the fewest requests under way.
     LeastBusy,
+}
+
+/// Where the gateway keeps what outlives it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateDoc {
+    /// A folder for the ledger and what is derived from it. Relative paths start from this file's folder.
+    pub dir: At<String>,
 }
 
 /// Prices of models, over the list that comes with the binary.

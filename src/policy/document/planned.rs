@@ -5,8 +5,8 @@
 /// Whether `word` is known to be coming, as a field or a choice of the type named `of`.
 pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
     let words: &[&str] = match of {
-        "GatewayDoc" => &["budgets", "state"],
-        "StepConfig" => &["budget", "redact", "cache", "plugin", "screen"],
+        "GatewayDoc" => &[],
+        "StepConfig" => &["redact", "cache", "plugin", "screen"],
         "ProviderDoc" => &["credential", "region"],
         "ShadowDoc" => &["budget"],
         _ => &[],

@@ -48,6 +48,11 @@ pub struct ExpectDoc {
     pub usage: Option<UsageDoc>,
     /// What the request cost, exactly.
     pub cost_usd: Option<Usd>,
+    /// What accounts have spent when all requests are over: `user/u1: 5.00`.
+    #[serde(default)]
+    pub spent: Table<Usd>,
+    #[serde(default)]
+    pub spent_at_most: Table<Usd>,
     /// How the answer ended.
     pub ending: Option<Ended>,
     pub policy: Option<String>,

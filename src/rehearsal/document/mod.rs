@@ -11,7 +11,7 @@ pub use expect::{CallDoc, Ended, ExpectDoc, UpstreamDoc};
 pub use reply::{CutDoc, Ending, ErrorDoc, FinishDoc, ReplyDoc, ToolCallDoc, UsageDoc, Without};
 pub use request::RequestDoc;
 
-use crate::base::units::Period;
+use crate::base::units::{Period, Usd};
 use crate::policy::{At, OneOrMany, Table};
 
 /// A file of tests for one configuration.
@@ -86,6 +86,9 @@ pub struct GivenDoc {
     /// How much longer each target has asked to be spared.
     #[serde(default)]
     pub resting: Table<Period>,
+    /// What accounts have spent in the window they are in: `user/u1: 4.97`.
+    #[serde(default)]
+    pub spent: Table<Usd>,
     /// How each target fared in the last minutes.
     #[serde(default)]
     pub recent: Table<RecentDoc>,

@@ -1,0 +1,132 @@
+//! A budget as a gateway file writes it: an account for each team, user or whatever requests are told apart by.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::window::Window;
+use crate::base::ids::AccountId;
+use crate::base::money::Nanos;
+use crate::base::units::{Share, Usd};
+use crate::pipeline::facts::{Facts, Subject};
+use crate::state::{Leg, Slot};
+use crate::steps::ReadSubject;
+use crate::steps::limit::WhenUnavailable;
+
+/// The settings of a budget.
+#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// Who shares an account: `key`, `user`, `team`, `model`, `policy`, or an expression that yields a text.
+    pub per: String,
+    /// What each account may spend in a window.
+    pub usd: Usd,
+    /// `day`, `week`, `month`, `total`, or so long back: `24h`.
+    pub window: String,
+    /// Where a calendar window begins at midnight; UTC if not said.
+    #[serde(default)]
+    pub tz: Option<String>,
+    #[serde(default)]
+    pub mode: Mode,
+    /// The part of it from which on answers carry a warning.
+    #[serde(default)]
+    pub warn_at: Option<Share>,
+    /// In `strict` mode, the most output of one answer; 8192 tokens if not said.
+    #[serde(default)]
+    pub max_output: Option<NonZeroU64>,
+    /// What becomes of requests to a model whose price nobody knows.
+    #[serde(default)]
+    pub unknown_price: UnknownPrice,
+    /// What becomes of requests while the ledger cannot be written.
+    #[serde(default)]
+    pub when_unavailable: WhenUnavailable,
+}
+
+/// What is set aside before a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The most it can cost: the budget is never exceeded. An answer that would cost more is cut.
+    Strict,
+    /// What it will likely cost. The budget may be exceeded by what requests under way cost more than that.
+    #[default]
+    Balanced,
+    /// Nothing: a request passes while anything is left.
+    After,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownPrice {
+    #[default]
+    Refuse,
+    /// They count as free.
+    Zero,
+}
+
+/// A budget, ready to be asked.
+pub struct Budget {
+    name: String,
+    subject: Arc<dyn Subject>,
+    pub cap: Nanos,
+    window: Window,
+    zone: TimeZone,
+    pub mode: Mode,
+    /// Hundredths of a percent.
+    warn_at: Option<i128>,
+    pub max_output: u64,
+    pub unknown_price: UnknownPrice,
+    pub when_unavailable: WhenUnavailable,
+}
+
+impl Budget {
+    /// # Errors
+    /// What is wrong with a setting, for the person who wrote it.
+    pub fn new(name: &str, written: &Definition, subject: ReadSubject) -> Result<Self, String> {
+        let zone = match written.tz.as_deref() {
+            None => TimeZone::UTC,
+            Some(zone) => TimeZone::get(zone)
+                .map_err(|_| format!("`{zone}` is not a time zone; write one like `Europe/Berlin`"))?,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            subject: subject(&written.per)?,
+            cap: written.usd.0,
+            window: Window::parse(&written.window)?,
+            zone,
+            mode: written.mode,
+            warn_at: written.warn_at.map(|share| (share.0 * 100.0).round() as i128),
+            max_output: written.max_output.map_or(USUAL_OUTPUT, NonZeroU64::get),
+            unknown_price: written.unknown_price,
+            when_unavailable: written.when_unavailable,
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The account of a request. Those that have no such thing as it is for share one.
+    pub fn leg(&self, facts: &dyn Facts, at: Timestamp, amount: Nanos) -> Leg {
+        let subject = self.subject.of(facts).unwrap_or_default();
+        let account = AccountId::new(format!("{}/{subject}", self.name));
+        Leg { account, since: self.since(at), cap: self.cap, amount }
+    }
+
+    pub fn since(&self, at: Timestamp) -> Slot {
+        self.window.since(at, &self.zone)
+    }
+
+    pub fn renews(&self, at: Timestamp) -> Option<Timestamp> {
+        self.window.renews(at, &self.zone)
+    }
+
+    /// Whether so much of it is a reason to warn.
+    pub fn is_low(&self, used: Nanos) -> bool {
+        self.warn_at.is_some_and(|share| i128::from(used.0) * 10_000 >= i128::from(self.cap.0) * share)
+    }
+}
+
+const USUAL_OUTPUT: u64 = 8_192;
