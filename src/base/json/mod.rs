@@ -15,6 +15,7 @@ mod writer;
 
 pub use malformed::{Malformed, Result};
 pub use reader::Reader;
+pub(super) use scan::next_special;
 pub use value::{Json, Kind, Number};
 pub use writer::Writer;
 
@@ -27,7 +28,6 @@ mod tests {
 
     use bytestring::ByteString;
 
-    use super::scan::next_special;
     use super::*;
     use crate::base::text;
 
