@@ -149,7 +149,7 @@ impl Account {
         if std::mem::replace(&mut self.is_closed, true) {
             return;
         }
-        let mut line = std::mem::take(&mut self.line);
+        let line = &mut self.line;
         line.outcome = outcome;
         line.took = self.started.elapsed();
         if self.usage != Usage::default() {
@@ -167,11 +167,11 @@ impl Account {
             input_tokens: line.input_tokens,
             output_tokens: line.output_tokens,
         });
-        if let Some(witness) = self.world.witness() {
-            let (trail, usage) = (std::mem::take(&mut self.trail), self.usage.clone());
-            witness.saw(Decision { line: line.clone(), trail, usage });
-        }
         self.world.access.write(line);
+        if let Some(witness) = self.world.witness() {
+            let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
+            witness.saw(Decision { line, trail, usage: self.usage.clone() });
+        }
     }
 }
 
