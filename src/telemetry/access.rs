@@ -57,11 +57,11 @@ impl Line {
         writer.object(|w| {
             w.key("time").str(&self.time.to_string());
             w.key("request_id").str(self.request_id.as_str());
-            w.key("endpoint").str(self.endpoint);
-            optional(w, "dialect", self.dialect);
+            w.key("endpoint").word(self.endpoint);
+            word(w, "dialect", self.dialect);
             w.key("stream").bool(self.stream);
             w.key("status").u64(u64::from(self.status));
-            w.key("outcome").str(self.outcome);
+            w.key("outcome").word(self.outcome);
             optional(w, "code", self.code.as_deref());
             optional(w, "policy", self.policy.as_ref().map(PolicyName::as_str));
             optional(w, "key", self.key.as_ref().map(KeyName::as_str));
@@ -72,7 +72,7 @@ impl Line {
             w.key("attempts").u64(self.attempts as u64);
             count(w, "input_tokens", self.input_tokens);
             count(w, "output_tokens", self.output_tokens);
-            optional(w, "finish", self.finish);
+            word(w, "finish", self.finish);
             millis(w, "took_ms", Some(self.took));
             millis(w, "first_token_ms", self.first_token);
             millis(w, "overhead_ms", self.overhead);
@@ -86,19 +86,25 @@ impl Line {
     }
 }
 
-fn optional(writer: &mut Writer, key: &str, value: Option<&str>) {
+fn word(writer: &mut Writer, key: &'static str, value: Option<&'static str>) {
+    if let Some(value) = value {
+        writer.key(key).word(value);
+    }
+}
+
+fn optional(writer: &mut Writer, key: &'static str, value: Option<&str>) {
     if let Some(value) = value {
         writer.key(key).str(value);
     }
 }
 
-fn count(writer: &mut Writer, key: &str, value: Option<u64>) {
+fn count(writer: &mut Writer, key: &'static str, value: Option<u64>) {
     if let Some(value) = value {
         writer.key(key).u64(value);
     }
 }
 
-fn millis(writer: &mut Writer, key: &str, value: Option<Duration>) {
+fn millis(writer: &mut Writer, key: &'static str, value: Option<Duration>) {
     if let Some(value) = value {
         writer.key(key).millis(Millis::of(value));
     }

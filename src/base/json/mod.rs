@@ -54,7 +54,7 @@ mod tests {
             Kind::Object => {
                 writer.open(b'{');
                 reader.object(|reader, key| {
-                    writer.key(key);
+                    writer.any_key(key);
                     copy(reader, writer)
                 })?;
                 writer.close(b'}');
