@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -72,12 +73,12 @@ impl Account {
         line.user.clone_from(&cx.caller.user);
     }
 
-    /// Notes what the steps and attempts have settled.
-    pub fn note(&mut self, cx: &Cx) {
+    /// Notes what the steps and attempts have settled, and the time that took besides waiting for others.
+    pub fn note(&mut self, cx: &Cx, overhead: Duration) {
         self.describe(cx);
         let line = &mut self.line;
         line.attempts = cx.trail.asked();
-        line.overhead = Some(self.started.elapsed().saturating_sub(cx.trail.waited()));
+        line.overhead = Some(overhead);
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(&attempt.target, attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));

@@ -97,16 +97,16 @@ impl Visit {
         }
     }
 
-    /// The same when all is decided.
+    /// The same when all is decided, which the account notes.
     fn settled(&mut self) -> About {
         let about = self.about();
+        self.account.note(&self.cx, about.overhead);
         self.account.keep(std::mem::take(&mut self.cx.trail));
         about
     }
 
     /// Closes the visit of a request that gets no answer.
     pub fn refuse(mut self, stop: &Stop) -> About {
-        self.account.note(&self.cx);
         let about = self.settled();
         self.account.refuse(stop);
         about
@@ -114,7 +114,6 @@ impl Visit {
 
     /// Closes the visit of a request that was answered without asking anybody.
     pub fn finish(mut self, status: u16) -> About {
-        self.account.note(&self.cx);
         let about = self.settled();
         self.account.finish(status);
         about
@@ -131,7 +130,6 @@ impl Visit {
         match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok((answer, is_stream, asked)) => {
-                self.account.note(&self.cx);
                 self.account.answered_by(answer.head.target.clone(), 200);
                 if is_stream {
                     self.account.streams();
@@ -214,7 +212,6 @@ impl Visit {
 
     /// The visit is over when the answer has been passed on.
     fn forward(mut self, answer: OpaqueAnswer) -> (About, Forwarded) {
-        self.account.note(&self.cx);
         self.account.answered_by(Some(answer.target.clone()), answer.response.status().as_u16());
         let (about, account) = (self.settled(), self.account);
         let response = answer.response.map(|body| AccountedBody::new(body, account));
@@ -324,9 +321,7 @@ impl DerefMut for Attended<'_> {
 impl Drop for Attended<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            let visit = &mut *self.visit;
-            visit.account.note(&visit.cx);
-            visit.settled();
+            self.visit.settled();
         }
     }
 }

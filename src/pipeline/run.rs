@@ -65,7 +65,7 @@ impl Line {
                 shadows.send(&plan, &request, &cx.headers, &self.rules);
                 let headers = std::mem::take(&mut cx.headers);
                 let onlookers = if taps.is_empty() { Onlookers::Nobody } else { Onlookers::Taps };
-                let mut exchange = ChatExchange::new(request, &headers, onlookers);
+                let mut exchange = ChatExchange::new(request, &cx.model, &headers, onlookers);
                 execute(cx, &plan, &self.rules, &mut exchange).await?
             }
         };
