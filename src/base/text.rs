@@ -10,6 +10,8 @@ use std::fmt;
 
 use bytestring::ByteString;
 
+use super::json::next_special;
+
 /// Some text of a request or an answer.
 #[derive(Clone, Default)]
 pub struct Text {
@@ -206,12 +208,12 @@ fn unicode_escape(escape: &str) -> (char, usize) {
 
 /// Appends `text` as the inside of a JSON string.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
-    let mut clean = 0;
-    for (i, &byte) in text.as_bytes().iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(text.as_bytes().get(clean..i).unwrap_or_default());
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    loop {
+        let at = next_special(bytes, from);
+        out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
+        let Some(&byte) = bytes.get(at) else { return };
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -220,9 +222,8 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
             b'\t' => out.extend_from_slice(b"\\t"),
             _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
         }
-        clean = i + 1;
+        from = at + 1;
     }
-    out.extend_from_slice(text.as_bytes().get(clean..).unwrap_or_default());
 }
 
 #[cfg(test)]

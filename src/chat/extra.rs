@@ -64,7 +64,7 @@ impl Extra {
     /// Writes every field as a member of the object being written.
     pub fn write(&self, writer: &mut Writer) {
         for (key, value) in self.fields() {
-            writer.key(key).raw(value);
+            writer.any_key(key).raw(value);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -90,13 +91,13 @@ impl Account {
         line.user.clone_from(&cx.caller.user);
     }
 
-    /// Notes what the steps and attempts have settled.
-    pub fn note(&mut self, cx: &Cx) {
+    /// Notes what the steps and attempts have settled, and the time that took besides waiting for others.
+    pub fn note(&mut self, cx: &Cx, overhead: Duration) {
         self.describe(cx);
         let line = &mut self.line;
         self.held = cx.held;
         line.attempts = cx.trail.asked();
-        line.overhead = Some(self.started.elapsed().saturating_sub(cx.trail.waited()));
+        line.overhead = Some(overhead);
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(&attempt.target, attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
@@ -170,7 +171,7 @@ impl Account {
         if std::mem::replace(&mut self.is_closed, true) {
             return;
         }
-        let mut line = std::mem::take(&mut self.line);
+        let line = &mut self.line;
         line.outcome = outcome;
         line.took = self.started.elapsed();
         line.input_tokens = self.bill.usage.input_said();
@@ -190,29 +191,31 @@ impl Account {
             output_tokens: line.output_tokens,
             cost: line.cost,
         });
-        self.settle(&line, cost);
-        if let Some(witness) = self.world.witness() {
-            let (trail, usage) = (std::mem::take(&mut self.trail), self.bill.usage.clone());
-            witness.saw(Decision { line: line.clone(), trail, usage });
-        }
+        self.settle(cost);
+        let line = &mut self.line;
         self.world.access.write(line);
+        if let Some(witness) = self.world.witness() {
+            let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
+            witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
+        }
     }
 }
 
 impl Account {
     /// Books what the request cost in place of what was set aside for it.
-    fn settle(&self, line: &Line, cost: Option<Cost>) {
+    fn settle(&self, cost: Option<Cost>) {
         let Some(ledger) = &self.world.stores.ledger else { return };
-        let lines: Vec<CostLine> = self.cost_line(line, cost).into_iter().collect();
+        let lines: Vec<CostLine> = self.cost_line(cost).into_iter().collect();
         if lines.is_empty() && self.held.is_none() {
             return;
         }
-        let hold = self.held.map_or(HoldId { request: line.request_id, attempt: 0 }, |held| held.hold);
+        let hold = self.held.map_or(HoldId { request: self.line.request_id, attempt: 0 }, |held| held.hold);
         ledger.settle(Settlement { hold, at: self.world.clock.now(), lines });
     }
 
     /// `None` if nobody was asked for an answer, or in vain.
-    fn cost_line(&self, line: &Line, cost: Option<Cost>) -> Option<CostLine> {
+    fn cost_line(&self, cost: Option<Cost>) -> Option<CostLine> {
+        let line = &self.line;
         let mut marks = Vec::new();
         let amount = match (cost, self.held) {
             (Some(cost), _) => {

@@ -106,16 +106,16 @@ impl Visit {
         }
     }
 
-    /// The same when all is decided.
+    /// The same when all is decided, which the account notes.
     fn settled(&mut self) -> About {
         let about = self.about();
+        self.account.note(&self.cx, about.overhead);
         self.account.keep(std::mem::take(&mut self.cx.trail));
         about
     }
 
     /// Closes the visit of a request that gets no answer.
     pub fn refuse(mut self, stop: &Stop) -> About {
-        self.account.note(&self.cx);
         let about = self.settled();
         self.account.refuse(stop);
         about
@@ -123,7 +123,6 @@ impl Visit {
 
     /// Closes the visit of a request that was answered without asking anybody.
     pub fn finish(mut self, status: u16) -> About {
-        self.account.note(&self.cx);
         let about = self.settled();
         self.account.finish(status);
         about
@@ -140,7 +139,6 @@ impl Visit {
         match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
             Ok(Said { answer, is_stream, asked, input }) => {
-                self.account.note(&self.cx);
                 self.account.answered_by(answer.head.target.clone(), 200);
                 self.account.priced(input, answer.head.provider.clone(), answer.head.quote.clone());
                 if is_stream {
@@ -224,7 +222,6 @@ impl Visit {
 
     /// The visit is over when the answer has been passed on.
     fn forward(mut self, answer: OpaqueAnswer) -> (About, Forwarded) {
-        self.account.note(&self.cx);
         self.account.answered_by(Some(answer.target.clone()), answer.response.status().as_u16());
         let (about, account) = (self.settled(), self.account);
         let response = answer.response.map(|body| AccountedBody::new(body, account));
@@ -334,9 +331,7 @@ impl DerefMut for Attended<'_> {
 impl Drop for Attended<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            let visit = &mut *self.visit;
-            visit.account.note(&visit.cx);
-            visit.settled();
+            self.visit.settled();
         }
     }
 }

@@ -50,9 +50,18 @@ pub enum Onlookers {
 }
 
 impl<'a> ChatExchange<'a> {
-    /// `headers` are the caller's; those that steer a dialect go on to targets that speak it.
-    pub fn new(request: Box<Verbatim<Request>>, headers: &'a HeaderMap, onlookers: Onlookers) -> Self {
-        let (stream, model) = (request.stream, ModelName::new(request.model.as_str()));
+    /// `asked` is the model that the caller has named. `headers` are the caller's; those that steer a dialect go on to
+    /// targets that speak it.
+    pub fn new(
+        request: Box<Verbatim<Request>>,
+        asked: &ModelName,
+        headers: &'a HeaderMap,
+        onlookers: Onlookers,
+    ) -> Self {
+        let stream = request.stream;
+        // A step may have put another in its place.
+        let model =
+            if request.model == asked.as_str() { asked.clone() } else { ModelName::new(request.model.as_str()) };
         // What is to become a stream is taken apart, whoever looks on.
         let passes = (onlookers == Onlookers::Nobody && !stream).then_some(request.dialect);
         Self { request: Some(request), stream, model, headers, passes }

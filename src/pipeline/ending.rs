@@ -16,7 +16,8 @@ use crate::pipeline::step::{Answer, Burst};
 pub struct Ending {
     /// What the provider has said of its usage.
     pub usage: Option<Usage>,
-    /// Bytes of text that came: words, thoughts and arguments of tools.
+    /// Bytes of text that came: words, thoughts and arguments of tools. Of a whole answer none, unless somebody
+    /// [looks inside](crate::pipeline::Tap::looks_inside).
     pub bytes: u64,
     pub how: How,
 }

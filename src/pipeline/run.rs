@@ -64,8 +64,9 @@ impl Line {
                 let plan = self.plan(cx, Some(&request));
                 shadows.send(&plan, &request, &cx.headers, &self.rules);
                 let headers = std::mem::take(&mut cx.headers);
-                let onlookers = if taps.is_empty() { Onlookers::Nobody } else { Onlookers::Taps };
-                let mut exchange = ChatExchange::new(request, &headers, onlookers);
+                let is_seen = taps.iter().any(|tap| tap.looks_inside());
+                let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
+                let mut exchange = ChatExchange::new(request, &cx.model, &headers, onlookers);
                 execute(cx, &plan, &self.rules, &mut exchange).await?
             }
         };

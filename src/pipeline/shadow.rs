@@ -51,7 +51,7 @@ impl Shadows {
             let (request, rules, mut cx) = (Box::new(request.clone()), Arc::clone(rules), self.cx());
             let headers = headers.clone();
             self.tasks.spawn(async move {
-                let mut exchange = ChatExchange::new(request, &headers, Onlookers::Nobody);
+                let mut exchange = ChatExchange::new(request, &cx.model, &headers, Onlookers::Nobody);
                 if let Ok(mut answer) = execute(&mut cx, &plan, &rules, &mut exchange).await {
                     while answer.frames.next().await.is_some() {}
                 }

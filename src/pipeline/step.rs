@@ -53,6 +53,12 @@ pub enum Flow {
 /// is given back by `Drop`.
 pub trait Tap: Send {
     fn wrap(self: Box<Self>, answer: Answer) -> Answer;
+
+    /// Whether it looks at what an answer says. For taps to which its usage and how it ends are enough, an answer that
+    /// is to leave as it came is not read any further.
+    fn looks_inside(&self) -> bool {
+        true
+    }
 }
 
 /// An answer: its head, and its frames as they come. A whole answer is a stream of one frame.

@@ -74,7 +74,8 @@ impl<C: Connector> Transport for Wire<C> {
         hop: Hop<'a>,
     ) -> BoxFuture<'a, Result<Response<ReplyBody>, TransportError>> {
         Box::pin(async move {
-            let (uri, mover) = (request.uri().clone(), Mover::of(&request));
+            // Each connection writes the part of the URL that its protocol wants.
+            let (uri, mover) = (std::mem::take(request.uri_mut()), Mover::of(&request));
             let line = self.line(&uri).ok_or_else(|| TransportError::Connect("the URL names no host".into()))?;
             loop {
                 let (mut held, is_fresh) = match line.take(mover) {

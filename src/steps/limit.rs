@@ -222,6 +222,10 @@ impl Tap for Admitted {
             drop(place);
         })
     }
+
+    fn looks_inside(&self) -> bool {
+        false
+    }
 }
 
 /// Tokens taken by an estimate. Given back if it is dropped before there was an answer.
@@ -308,33 +312,45 @@ impl What {
 
     /// Says what is left, unless another limit has less.
     fn tell(self, room: Room, headers: &mut HeaderMap) {
-        let remaining = self.header(|names| names.1);
-        let said = headers.get(&remaining).and_then(|left| left.to_str().ok()?.parse::<u64>().ok());
+        let [_, remaining, _] = self.names();
+        let said = headers.get(remaining).and_then(|left| left.to_str().ok()?.parse::<u64>().ok());
         if said.is_none_or(|said| room.remaining <= said) {
-            headers.extend(self.headers(room).map(|(name, value)| (Some(name), value)));
+            for (name, value) in self.headers(room) {
+                headers.insert(name, value);
+            }
         }
     }
 
     fn headers(self, room: Room) -> [(HeaderName, HeaderValue); 3] {
-        let reset = format!("{}ms", room.reset.as_millis());
+        let [limit, remaining, reset] = self.names().clone();
+        let wait = format!("{}ms", room.reset.as_millis());
         [
-            (self.header(|names| names.0), HeaderValue::from(room.limit)),
-            (self.header(|names| names.1), HeaderValue::from(room.remaining)),
-            (self.header(|names| names.2), HeaderValue::try_from(reset).unwrap_or(HeaderValue::from_static("0ms"))),
+            (limit, HeaderValue::from(room.limit)),
+            (remaining, HeaderValue::from(room.remaining)),
+            (reset, HeaderValue::try_from(wait).unwrap_or(HeaderValue::from_static("0ms"))),
         ]
     }
 
-    fn header(self, pick: impl Fn(&(&'static str, &'static str, &'static str)) -> &'static str) -> HeaderName {
-        HeaderName::from_static(match self {
-            Self::Requests => {
-                pick(&("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"))
-            }
-            Self::Tokens => {
-                pick(&("x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"))
-            }
-        })
+    /// Of the headers that tell how much is allowed, how much is left, and when all of it will be again.
+    fn names(self) -> &'static [HeaderName; 3] {
+        match self {
+            Self::Requests => &REQUESTS,
+            Self::Tokens => &TOKENS,
+        }
     }
 }
+
+static REQUESTS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+];
+
+static TOKENS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
 
 fn refused(message: String, what: What, room: Room) -> Refusal {
     let mut refusal = Refusal::new(429, RATE_LIMITED, message);

@@ -1,15 +1,14 @@
 //! The access log: one JSON line for each request, once it is over.
 //!
-//! A thread of its own writes the lines. If it cannot keep up, lines are dropped and counted rather than
-//! requests delayed.
+//! Whoever ends a request makes its line; a thread of its own writes what has gathered. If it cannot keep up, lines are
+//! dropped and counted rather than requests delayed.
 
 use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -17,9 +16,9 @@ use crate::base::ids::{KeyName, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::json::{Number, Writer};
 use crate::base::millis::Millis;
 use crate::base::money::Nanos;
+use crate::telemetry::tray::{Sender, Tray};
 
-/// What is written about a request. Names are shared, not copied; letters are made of numbers by the thread
-/// that writes.
+/// What is written about a request. Names are shared, not copied.
 #[derive(Debug, Default, Clone)]
 pub struct Line {
     pub time: Timestamp,
@@ -63,11 +62,11 @@ impl Line {
         writer.object(|w| {
             w.key("time").str(&self.time.to_string());
             w.key("request_id").str(self.request_id.as_str());
-            w.key("endpoint").str(self.endpoint);
-            optional(w, "dialect", self.dialect);
+            w.key("endpoint").word(self.endpoint);
+            word(w, "dialect", self.dialect);
             w.key("stream").bool(self.stream);
             w.key("status").u64(u64::from(self.status));
-            w.key("outcome").str(self.outcome);
+            w.key("outcome").word(self.outcome);
             optional(w, "code", self.code.as_deref());
             optional(w, "policy", self.policy.as_ref().map(PolicyName::as_str));
             optional(w, "key", self.key.as_ref().map(KeyName::as_str));
@@ -84,7 +83,7 @@ impl Line {
             if self.is_cost_estimated {
                 w.key("cost_estimated").bool(true);
             }
-            optional(w, "finish", self.finish);
+            word(w, "finish", self.finish);
             millis(w, "took_ms", Some(self.took));
             millis(w, "first_token_ms", self.first_token);
             millis(w, "overhead_ms", self.overhead);
@@ -98,19 +97,25 @@ impl Line {
     }
 }
 
-fn optional(writer: &mut Writer, key: &str, value: Option<&str>) {
+fn word(writer: &mut Writer, key: &'static str, value: Option<&'static str>) {
+    if let Some(value) = value {
+        writer.key(key).word(value);
+    }
+}
+
+fn optional(writer: &mut Writer, key: &'static str, value: Option<&str>) {
     if let Some(value) = value {
         writer.key(key).str(value);
     }
 }
 
-fn count(writer: &mut Writer, key: &str, value: Option<u64>) {
+fn count(writer: &mut Writer, key: &'static str, value: Option<u64>) {
     if let Some(value) = value {
         writer.key(key).u64(value);
     }
 }
 
-fn millis(writer: &mut Writer, key: &str, value: Option<Duration>) {
+fn millis(writer: &mut Writer, key: &'static str, value: Option<Duration>) {
     if let Some(value) = value {
         writer.key(key).millis(Millis::of(value));
     }
@@ -119,23 +124,17 @@ fn millis(writer: &mut Writer, key: &str, value: Option<Duration>) {
 /// Where the lines go.
 #[derive(Clone)]
 pub struct AccessLog {
-    lines: Option<SyncSender<Message>>,
+    tray: Option<Arc<Sender>>,
     dropped: Arc<AtomicU64>,
 }
 
-enum Message {
-    Line(Box<Line>),
-    /// Say so when everything before this is written.
-    Flush(SyncSender<()>),
-}
-
 /// Lines that may wait to be written.
-const QUEUE: usize = 8192;
+const QUEUE: u64 = 8192;
 
 impl AccessLog {
     /// A log that keeps nothing.
     pub fn off() -> Self {
-        Self { lines: None, dropped: Arc::default() }
+        Self { tray: None, dropped: Arc::default() }
     }
 
     /// A log on standard output.
@@ -145,33 +144,25 @@ impl AccessLog {
 
     /// A log to any writer, from a thread of its own.
     pub fn to(sink: impl Write + Send + 'static) -> Self {
-        let (lines, queue) = sync_channel(QUEUE);
-        let spawned = thread::Builder::new().name("access-log".into()).spawn(move || write_all(&queue, sink));
-        Self { lines: spawned.is_ok().then_some(lines), dropped: Arc::default() }
+        let tray = Arc::new(Tray::default());
+        let sender = Arc::new(Sender(Arc::clone(&tray)));
+        let spawned = thread::Builder::new().name("access-log".into()).spawn(move || write_all(&tray, sink));
+        Self { tray: spawned.is_ok().then_some(sender), dropped: Arc::default() }
     }
 
-    pub fn write(&self, line: Line) {
-        let Some(lines) = &self.lines else { return };
-        if let Err(TrySendError::Full(_)) = lines.try_send(Message::Line(Box::new(line))) {
+    pub fn write(&self, line: &Line) {
+        let Some(Sender(tray)) = self.tray.as_deref() else { return };
+        // Made here and not by the thread that writes: handing over what a line is made of costs more than making it.
+        if !tray.lay(&line.to_json(), QUEUE) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Waits, for a second at the most, until what was handed over is written.
     pub fn flush(&self) {
-        let Some(lines) = &self.lines else { return };
-        let (done, wait) = sync_channel(1);
-        let until = Instant::now() + Duration::from_secs(1);
-        let mut message = Message::Flush(done);
-        // The queue may be full, and its reader stuck.
-        while let Err(TrySendError::Full(back)) = lines.try_send(message) {
-            if Instant::now() >= until {
-                return;
-            }
-            message = back;
-            thread::sleep(Duration::from_millis(5));
+        if let Some(Sender(tray)) = self.tray.as_deref() {
+            tray.wait_until_written(Duration::from_secs(1));
         }
-        let _ = wait.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 
     /// Lines that were dropped because the writer could not keep up.
@@ -180,48 +171,21 @@ impl AccessLog {
     }
 }
 
-/// How long lines may gather before they are written.
-const GATHER: Duration = Duration::from_millis(20);
-
-/// Writes what has gathered in one go, and flushes when nothing is left to write.
-fn write_all(queue: &Receiver<Message>, mut sink: impl Write) {
+/// Writes what has gathered in one go, until nothing can be laid down any more.
+fn write_all(tray: &Tray, mut sink: impl Write) {
     let mut batch = Vec::new();
-    while let Ok(first) = next(queue) {
-        let mut next = Some(first);
-        let mut flushed = None;
-        while let Some(message) = next.take() {
-            match message {
-                Message::Line(line) => batch.extend(line.to_json()),
-                Message::Flush(done) => flushed = Some(done),
-            }
-            if batch.len() < 64 * 1024 && flushed.is_none() {
-                next = queue.try_recv().ok();
-            }
-        }
+    while let Some(last) = tray.pick_up(&mut batch) {
         // A log nobody can read any more must not stop the gateway.
         let _ = sink.write_all(&batch).and_then(|()| sink.flush());
         batch.clear();
-        if let Some(done) = flushed {
-            let _ = done.try_send(());
-        }
+        tray.are_written(last);
     }
-}
-
-/// The next message. While messages come, the thread sleeps and looks: one that waited for each would have
-/// to be woken by each, at the cost of the request that wrote it.
-fn next(queue: &Receiver<Message>) -> Result<Message, RecvError> {
-    for _ in 0..50 {
-        match queue.try_recv() {
-            Ok(message) => return Ok(message),
-            Err(TryRecvError::Disconnected) => return Err(RecvError),
-            Err(TryRecvError::Empty) => thread::sleep(GATHER),
-        }
-    }
-    queue.recv()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -256,9 +220,35 @@ mod tests {
     fn a_log_that_nobody_takes_neither_delays_requests_nor_holds_up_the_end() {
         let log = AccessLog::to(Stuck);
         for _ in 0..3 * QUEUE {
-            log.write(Line::default());
+            log.write(&Line::default());
         }
         assert!(log.dropped() > 0);
         log.flush();
+    }
+
+    /// A sink whose takings can be looked at.
+    #[derive(Clone, Default)]
+    struct Shelf(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shelf {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_line_of_any_thread_is_missing_after_a_flush() {
+        let shelf = Shelf::default();
+        let log = AccessLog::to(shelf.clone());
+        let write = || (0..1000).for_each(|_| log.write(&Line::default()));
+        thread::scope(|threads| (0..4).for_each(|_| drop(threads.spawn(write))));
+        log.flush();
+        let lines = shelf.0.lock().unwrap().split(|byte| *byte == b'\n').count() - 1;
+        assert_eq!(lines, 4000);
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod log;
 pub mod metrics;
+mod tray;
 
 pub use access::{AccessLog, Line};
 pub use metrics::Metrics;

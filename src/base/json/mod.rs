@@ -15,6 +15,7 @@ mod writer;
 
 pub use malformed::{Malformed, Result};
 pub use reader::Reader;
+pub(super) use scan::next_special;
 pub use value::{Json, Kind, Number};
 pub use writer::Writer;
 
@@ -27,7 +28,6 @@ mod tests {
 
     use bytestring::ByteString;
 
-    use super::scan::next_special;
     use super::*;
     use crate::base::text;
 
@@ -54,7 +54,7 @@ mod tests {
             Kind::Object => {
                 writer.open(b'{');
                 reader.object(|reader, key| {
-                    writer.key(key);
+                    writer.any_key(key);
                     copy(reader, writer)
                 })?;
                 writer.close(b'}');

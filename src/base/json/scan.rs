@@ -5,7 +5,7 @@
 /// Most strings end within sixteen bytes and some are very long: the first bytes are looked at in words of eight,
 /// further ones are passed by in blocks of 64 as long as there is nothing in them.
 #[inline]
-pub(super) fn next_special(bytes: &[u8], from: usize) -> usize {
+pub(in crate::base) fn next_special(bytes: &[u8], from: usize) -> usize {
     let (words, _) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     let words = words.get(..2).unwrap_or(words);
     match first_in(words) {

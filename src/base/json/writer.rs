@@ -32,12 +32,34 @@ impl Writer {
         self.close(b']');
     }
 
-    /// Writes the key of an object's member; its value comes next.
-    pub fn key(&mut self, key: &str) -> &mut Self {
+    /// Writes the key of an object's member; its value comes next. A key that stands in the source is not searched for
+    /// what must be escaped.
+    pub fn key(&mut self, key: &'static str) -> &mut Self {
+        self.word(key);
+        self.keyed()
+    }
+
+    /// The same for a key that came from elsewhere.
+    pub fn any_key(&mut self, key: &str) -> &mut Self {
         self.str(key);
+        self.keyed()
+    }
+
+    fn keyed(&mut self) -> &mut Self {
         self.out.push(b':');
         self.needs_comma = false;
         self
+    }
+
+    /// Writes a string that stands in the source and has nothing to escape.
+    pub fn word(&mut self, word: &'static str) {
+        debug_assert!(!word.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')), "{word:?} needs escapes");
+        self.value(|out| {
+            out.reserve(word.len() + 3);
+            out.push(b'"');
+            out.extend_from_slice(word.as_bytes());
+            out.push(b'"');
+        });
     }
 
     pub fn str(&mut self, value: &str) {

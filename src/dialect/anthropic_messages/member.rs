@@ -54,7 +54,7 @@ pub(super) fn remainder(
                 return Ok(());
             }
             left = true;
-            writer.key(key).raw(&reader.raw()?);
+            writer.any_key(key).raw(&reader.raw()?);
             Ok(())
         });
         wrong = read.err();
@@ -146,7 +146,7 @@ impl Members<'_> {
 
     fn unless_written(&mut self, key: &str, value: &Json) {
         if !self.written.contains(&key) {
-            self.writer.key(key).raw(value);
+            self.writer.any_key(key).raw(value);
         }
     }
 }

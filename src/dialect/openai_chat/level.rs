@@ -177,7 +177,7 @@ pub fn object(writer: &mut Writer, rest: Rest<'_>, known: impl FnOnce(&mut Membe
         known(&mut members);
         let Members { writer, said } = members;
         for (key, value) in rest.fields().filter(|(key, _)| !said.contains(key)) {
-            writer.key(key).raw(value);
+            writer.any_key(key).raw(value);
         }
     });
 }

@@ -36,7 +36,7 @@ pub fn with_usage(options: Option<&Json>) -> Json {
         // They were read before, so they can be read.
         let _ = options.reader().object(|reader, key| {
             if key != "include_usage" {
-                writer.key(key).raw(&reader.raw()?);
+                writer.any_key(key).raw(&reader.raw()?);
             }
             Ok(())
         });

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -152,17 +152,14 @@ impl Http1 {
         if self.sender.is_ready() { Readiness::Ready } else { Readiness::Busy }
     }
 
-    /// Not an `async fn`: the request goes to the sender now, rather than into a future that is moved about.
+    /// Not an `async fn`: the request goes to the sender now, rather than into a future that is moved about. hyper's own
+    /// future has room for the request, should it come back, and is boxed so that it is not moved about either.
     fn send(&mut self, request: Request<Body>) -> impl Future<Output = Sent> + Send {
-        let answer = self.sender.try_send_request(request);
-        async move {
-            let mut answer = pin!(answer);
-            poll_fn(|cx| {
-                self.work(cx);
-                answer.as_mut().poll(cx)
-            })
-            .await
-        }
+        let mut answer = Box::pin(self.sender.try_send_request(request));
+        poll_fn(move |cx| {
+            self.work(cx);
+            answer.as_mut().poll(cx)
+        })
     }
 }
 
@@ -206,7 +203,7 @@ impl Held {
             Self::Http2 { sender, .. } => {
                 *request.uri_mut() = uri.clone();
                 request.headers_mut().remove(HOST);
-                Either::Right(sender.try_send_request(request))
+                Either::Right(Box::pin(sender.try_send_request(request)))
             }
         }
     }
