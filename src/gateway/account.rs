@@ -13,11 +13,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::base::ids::{ProviderName, RequestId, TargetName};
-use crate::base::money::Nanos;
 use crate::base::stop::{Failed, Fault, Stop};
 use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
-use crate::gateway::bill::{Bill, Cost};
+use crate::gateway::bill::Bill;
+use crate::gateway::settle;
 use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
@@ -25,7 +25,7 @@ use crate::pipeline::cx::{Cx, Held};
 use crate::pipeline::opaque::Watched;
 use crate::pipeline::tariff::Quote;
 use crate::pipeline::trail::Trail;
-use crate::state::{CostLine, Counts, HoldId, Mark, Settlement};
+use crate::state::Settlement;
 use crate::telemetry::{Line, metrics};
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -34,7 +34,6 @@ pub struct Account {
     line: Line,
     started: Instant,
     bill: Bill,
-    provider: Option<ProviderName>,
     /// What the ledger holds for it until it is over.
     held: Option<Held>,
     /// What was decided, once it is.
@@ -60,7 +59,6 @@ impl Account {
             line,
             started: cx.started,
             bill: Bill::default(),
-            provider: None,
             held: None,
             trail: Trail::default(),
             is_closed: false,
@@ -76,7 +74,6 @@ impl Account {
             line,
             started,
             bill: Bill::default(),
-            provider: None,
             held: None,
             trail: Trail::default(),
             is_closed: false,
@@ -117,7 +114,7 @@ impl Account {
 
     /// What the request takes by our count, and what the model that answered charges.
     pub fn priced(&mut self, input: u64, provider: Option<ProviderName>, quote: Option<Quote>) {
-        (self.bill.input, self.bill.quote, self.provider) = (input, quote, provider);
+        (self.bill.input, self.bill.quote, self.bill.provider) = (input, quote, provider);
     }
 
     pub fn streams(&mut self) {
@@ -191,70 +188,17 @@ impl Account {
             output_tokens: line.output_tokens,
             cost: line.cost,
         });
-        self.settle(cost);
-        let line = &mut self.line;
+        if let Some(ledger) = &self.world.stores.ledger {
+            let settlement = settle::settlement(line, &self.bill, cost, self.held);
+            settlement.into_iter().for_each(|(hold, lines)| {
+                ledger.settle(Settlement { hold, at: self.world.clock.now(), lines });
+            });
+        }
         self.world.access.write(line);
         if let Some(witness) = self.world.witness() {
             let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
             witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
         }
-    }
-}
-
-impl Account {
-    /// Books what the request cost in place of what was set aside for it.
-    fn settle(&self, cost: Option<Cost>) {
-        let Some(ledger) = &self.world.stores.ledger else { return };
-        let lines: Vec<CostLine> = self.cost_line(cost).into_iter().collect();
-        if lines.is_empty() && self.held.is_none() {
-            return;
-        }
-        let hold = self.held.map_or(HoldId { request: self.line.request_id, attempt: 0 }, |held| held.hold);
-        ledger.settle(Settlement { hold, at: self.world.clock.now(), lines });
-    }
-
-    /// `None` if nobody was asked for an answer, or in vain.
-    fn cost_line(&self, cost: Option<Cost>) -> Option<CostLine> {
-        let line = &self.line;
-        let mut marks = Vec::new();
-        let amount = match (cost, self.held) {
-            (Some(cost), _) => {
-                marks.extend(cost.is_estimate.then_some(Mark::Estimated));
-                cost.nanos
-            }
-            // The caller left while somebody was at work for it.
-            (None, Some(held)) if line.outcome == "hang_up" && line.attempts > 0 && line.target.is_none() => {
-                marks.push(Mark::Estimated);
-                held.asked
-            }
-            (None, _) if line.target.is_some() && self.bill.quote.is_none() && line.endpoint == "chat" => {
-                marks.push(Mark::Unpriced);
-                Nanos::ZERO
-            }
-            (None, _) => return None,
-        };
-        marks.extend(match line.outcome {
-            "hang_up" => Some(Mark::HangUp),
-            "cut" => Some(Mark::Cut),
-            "failed" | "refused" => Some(Mark::Failed),
-            _ => None,
-        });
-        Some(CostLine {
-            request: line.request_id,
-            attempt: u16::try_from(line.attempts.saturating_sub(1)).unwrap_or(u16::MAX),
-            at: line.time,
-            key: line.key.clone(),
-            team: line.team.clone(),
-            user: line.user.clone(),
-            policy: line.policy.clone(),
-            model: line.model.as_str().into(),
-            target: line.target.clone(),
-            provider: self.provider.clone(),
-            priced: self.bill.quote.as_ref().and_then(|quote| quote.row.clone()),
-            usage: Counts::from(&self.bill.usage),
-            cost: amount,
-            marks,
-        })
     }
 }
 

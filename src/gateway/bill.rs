@@ -3,6 +3,7 @@
 //! Tokens that the provider reports are its own; where it is silent, ours are counted, and the cost is said to be an
 //! estimate. A model without a price has no cost, which is not the same as costing nothing.
 
+use crate::base::ids::ProviderName;
 use crate::base::money::Nanos;
 use crate::chat::{Event, Usage};
 use crate::pipeline::ending::{bytes_in, tokens_in};
@@ -12,6 +13,7 @@ use crate::pricing::Terms;
 /// What is known of a request's cost so far.
 #[derive(Default)]
 pub struct Bill {
+    pub provider: Option<ProviderName>,
     /// Of the model that answered.
     pub quote: Option<Quote>,
     /// Tokens of the request, by our count.

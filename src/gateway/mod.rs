@@ -10,6 +10,7 @@ mod account;
 mod bill;
 mod jwks;
 pub mod reload;
+mod settle;
 mod stated;
 mod visit;
 mod witness;
