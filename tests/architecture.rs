@@ -35,6 +35,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["policy", "provider", "auth", "pricing"]),
     ("clap", &["cli"]),
     ("quick_junit", &["cli"]),
+    ("csv", &["cli"]),
     ("similar", &["rehearsal"]),
     ("serde_json_path", &["rehearsal"]),
     ("notify", &["gateway"]),

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::auth::key_edit::{self, Draft};
 use crate::auth::{KeyEntry, KeyFile, VirtualKey};
 use crate::base::duration;
+use crate::cli::table::{Align, Table};
 
 /// Make, list and revoke virtual keys
 #[derive(Debug, Args)]
@@ -136,25 +137,14 @@ fn end_of_validity(written: &str, now: Timestamp) -> Result<Timestamp, String> {
 fn list(text: &str, now: Timestamp, out: &mut dyn Write) -> Result<(), String> {
     let file = KeyFile::parse(text)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-    let head = ["NAME", "TEAM", "USER", "TAGS", "MODELS", "EXPIRES", "STATE", "HASH"].map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(head).chain(file.keys.iter().map(|key| row(key, now))).collect();
-    let mut widths = [0; COLUMNS];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in &rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        writeln!(out, "{}", line.trim_end()).map_err(|error| error.to_string())?;
-    }
-    Ok(())
+    let mut table = Table::of(HEAD.map(|head| (head, Align::Left)));
+    file.keys.iter().for_each(|key| table.row(row(key, now)));
+    table.write(out).map_err(|error| error.to_string())
 }
 
-const COLUMNS: usize = 8;
+const HEAD: [&str; 8] = ["NAME", "TEAM", "USER", "TAGS", "MODELS", "EXPIRES", "STATE", "HASH"];
 
-fn row(key: &KeyEntry, now: Timestamp) -> [String; COLUMNS] {
+fn row(key: &KeyEntry, now: Timestamp) -> [String; HEAD.len()] {
     let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     let state = match key.expires {
         _ if key.revoked => "revoked",

@@ -4,8 +4,10 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod key;
+pub mod ledger;
 pub mod schema;
 pub mod serve;
+mod table;
 pub mod test;
 
 use std::process::ExitCode;
@@ -36,11 +38,12 @@ enum Command {
     Explain(explain::Args),
     /// Make, list and revoke the virtual keys of callers
     Key(key::KeyArgs),
+    Ledger(ledger::Args),
 }
 
 /// Runs the command line.
 ///
-/// Exit codes: 0 all is well; 1 the files have errors; 2 wrong usage, or a file that cannot be read or
+/// Exit codes: 0 all is well; 1 the files have errors, or the ledger has; 2 wrong usage, or a file that cannot be read or
 /// written; 3 the port is taken; 4 requests were cut off because draining took too long.
 pub fn run() -> ExitCode {
     match Cli::parse().command {
@@ -50,6 +53,7 @@ pub fn run() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Schema(args) => schema::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Ledger(args) => ledger::run(&args),
         Command::Key(args) => match key::run(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {

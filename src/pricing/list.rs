@@ -93,6 +93,11 @@ impl PriceList {
         })
     }
 
+    /// What each vendor has for a model on a day: for whoever does not know whose the model was.
+    pub fn find_everywhere(&self, model: &str, on: Date) -> impl Iterator<Item = Found> {
+        self.vendors.keys().filter_map(move |vendor| self.of_vendor(vendor, model, on))
+    }
+
     /// Every model's vendor and name; aliases left out.
     pub fn models(&self) -> impl Iterator<Item = (&str, &str)> {
         self.vendors.iter().flat_map(|(vendor, names)| {

@@ -88,6 +88,20 @@ pub enum Mark {
     HangUp,
 }
 
+impl Mark {
+    /// The word for it in the log and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Estimated => "estimated",
+            Self::Unpriced => "unpriced",
+            Self::Assumed => "assumed",
+            Self::Failed => "failed",
+            Self::Cut => "cut",
+            Self::HangUp => "hang_up",
+        }
+    }
+}
+
 /// Tokens by dimension, as in [`Usage`]: disjoint, `None` where the provider was silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -121,7 +135,8 @@ impl Counts {
         sum(&[self.out, self.reasoning_out, self.audio_out])
     }
 
-    fn is_silent(&self) -> bool {
+    /// Whether nothing is known of what was used.
+    pub fn is_silent(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -138,6 +153,23 @@ impl From<&Usage> for Counts {
             out: usage.out,
             reasoning_out: usage.reasoning_out,
             audio_out: usage.audio_out,
+        }
+    }
+}
+
+impl From<&Counts> for Usage {
+    fn from(counts: &Counts) -> Self {
+        Self {
+            text_in: counts.text_in,
+            cache_read: counts.cache_read,
+            cache_write_5m: counts.cache_write_5m,
+            cache_write_1h: counts.cache_write_1h,
+            audio_in: counts.audio_in,
+            image_in: counts.image_in,
+            out: counts.out,
+            reasoning_out: counts.reasoning_out,
+            audio_out: counts.audio_out,
+            wire: None,
         }
     }
 }

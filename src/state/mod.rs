@@ -26,6 +26,7 @@ mod memory;
 pub mod places;
 pub mod read;
 pub mod record;
+pub mod report;
 mod segment;
 mod slot;
 mod sums;

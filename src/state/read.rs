@@ -1,4 +1,4 @@
-//! Reading the log of a folder from its beginning: for reports, and for whoever does not believe the sums.
+//! Reading the log of a folder from its beginning: for [reports](super::report), and for whoever does not believe the sums.
 //!
 //! Only reads, takes no lock, and may be done while a gateway writes: what it is just writing is left out.
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::base::ids::AccountId;
-use crate::state::line::{CostLine, Mark};
+use crate::state::line::CostLine;
 use crate::state::record::{Entry, Record};
 use crate::state::segment::{self, Next, Segment};
 use crate::state::slot::Slot;
@@ -97,68 +97,34 @@ pub fn spent(folder: &Path) -> Result<BTreeMap<(AccountId, Slot), i128>, Trouble
     Ok(spent)
 }
 
-/// What a report has a row for.
+/// A span of time: from its beginning until before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    Key,
-    Team,
-    User,
-    Policy,
-    Model,
-    Target,
-    Provider,
+pub struct Period {
+    pub since: Timestamp,
+    pub until: Timestamp,
 }
 
-/// A row of a report.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Row {
-    pub lines: u64,
-    /// Nano-USD.
-    pub cost: i128,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
-    /// Lines whose cost is not certain: estimated, unpriced or assumed.
-    pub uncertain: u64,
+impl Period {
+    pub const EVER: Self = Self { since: Timestamp::MIN, until: Timestamp::MAX };
+
+    pub fn has(&self, time: Timestamp) -> bool {
+        self.since <= time && time < self.until
+    }
 }
 
-/// Sums the lines from `since` until before `until`, by what they name; those that do not name it are under
-/// the empty name.
+/// The lines of the bill whose time is in `period`, in the order they were written. Ends after the first error.
 ///
 /// # Errors
-/// When the log cannot be read to its end.
-pub fn report(folder: &Path, by: By, since: Timestamp, until: Timestamp) -> Result<BTreeMap<String, Row>, Trouble> {
-    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    for record in records(folder)? {
-        let Entry::Settled { lines, .. } = record?.entry else { continue };
-        for line in lines.iter().filter(|line| since <= line.at && line.at < until) {
-            rows.entry(by.name(line).to_owned()).or_default().add(line);
-        }
-    }
-    Ok(rows)
-}
-
-impl By {
-    fn name(self, line: &CostLine) -> &str {
-        let name = match self {
-            Self::Key => line.key.as_ref().map(|key| key.as_str()),
-            Self::Team => line.team.as_deref(),
-            Self::User => line.user.as_deref(),
-            Self::Policy => line.policy.as_ref().map(|policy| policy.as_str()),
-            Self::Model => Some(&*line.model),
-            Self::Target => line.target.as_ref().map(|target| target.as_str()),
-            Self::Provider => line.provider.as_ref().map(|provider| provider.as_str()),
-        };
-        name.unwrap_or_default()
-    }
-}
-
-impl Row {
-    fn add(&mut self, line: &CostLine) {
-        let is_uncertain = |mark: &Mark| matches!(mark, Mark::Estimated | Mark::Unpriced | Mark::Assumed);
-        self.lines += 1;
-        self.cost += i128::from(line.cost.0);
-        self.input_tokens = self.input_tokens.saturating_add(line.usage.input());
-        self.output_tokens = self.output_tokens.saturating_add(line.usage.output());
-        self.uncertain += u64::from(line.marks.iter().any(is_uncertain));
-    }
+/// When there is no log.
+pub fn lines(
+    folder: &Path,
+    period: Period,
+) -> Result<impl Iterator<Item = Result<CostLine, Trouble>> + use<>, Trouble> {
+    let of_record = |record: Result<Record, Trouble>| match record.map(|record| record.entry) {
+        Ok(Entry::Settled { lines, .. }) => lines.into_iter().map(Ok).collect(),
+        Ok(_) => Vec::new(),
+        Err(trouble) => vec![Err(trouble)],
+    };
+    let is_asked_for = move |line: &Result<CostLine, Trouble>| line.as_ref().map_or(true, |line| period.has(line.at));
+    Ok(records(folder)?.flat_map(of_record).filter(is_asked_for))
 }

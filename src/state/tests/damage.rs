@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
 use crate::state::contract::{claim, hold, leg, noon, settlement, standing};
 use crate::state::segment;
 use crate::state::tests::open;
@@ -148,15 +146,6 @@ async fn a_log_of_a_newer_version_is_left_alone() {
     bytes[8] = 2;
     fs::write(&path, bytes).unwrap();
     assert!(matches!(refusal(folder.path()), Trouble::Newer { found: 2, known: 1, .. }));
-}
-
-#[tokio::test]
-async fn a_report_sums_the_lines_of_its_time() {
-    let folder = twenty_requests().await;
-    let until = |time: Timestamp| read::report(folder.path(), read::By::Team, noon(0), time).unwrap();
-    assert!(until(noon(0)).is_empty());
-    let row = until(noon(1)).remove("search").unwrap();
-    assert_eq!((row.lines, row.cost, row.input_tokens, row.output_tokens), (20, 20, 240, 60));
 }
 
 #[tokio::test]
