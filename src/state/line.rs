@@ -135,8 +135,7 @@ impl Counts {
         sum(&[self.out, self.reasoning_out, self.audio_out])
     }
 
-    /// Whether nothing is known of what was used.
-    pub fn is_silent(&self) -> bool {
+    fn is_silent(&self) -> bool {
         *self == Self::default()
     }
 }

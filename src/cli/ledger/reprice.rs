@@ -21,6 +21,7 @@ pub enum Unknown {
     /// It was not priced by a list.
     Unlisted,
     Assumed,
+    /// A provider did not say how much it took in or gave out.
     Unmetered,
     /// The list has no row for it.
     Missing,
@@ -36,14 +37,16 @@ pub fn reprice(list: &PriceList, line: &CostLine) -> Result<Nanos, Unknown> {
     if line.marks.contains(&Mark::Assumed) {
         return Err(Unknown::Assumed);
     }
-    let Some(priced) = &line.priced else {
-        return Err(if line.marks.contains(&Mark::Unpriced) { Unknown::Unpriced } else { Unknown::Unlisted });
-    };
-    if line.usage.is_silent() {
+    if line.marks.contains(&Mark::Unpriced) {
+        return Err(Unknown::Unpriced);
+    }
+    // What the gateway counted for a provider that was silent is in the cost, and need not be in the usage.
+    let usage = Usage::from(&line.usage);
+    if usage.input_said().is_none() || usage.output_said().is_none() {
         return Err(Unknown::Unmetered);
     }
-    let found = find(list, line, priced)?;
-    Ok(found.rates.cost(&Usage::from(&line.usage), Terms::default()))
+    let priced = line.priced.as_ref().ok_or(Unknown::Unlisted)?;
+    Ok(find(list, line, priced)?.rates.cost(&usage, Terms::default()))
 }
 
 fn find(list: &PriceList, line: &CostLine, priced: &Priced) -> Result<Found, Unknown> {
@@ -74,7 +77,7 @@ impl fmt::Display for Unknown {
             Self::Unpriced => "it had no price, so no row of the list is on record",
             Self::Unlisted => "its price was not that of a list",
             Self::Assumed => "what was set aside counts, since nobody said what was used",
-            Self::Unmetered => "what was used is not on record",
+            Self::Unmetered => "not all that was used is on record",
             Self::Missing => "the list has no price for it on its day",
             Self::Ambiguous => "several vendors have it at different prices, and its provider is not called like one",
         })

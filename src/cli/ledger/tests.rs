@@ -335,7 +335,7 @@ total         4       15.50    16.00       +0.50
 
 #[test]
 fn what_cannot_be_priced_again_is_listed_with_the_reason() {
-    let silent = CostLine { usage: Counts::default(), ..line("own", 1) };
+    let counted = CostLine { usage: Counts { out: Some(7), ..Counts::default() }, ..line("own", 1) };
     let unlisted = |cost| CostLine { priced: None, ..line("house", cost) };
     let books = Books::of([
         line("both", 3),
@@ -343,7 +343,7 @@ fn what_cannot_be_priced_again_is_listed_with_the_reason() {
         marked(Mark::Assumed, line("own", 5)),
         marked(Mark::Unpriced, unlisted(0)),
         unlisted(2),
-        silent,
+        marked(Mark::Estimated, counted),
     ]);
     let prices = books.prices(PRICES);
     let said = books.ask(&["recost", "--prices", &prices]).out;
@@ -355,7 +355,7 @@ forgotten         1  0.000000004  the list has no price for it on its day
 house             1  0.00         it had no price, so no row of the list is on record
 house             1  0.000000002  its price was not that of a list
 own               1  0.000000005  what was set aside counts, since nobody said what was used
-own               1  0.000000001  what was used is not on record
+own               1  0.000000001  not all that was used is on record
 ";
     assert!(said.contains("total         0        0.00     0.00        0.00\n") && said.ends_with(wanted), "{said}");
 }
