@@ -174,8 +174,8 @@ impl Account {
         line.input_tokens = self.bill.usage.input_said();
         line.output_tokens = self.bill.usage.output_said();
         let cost = self.bill.cost();
-        line.cost = cost.map(|cost| cost.nanos);
-        line.is_cost_estimated = cost.is_some_and(|cost| cost.is_estimate);
+        line.cost = cost.as_ref().map(|cost| cost.nanos);
+        line.is_cost_estimated = cost.as_ref().is_some_and(|cost| cost.is_estimate);
         self.world.metrics.request_ended(&metrics::Counted {
             policy: line.policy.as_ref(),
             status: line.status,

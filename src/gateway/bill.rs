@@ -23,9 +23,11 @@ pub struct Bill {
     pub usage: Usage,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cost {
     pub nanos: Nanos,
+    /// What it is for: the provider's word, and our count where it is silent.
+    pub usage: Usage,
     /// The provider did not say how much was used.
     pub is_estimate: bool,
 }
@@ -49,12 +51,13 @@ impl Bill {
         let rates = &self.quote.as_ref()?.rates;
         let (input, output) = (self.usage.input_said(), self.usage.output_said());
         if input.is_some() && output.is_some() {
-            return Some(Cost { nanos: rates.cost(&self.usage, Terms::default()), is_estimate: false });
+            let nanos = rates.cost(&self.usage, Terms::default());
+            return Some(Cost { nanos, usage: self.usage.clone(), is_estimate: false });
         }
         let mut usage = self.usage.clone();
         usage.text_in = usage.text_in.or(input.is_none().then_some(self.input));
         usage.out = usage.out.or(output.is_none().then_some(tokens_in(self.bytes)));
-        Some(Cost { nanos: rates.cost(&usage, Terms::default()), is_estimate: true })
+        Some(Cost { nanos: rates.cost(&usage, Terms::default()), usage, is_estimate: true })
     }
 }
 
@@ -72,6 +75,11 @@ mod tests {
         Bill { quote: Some(Quote { rates: Arc::new(rates), row: None }), input: 100, ..Bill::default() }
     }
 
+    /// What it costs, and whether that is an estimate.
+    fn cost(bill: &Bill) -> Option<(Nanos, bool)> {
+        bill.cost().map(|cost| (cost.nanos, cost.is_estimate))
+    }
+
     fn said(bill: &mut Bill, text: &str) {
         bill.observe(&Event::Delta { lane: Lane { choice: 0, part: 0 }, delta: Delta::Text(text.into()) });
     }
@@ -81,16 +89,17 @@ mod tests {
         let mut bill = bill();
         said(&mut bill, "a few words");
         bill.observe(&Event::Usage(Box::new(Usage::of(10, 2))));
-        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(14_000), is_estimate: false }));
+        assert_eq!(cost(&bill), Some((Nanos(14_000), false)));
     }
 
     #[test]
     fn what_it_is_silent_on_is_counted_and_said_to_be_an_estimate() {
         let mut bill = bill();
         said(&mut bill, "12345678");
-        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(104_000), is_estimate: true }));
+        assert_eq!(cost(&bill), Some((Nanos(104_000), true)));
+        assert_eq!(bill.cost().unwrap().usage, Usage::of(100, 2));
         bill.observe(&Event::Usage(Box::new(Usage { out: Some(7), ..Usage::default() })));
-        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(114_000), is_estimate: true }));
+        assert_eq!(cost(&bill), Some((Nanos(114_000), true)));
     }
 
     #[test]
@@ -102,6 +111,6 @@ mod tests {
     fn an_explicit_zero_costs_nothing() {
         let mut bill = bill();
         bill.observe(&Event::Usage(Box::new(Usage::of(0, 0))));
-        assert_eq!(bill.cost(), Some(Cost { nanos: Nanos(0), is_estimate: false }));
+        assert_eq!(cost(&bill), Some((Nanos(0), false)));
     }
 }

@@ -22,9 +22,11 @@ pub fn settlement(line: &Line, bill: &Bill, cost: Option<Cost>, held: Option<Hel
 fn cost_line(line: &Line, bill: &Bill, cost: Option<Cost>, held: Option<Held>) -> Option<CostLine> {
     let mut marks = Vec::new();
     let has_answer = line.target.is_some();
+    let mut usage = Counts::from(&bill.usage);
     let cost = match (cost, held) {
         (Some(cost), _) => {
             marks.extend(cost.is_estimate.then_some(Mark::Estimated));
+            usage = Counts::from(&cost.usage);
             cost.nanos
         }
         // The caller left while somebody was at work for it.
@@ -56,7 +58,7 @@ fn cost_line(line: &Line, bill: &Bill, cost: Option<Cost>, held: Option<Held>) -
         target: line.target.clone(),
         provider: bill.provider.clone(),
         priced: bill.quote.as_ref().and_then(|quote| quote.row.clone()),
-        usage: Counts::from(&bill.usage),
+        usage,
         cost,
         marks,
     })
