@@ -8,6 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tidegate::state::record::Entry;
 use tidegate::state::{read, verify};
 
@@ -133,6 +138,59 @@ fn agrees(state: &Path, answered: &HashSet<String>, round: usize) {
 fn held_by(entry: &Entry) -> i128 {
     let Entry::Reserved { legs, .. } = entry else { return 0 };
     legs.iter().map(|leg| i128::from(leg.amount.0)).sum()
+}
+
+/// Two thousand streams at once, over twenty connections.
+async fn flood(address: &str) -> (usize, usize) {
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        for _ in 0..100 {
+            let mut sender: http2::SendRequest<Full<Bytes>> = sender.clone();
+            let request = Request::post(format!("http://{address}/v1/chat/completions"));
+            let request = request.header("content-type", "application/json").body(STREAMED.into()).unwrap();
+            streams.push(tokio::spawn(async move {
+                sender.ready().await.unwrap();
+                let answer = sender.send_request(request).await.unwrap();
+                let status = answer.status().as_u16();
+                answer.into_body().collect().await.unwrap();
+                status
+            }));
+        }
+    }
+    let (mut answered, mut refused) = (0, 0);
+    for stream in streams {
+        match stream.await.unwrap() {
+            200 => answered += 1,
+            402 => refused += 1,
+            other => panic!("status {other}"),
+        }
+    }
+    (answered, refused)
+}
+
+const STREAMED: &str =
+    r#"{"model":"chat","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"hello"}]}"#;
+
+#[tokio::test]
+async fn two_thousand_streams_at_once_spend_no_more_than_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tidegate.yaml"), GATEWAY).unwrap();
+    let running = Running::start(folder.path());
+    let (answered, refused) = flood(&running.address).await;
+    assert!(answered > 100 && refused > 100 && answered + refused == 2_000, "{answered} answered, {refused} refused");
+    // A stop in good order waits for the books.
+    assert!(Command::new("kill").arg(running.child.id().to_string()).status().unwrap().success());
+    running.wait();
+    let state = folder.path().join("state");
+    let spent: i128 = read::spent(&state).unwrap().values().sum();
+    let lines: Vec<_> =
+        read::records(&state).unwrap().flat_map(|record| record.unwrap().entry.lines().to_vec()).collect();
+    let billed: i128 = lines.iter().map(|line| i128::from(line.cost.0)).sum();
+    assert_eq!((lines.len(), verify::verify(&state).unwrap().open), (answered, 0));
+    assert!(spent == billed && spent <= CAP, "{spent} spent, {billed} billed, of {CAP}");
 }
 
 #[test]
