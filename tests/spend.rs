@@ -32,6 +32,7 @@ const CAP: i128 = 200_000_000;
 struct Running {
     child: Child,
     address: String,
+    admin: String,
 }
 
 impl Running {
@@ -42,18 +43,19 @@ impl Running {
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut seen = String::new();
-        let address = loop {
+        let (address, admin) = loop {
             let mut line = String::new();
             assert!(log.read_line(&mut line).unwrap() > 0, "the gateway did not start:\n{seen}");
             seen.push_str(&line);
             let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if event["message"] == "ready" {
-                break event["listen"].as_str().unwrap().to_owned();
+                let field = |name: &str| event[name].as_str().unwrap().to_owned();
+                break (field("listen"), field("admin"));
             }
         };
         // The pipe must not fill.
         std::thread::spawn(move || log.read_to_string(&mut String::new()));
-        Self { child, address }
+        Self { child, address, admin }
     }
 
     fn kill(&self) {
@@ -63,6 +65,14 @@ impl Running {
     fn wait(mut self) {
         self.child.wait().unwrap();
     }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Asks until it is told to stop or nobody is there any more; notes the id of each answer.
@@ -181,6 +191,11 @@ async fn two_thousand_streams_at_once_spend_no_more_than_there_is() {
     let running = Running::start(folder.path());
     let (answered, refused) = flood(&running.address).await;
     assert!(answered > 100 && refused > 100 && answered + refused == 2_000, "{answered} answered, {refused} refused");
+    let standing = get(&running.admin, "/budgets");
+    let standing: serde_json::Value = serde_json::from_str(standing.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    let account = &standing["accounts"][0];
+    assert_eq!((&account["account"], &account["usd"], &account["held_usd"]), (&"all/".into(), &0.2.into(), &0.into()));
+    assert!(account["spent_usd"].as_f64().unwrap() > 0.01, "{standing}");
     // A stop in good order waits for the books.
     assert!(Command::new("kill").arg(running.child.id().to_string()).status().unwrap().success());
     running.wait();

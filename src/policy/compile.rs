@@ -74,6 +74,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             authenticator,
             policies,
             targets: targets.into_values().collect(),
+            budgets,
             server: ServerSettings { body_limit: usize::try_from(config.limits.body).unwrap_or(usize::MAX) },
         }),
         _ => Err(problems),

@@ -1,5 +1,6 @@
 //! One policy revision, ready to run: immutable, and shared by every request that began under it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -12,6 +13,7 @@ use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Considered, Verdict};
+use crate::steps::budget::Budget;
 
 /// Everything a request needs to know that a policy file says.
 pub struct Snapshot {
@@ -24,6 +26,8 @@ pub struct Snapshot {
     /// In the order they are tried.
     pub policies: Vec<Policy>,
     pub targets: Vec<Arc<Target>>,
+    /// By name.
+    pub budgets: BTreeMap<String, Arc<Budget>>,
     pub server: ServerSettings,
 }
 

@@ -3,7 +3,7 @@
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
-use crate::base::json::Writer;
+use crate::base::json::{Number, Writer};
 use crate::gateway::Gateway;
 use crate::gateway::reload::{Reloader, Status};
 use crate::policy::Snapshot;
@@ -12,7 +12,7 @@ use crate::server::drain::Drain;
 use crate::server::outbound::json;
 
 /// Answers one request of an operator or a probe.
-pub fn handle(
+pub async fn handle(
     gateway: &Gateway,
     reloader: &Reloader,
     drain: &Drain,
@@ -27,9 +27,10 @@ pub fn handle(
         "/readyz" | "/healthz" if drain.has_begun() => text(503, "draining\n".into()),
         "/readyz" | "/healthz" => text(200, "ok\n".into()),
         "/metrics" => metrics(gateway),
+        "/budgets" => budgets(gateway).await,
         "/policies" => json(200, policies(&gateway.pin(), &reloader.status())),
-        "/" => text(200, "tidegate admin: /livez /readyz /healthz /metrics /policies\n".into()),
-        path => text(404, format!("`{path}` is not here; try /livez /readyz /healthz /metrics /policies\n")),
+        "/" => text(200, "tidegate admin: /livez /readyz /healthz /metrics /policies /budgets\n".into()),
+        path => text(404, format!("`{path}` is not here; try /livez /readyz /healthz /metrics /policies /budgets\n")),
     }
 }
 
@@ -42,6 +43,41 @@ fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
     response
+}
+
+/// Every account of a budget, as it stands in the window it is in.
+async fn budgets(gateway: &Gateway) -> Response<Outgoing> {
+    let (snapshot, now) = (gateway.pin(), gateway.world().clock.now());
+    let Some(ledger) = &gateway.world().stores.ledger else { return json(200, b"{\"accounts\":[]}".to_vec()) };
+    let accounts = match ledger.accounts().await {
+        Ok(accounts) => accounts,
+        Err(unavailable) => return text(503, format!("{unavailable}\n")),
+    };
+    let mut writer = Writer::with_capacity(1024);
+    let mut standings = Vec::new();
+    for standing in accounts {
+        let name = standing.account.as_str().split('/').next().unwrap_or_default();
+        let Some(budget) = snapshot.budgets.get(name) else { continue };
+        if let Ok(sums) = ledger.standing(&standing.account, budget.since(now)).await {
+            standings.push((standing.account, budget, sums));
+        }
+    }
+    writer.object(|w| {
+        w.key("accounts").array(|w| {
+            for (account, budget, (spent, held)) in &standings {
+                w.object(|w| {
+                    w.key("account").str(account.as_str());
+                    w.key("usd").number(&Number::from(budget.cap));
+                    w.key("spent_usd").number(&Number::from(*spent));
+                    w.key("held_usd").number(&Number::from(*held));
+                    if let Some(renews) = budget.renews(now) {
+                        w.key("renews_at").str(&renews.to_string());
+                    }
+                });
+            }
+        });
+    });
+    json(200, writer.into_bytes())
 }
 
 /// The policies in charge, their targets, and what the last reload said.

@@ -22,7 +22,6 @@ pub use workers::Workers;
 
 use std::sync::Arc;
 
-use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::gateway::Gateway;
@@ -54,8 +53,8 @@ pub async fn serve_one(
 pub async fn serve_admin(gateway: Arc<Gateway>, reloader: Arc<Reloader>, data: Drain, listener: Listener, stop: Drain) {
     listener
         .run(Arc::new(Workers::here()), stop, move |request, _| {
-            let response: Response<body::Outgoing> = admin::handle(&gateway, &reloader, &data, &request);
-            std::future::ready(response)
+            let (gateway, reloader, data) = (Arc::clone(&gateway), Arc::clone(&reloader), data.clone());
+            async move { admin::handle(&gateway, &reloader, &data, &request).await }
         })
         .await;
 }
