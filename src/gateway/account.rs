@@ -189,6 +189,9 @@ impl Account {
             cost: line.cost,
         });
         if let Some(ledger) = &self.world.stores.ledger {
+            if let Some(tokens) = line.output_tokens {
+                self.world.stores.outputs.note(&line.model, tokens);
+            }
             let settlement = settle::settlement(line, &self.bill, cost, self.held);
             settlement.into_iter().for_each(|(hold, lines)| {
                 ledger.settle(Settlement { hold, at: self.world.clock.now(), lines });

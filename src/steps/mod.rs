@@ -11,7 +11,7 @@ use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
-use crate::state::{Ledger, LocalWindows, Places, Windows};
+use crate::state::{Ledger, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 
 /// What steps keep from one request to the next. It belongs to the process.
@@ -21,12 +21,18 @@ pub struct Stores {
     pub places: Arc<Places>,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
+    pub outputs: Arc<Outputs>,
 }
 
 /// Stores of this process alone, and no ledger.
 impl Default for Stores {
     fn default() -> Self {
-        Self { windows: Arc::new(LocalWindows::default()), places: Arc::default(), ledger: None }
+        Self {
+            windows: Arc::new(LocalWindows::default()),
+            places: Arc::default(),
+            ledger: None,
+            outputs: Arc::default(),
+        }
     }
 }
 

@@ -30,7 +30,7 @@ use crate::pipeline::cx::{Cx, Held, View};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step, Tap};
 use crate::pricing::{Rates, Terms};
-use crate::state::{Balance, Claim, Denied, Durability, HoldId, Ledger};
+use crate::state::{Balance, Claim, Denied, Durability, HoldId, Ledger, Outputs};
 use crate::steps::Site;
 use crate::steps::limit::WhenUnavailable;
 
@@ -45,6 +45,7 @@ pub struct Config(pub Vec<String>);
 pub struct Spend {
     budgets: Vec<Arc<Budget>>,
     ledger: Arc<dyn Ledger>,
+    outputs: Arc<Outputs>,
     /// Everywhere a request may be sent to.
     targets: Vec<Arc<Target>>,
 }
@@ -63,7 +64,8 @@ impl Spend {
         };
         let budgets: Vec<Arc<Budget>> = config.0.iter().map(find).collect::<Result<_, _>>()?;
         let ledger = site.stores.ledger.clone().ok_or("the ledger is opened when the gateway starts; start it anew")?;
-        Ok(Self { budgets, ledger, targets: site.targets.to_vec() })
+        let outputs = Arc::clone(&site.stores.outputs);
+        Ok(Self { budgets, ledger, outputs, targets: site.targets.to_vec() })
     }
 
     async fn admit(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Reserved, Stop> {
@@ -72,7 +74,8 @@ impl Spend {
         let strict = self.budgets.iter().filter(|budget| budget.mode == Mode::Strict);
         let allowed = strict.map(|budget| budget.max_output).min();
         let output = allowed.map(|most| bound_output(request, most));
-        let (worst, likely) = (worst(&rates, request, output.unwrap_or(0)), likely(&rates, request));
+        let (worst, likely) =
+            (worst(&rates, request, output.unwrap_or(0)), likely(&rates, request, self.likely_output(request)));
         let view = View { cx, chat: Some(request) };
         let amount = |budget: &Budget| match budget.mode {
             Mode::Strict => worst,
@@ -119,6 +122,13 @@ impl Spend {
             }
         }
         Ok(rates)
+    }
+
+    /// What answers of the model have hardly ever gone beyond of late.
+    fn likely_output(&self, request: &Request) -> u64 {
+        let asked = request.params.max_tokens.as_ref().and_then(Number::as_u64);
+        let likely = self.outputs.usual_most(&ModelName::new(request.model.as_str())).unwrap_or(LIKELY_OUTPUT);
+        asked.map_or(likely, |asked| asked.min(likely))
     }
 
     fn may_go_on(&self) -> bool {
@@ -215,9 +225,8 @@ fn worst(rates: &[Arc<Rates>], request: &Request, output: u64) -> Nanos {
 }
 
 /// What the request will likely cost, at the dearest target.
-fn likely(rates: &[Arc<Rates>], request: &Request) -> Nanos {
-    let asked = request.params.max_tokens.as_ref().and_then(Number::as_u64);
-    let usage = Usage::of(request.estimated_tokens(), asked.unwrap_or(LIKELY_OUTPUT).min(LIKELY_OUTPUT));
+fn likely(rates: &[Arc<Rates>], request: &Request, output: u64) -> Nanos {
+    let usage = Usage::of(request.estimated_tokens(), output);
     dearest(rates, |rates| rates.cost(&usage, Terms::default()))
 }
 
@@ -238,7 +247,7 @@ fn used(balance: &Balance) -> Nanos {
     Nanos(balance.spent.0.saturating_add(balance.held.0))
 }
 
-/// The tokens of an answer that `balanced` budgets reckon with.
+/// The tokens of an answer that `balanced` budgets reckon with while a model is new to them.
 const LIKELY_OUTPUT: u64 = 1_024;
 /// Whoever holds money for longer is thought to be dead.
 const LONGEST_REQUEST: Duration = Duration::from_secs(24 * 60 * 60);
