@@ -181,9 +181,11 @@ impl Step for Limit {
         "limit"
     }
 
-    /// Of requests whose body is not read it can count how many there are, and no more.
+    /// Of requests whose body is not read it can count how many there are, and no more. To have tokens counted uses
+    /// none and takes no time.
     fn acts_on(&self, endpoint: Endpoint) -> bool {
-        endpoint == Endpoint::Chat || (self.tokens.is_none() && self.concurrent.is_none())
+        matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
+            || (self.tokens.is_none() && self.concurrent.is_none())
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {

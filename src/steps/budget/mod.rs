@@ -27,6 +27,8 @@ use crate::base::money::Nanos;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Request, Usage, Verbatim};
 use crate::pipeline::cx::{Cx, Held, View};
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step, Tap};
 use crate::pricing::{Rates, Terms};
@@ -167,6 +169,15 @@ impl Budget {
 impl Step for Spend {
     fn name(&self) -> &'static str {
         "budget"
+    }
+
+    /// To have tokens counted costs nothing.
+    fn acts_on(&self, endpoint: Endpoint) -> bool {
+        matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
+    }
+
+    fn begin_opaque<'a>(&'a self, _: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
