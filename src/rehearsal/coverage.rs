@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::base::ids::{PolicyName, TargetName};
 use crate::gateway::Decision;
 use crate::pipeline::trail::{ChoiceEntry, Trail, Verdict};
-use crate::policy::config::{Config, PolicyConfig, Route, Way};
+use crate::policy::config::{Config, ModelConfig, PolicyConfig, Route, Way};
 use crate::policy::{Loaded, Place, Sources, Span};
 
 /// One configuration, and what tests have reached of it.
@@ -71,8 +71,11 @@ enum Mark {
 impl Coverage {
     /// Everything there is to reach, none of it reached.
     pub fn of(gateway: &[PathBuf], loaded: &Loaded) -> Self {
-        let policies = loaded.config.iter().flat_map(|config| &config.policies);
-        let items = policies.flat_map(|policy| Chart::of(policy, &loaded.sources)).collect();
+        let charts = loaded
+            .config
+            .iter()
+            .flat_map(|config| config.policies.iter().flat_map(|policy| Chart::of(policy, config, &loaded.sources)));
+        let items = charts.collect();
         Self { gateway: gateway.to_vec(), items }
     }
 
@@ -91,7 +94,7 @@ impl Coverage {
             let own = marks.entry(&policy.name.value).or_default();
             own.extend((0..decision.trail.steps.len()).map(Mark::Step));
             own.extend(cases(&decision.trail.choices));
-            own.extend(policy.route.iter().flat_map(|route| journey(&route.route, decision)));
+            own.extend(journey(&plan(policy, config, decision), decision));
         }
         for item in &mut self.items {
             item.is_reached |= marks.get(&item.policy).is_some_and(|marks| marks.contains(&item.mark));
@@ -136,7 +139,7 @@ struct Chart<'a> {
 }
 
 impl<'a> Chart<'a> {
-    fn of(policy: &'a PolicyConfig, sources: &'a Sources) -> Vec<Item> {
+    fn of(policy: &'a PolicyConfig, config: &Config, sources: &'a Sources) -> Vec<Item> {
         let mut chart = Self { policy, sources, items: Vec::new() };
         let name = &policy.name;
         chart.add(Kind::Policy, format!("policy `{}`", name.value), name.span, Mark::Policy);
@@ -146,8 +149,9 @@ impl<'a> Chart<'a> {
         if let Some(condition) = &policy.condition {
             chart.condition(condition.span, Mark::When);
         }
-        if let Some(route) = &policy.route {
-            chart.route(&route.route, &mut 0);
+        match &policy.route {
+            Some(route) => chart.route(&route.route, &mut 0),
+            None => models(policy, config).for_each(|(site, model)| chart.model(site, model)),
         }
         chart.items
     }
@@ -162,6 +166,19 @@ impl<'a> Chart<'a> {
         let text = self.sources.slice(span).to_owned();
         self.add(Kind::Condition, format!("{text} holds"), span, mark(true));
         self.add(Kind::Condition, format!("{text} does not hold"), span, mark(false));
+    }
+
+    /// The targets of a model, which a policy without a route leads to.
+    fn model(&mut self, site: u32, model: &ModelConfig) {
+        for (number, target) in model.targets.iter().enumerate() {
+            let what = format!("from `{}` to `{}`", model.name.value, target.value);
+            self.add(Kind::Route, what, target.span, Mark::Branch(site, number));
+        }
+        for (number, pair) in model.targets.windows(2).enumerate() {
+            let names: Vec<_> = pair.iter().map(|target| format!("`{}`", target.value)).collect();
+            let what = format!("from {} for `{}`", names.join(" to "), model.name.value);
+            self.add(Kind::Fallback, what, model.name.span, Mark::Fall(site, number, number + 1));
+        }
     }
 
     /// A node and all below it. `site` counts nodes as the compiler does.
@@ -187,6 +204,12 @@ impl<'a> Chart<'a> {
             self.route(child, site);
         }
     }
+}
+
+/// The models of a policy without a route. Each is a node of its own, and there are no others.
+fn models<'a>(policy: &'a PolicyConfig, config: &'a Config) -> impl Iterator<Item = (u32, &'a ModelConfig)> {
+    let named = policy.selector.exact_models().into_iter().flatten();
+    (0..).zip(named.filter_map(|model| config.models.get(model)))
 }
 
 /// What is below a node, in the order in which a trail numbers it.
@@ -241,8 +264,7 @@ enum End {
 }
 
 /// The branches that a request went, and from where to where it fell.
-fn journey(route: &Route, decision: &Decision) -> BTreeSet<Mark> {
-    let stops = plan(route, &decision.trail);
+fn journey(stops: &[Stop], decision: &Decision) -> BTreeSet<Mark> {
     let mut ends: Vec<(End, bool)> = Vec::new();
     for attempt in &decision.trail.attempts {
         ends.push((End::Target(attempt.target.clone()), attempt.outcome != "passed_over"));
@@ -268,10 +290,22 @@ fn fall(from: &Stop, to: &Stop) -> Option<Mark> {
     Some(Mark::Fall(*site, *from, *to))
 }
 
-/// The stops of a route in the order in which its nodes have chosen.
-fn plan(route: &Route, trail: &Trail) -> Vec<Stop> {
+/// The stops of a request in the order in which the nodes of its policy have chosen.
+fn plan(policy: &PolicyConfig, config: &Config, decision: &Decision) -> Vec<Stop> {
     let mut stops = Vec::new();
-    follow(route, 0, &mut Vec::new(), trail, &mut stops);
+    match &policy.route {
+        Some(route) => follow(&route.route, 0, &mut Vec::new(), &decision.trail, &mut stops),
+        None => {
+            let asked = models(policy, config).find(|(_, model)| model.name.value == decision.line.model.as_str());
+            let targets = asked.into_iter().flat_map(|(site, model)| {
+                let targets = model.targets.iter().enumerate();
+                targets.map(move |(number, target)| (site, number, target.value.clone()))
+            });
+            stops.extend(
+                targets.map(|(site, number, target)| Stop { way: vec![(site, number)], place: End::Target(target) }),
+            );
+        }
+    }
     stops
 }
 
