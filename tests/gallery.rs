@@ -101,6 +101,45 @@ fn what_no_test_reaches_is_named_with_its_place() {
 }
 
 #[test]
+fn the_targets_of_models_are_reached_one_by_one() {
+    let gateway = "version: 1\ncallers: { anonymous: true }\n\
+        providers: { a: { kind: openai, key: x }, b: { kind: openai, key: x } }\n\
+        models: { large: { targets: [a/m, b/m] }, small: { targets: [b/n] } }\n\
+        policies: [{ policy: p, for: { models: [large, small] } }]\n";
+    let (folder, path) = suite(
+        "  - name: one\n    request: { model: large, messages: [] }\n    upstream: { a/m: [{ status: 500 }] }\n    expect: { status: 200 }\n",
+    );
+    std::fs::write(folder.path().join("tidegate.yaml"), gateway).unwrap();
+    let (_, said) = tidegate(&["test", "--coverage", path.to_str().unwrap()]);
+    for part in ["routes        2 of   3", "fallbacks     1 of   1", "not reached: from `small` to `b/n`"] {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+}
+
+#[test]
+fn a_script_that_cannot_be_played_as_it_is_written_fails_its_test() {
+    let script = |stream: &str, reply: &str| {
+        format!(
+            "  - name: one\n    request: {{ model: m, stream: {stream}, messages: [] }}\n    upstream: {{ a/m: [{{ text: a b, {reply} }}] }}\n    expect: {{ policy: p }}\n"
+        )
+    };
+    for (stream, reply, why) in [
+        ("true", "cut: { inside: ß }", "the text at which it was to be cut is not in it"),
+        ("true", "stall_after: 50", "it was to end after 50 events, and has 4"),
+        ("false", "error_after: 1", "no stream was asked for"),
+    ] {
+        let (code, said) = run(&script(stream, reply));
+        assert!(code == Some(1) && said.contains("the script of a/m") && said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn no_broken_file_of_the_repository_is_taken_for_a_test() {
+    let (code, said) = tidegate(&["test"]);
+    assert!(code == Some(0) && !said.contains("cannot be used"), "{said}");
+}
+
+#[test]
 fn continuous_integration_reads_the_results_as_xml() {
     let (folder, path) = suite(
         "  - name: it is <denied>\n    request: { model: m, messages: [] }\n    expect: { status: 403 }\n\

@@ -167,6 +167,11 @@ impl Check {
 
     fn upstream(&mut self, expected: &ExpectDoc, seen: &Seen) {
         let all: Vec<_> = seen.scenes.iter().collect();
+        for scene in &all {
+            let found = scene.complaint.clone().unwrap_or_default();
+            let field = format!("the script of {}", scene.target);
+            self.holds(&field, Relation::Is, scene.complaint.is_none(), "played as it is written".into(), &found);
+        }
         self.texts("upstream_contains", Relation::Contains, &expected.upstream_contains, &said_to(&all));
         self.texts("upstream_lacks", Relation::Lacks, &expected.upstream_lacks, &said_to(&all));
         for (target, upstream) in &expected.upstream.0 {

@@ -7,7 +7,7 @@ use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::document::{ExpectDoc, GivenDoc, RequestDoc, SuiteDoc, TestDoc};
+use super::document::{ExpectDoc, GivenDoc, ReplyDoc, RequestDoc, SuiteDoc, TestDoc};
 use crate::base::ids::TargetName;
 use crate::policy::{At, Config, OneOrMany, Problem, Table, codes, did_you_mean};
 
@@ -27,6 +27,7 @@ pub fn of_suite(document: &SuiteDoc, problems: &mut Vec<Problem>) {
     }
     repeated_names(&document.tests, problems);
     document.tests.iter().for_each(|test| of_test(test, problems));
+    replies(document).for_each(|reply| idle_words(reply, problems));
 }
 
 /// Gateway files that are not there, and the ones beside them that are likely meant.
@@ -94,7 +95,7 @@ fn two_callers(test: &TestDoc, problems: &mut Vec<Problem>) {
 }
 
 /// A verbatim body would silently win over the fields of the short form.
-fn two_bodies(request: &At<RequestDoc>, problems: &mut Vec<Problem>) {
+pub fn two_bodies(request: &At<RequestDoc>, problems: &mut Vec<Problem>) {
     let Some(body) = &request.body else { return };
     let fields = [
         ("model", request.model.is_some()),
@@ -109,6 +110,49 @@ fn two_bodies(request: &At<RequestDoc>, problems: &mut Vec<Problem>) {
         let problem = Problem::error(codes::WRONG_VALUE, format!("the request has a `body` and a `{field}`"));
         problems.push(problem.at(body.span, "").help("a `body` is sent as it is, so everything belongs into it"));
     }
+}
+
+/// Words of a reply that another of its words leaves no room for: they would be read and never played.
+pub fn idle_words(reply: &At<ReplyDoc>, problems: &mut Vec<Problem>) {
+    let said = [
+        ("text", reply.text.is_some()),
+        ("echo", reply.echo),
+        ("thinking", reply.thinking.is_some()),
+        ("tool_calls", !reply.tool_calls.is_empty()),
+        ("finish", reply.finish.is_some()),
+        ("usage", reply.usage.is_some()),
+        ("without", !reply.without.0.is_empty()),
+        ("malformed", reply.malformed),
+        ("error", reply.error.is_some()),
+        ("error_after", reply.error_after.is_some()),
+    ];
+    let sent = [
+        ("status", reply.status.is_some()),
+        ("headers", !reply.headers.0.is_empty()),
+        ("retry_after", reply.retry_after.is_some()),
+        ("body", reply.body.is_some()),
+        ("stream", reply.stream.is_some()),
+        ("headers_then", reply.headers_then.is_some()),
+        ("stall_after", reply.stall_after.is_some()),
+        ("cut_after", reply.cut_after.is_some()),
+        ("cut", reply.cut.is_some()),
+    ];
+    let (alone, idle) = match (&reply.raw, &reply.body) {
+        (Some(_), _) => ("raw", said.iter().chain(&sent).find(|(_, is_there)| *is_there)),
+        (None, Some(_)) => ("body", said.iter().find(|(_, is_there)| *is_there)),
+        (None, None) => return,
+    };
+    if let Some((word, _)) = idle {
+        let message = format!("the reply has a `{alone}`, which leaves no room for `{word}`");
+        problems.push(Problem::error(codes::CONTRADICTION, message).at(reply.span, "in this reply"));
+    }
+}
+
+/// Every reply in a suite.
+fn replies(document: &SuiteDoc) -> impl Iterator<Item = &At<ReplyDoc>> {
+    let defaults = document.defaults.iter().map(|defaults| &defaults.upstream);
+    let tables = document.tests.iter().map(|test| &test.upstream).chain(defaults);
+    tables.flat_map(|table| &table.0).flat_map(|(_, replies)| replies.value.iter())
 }
 
 fn bad_pattern(pattern: &At<String>, problems: &mut Vec<Problem>) {

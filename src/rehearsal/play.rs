@@ -33,6 +33,8 @@ pub struct Scene {
     pub target: TargetName,
     /// What the provider was sent, once it was.
     pub received: Option<Received>,
+    /// Why the script could not be played as it is written.
+    pub complaint: Option<String>,
     /// The gateway hung up before the provider had said all that its script has.
     pub is_cancelled: bool,
 }
@@ -72,7 +74,7 @@ impl Stage for Play {
         let reply = script.cloned().unwrap_or_default();
         let dialect = self.dialects.get().and_then(|dialects| dialects.get(target)).copied();
         let number = scenes.len();
-        scenes.push(Scene { target: target.clone(), received: None, is_cancelled: false });
+        scenes.push(Scene { target: target.clone(), received: None, complaint: None, is_cancelled: false });
         let scenes = Arc::clone(&self.scenes);
         Box::pin(async move {
             if reply.unreachable {
@@ -122,6 +124,9 @@ impl Player {
         let received = read_request(&mut self.stream).await?;
         let Pieces { content_type, pieces } = self.render(&received.body);
         self.note(|scene| scene.received = Some(received));
+        if self.reply.error_after.is_some() && content_type != reply::EVENT_STREAM {
+            self.complain("it was to fail in the middle of a stream, and no stream was asked for".to_owned());
+        }
         if let Some(delay) = self.reply.delay {
             self.pause(delay.0).await?;
         }
@@ -137,6 +142,10 @@ impl Player {
         self.body(pieces).await
     }
 
+    fn complain(&self, why: String) {
+        self.note(|scene| scene.complaint = Some(why));
+    }
+
     fn render(&self, body: &[u8]) -> Pieces {
         let scene = lock(&self.scenes).get(self.number).map(|scene| scene.target.clone());
         let target = scene.as_ref().map_or("", TargetName::as_str);
@@ -146,11 +155,17 @@ impl Player {
     async fn body(&mut self, pieces: Vec<Bytes>) -> io::Result<()> {
         let (stall, cut) = (self.reply.stall_after, self.reply.cut_after);
         let count = [stall, cut].into_iter().flatten().min().unwrap_or(pieces.len());
+        if count > pieces.len() {
+            self.complain(format!("it was to end after {count} events, and has {}", pieces.len()));
+        }
         let mut pieces: Vec<Bytes> = pieces.into_iter().take(count).collect();
         let is_cut_short = match &self.reply.cut {
             Some(cut) => shorten(&mut pieces, &cut.value),
             None => false,
         };
+        if self.reply.cut.is_some() && !is_cut_short {
+            self.complain("the text at which it was to be cut is not in it".to_owned());
+        }
         for piece in pieces {
             self.write(piece).await?;
         }

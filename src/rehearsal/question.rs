@@ -54,6 +54,9 @@ pub fn explain(file: &Path, gateway: &[PathBuf], ink: Ink) -> Result<Explanation
     let Some(config) = &loaded.config else {
         return Err(render(&loaded.problems, &loaded.sources, ink));
     };
+    mistakes::two_bodies(&document.request, &mut problems);
+    let replies = document.upstream.0.iter().flat_map(|(_, replies)| replies.value.iter());
+    replies.for_each(|reply| mistakes::idle_words(reply, &mut problems));
     let scripted = document.upstream.0.iter().map(|(target, _)| target);
     mistakes::undefined_targets(scripted.chain(mistakes::named_in(&state)), config, &mut problems);
     let now = mistakes::clock(state.clock.as_ref(), &mut problems);

@@ -224,4 +224,4 @@ const MODEL: &str = "played";
 const SIGNATURE: &str = "played-signature";
 const CREATED: u64 = 1_767_225_600;
 const JSON: &str = "application/json";
-const EVENT_STREAM: &str = "text/event-stream";
+pub const EVENT_STREAM: &str = "text/event-stream";
