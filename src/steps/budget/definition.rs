@@ -104,14 +104,17 @@ impl Budget {
         })
     }
 
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Whether an account is one of this budget's.
+    pub fn has(&self, account: &AccountId) -> bool {
+        account.as_str().split('/').next() == Some(self.name.as_str())
     }
 
     /// The account of a request. Those that have no such thing as it is for share one.
     pub fn leg(&self, facts: &dyn Facts, at: Timestamp, amount: Nanos) -> Leg {
-        let subject = self.subject.of(facts).unwrap_or_default();
-        let account = AccountId::new(format!("{}/{subject}", self.name));
+        let account = match self.subject.of(facts) {
+            Some(subject) => AccountId::new(format!("{}/{subject}", self.name)),
+            None => AccountId::new(&self.name),
+        };
         Leg { account, since: self.since(at), cap: self.cap, amount }
     }
 

@@ -141,7 +141,8 @@ impl Spend {
         let Denied::Overdrawn(balance) = denied else {
             return Refusal::new(503, "budget_unavailable", format!("the budget cannot be checked: {denied}"));
         };
-        let renews = self.budgets.iter().find(|budget| budget.is_named(&balance)).and_then(|budget| budget.renews(now));
+        let renews =
+            self.budgets.iter().find(|budget| budget.has(&balance.account)).and_then(|budget| budget.renews(now));
         let mut message = format!(
             "the budget `{}` does not allow it: of {} US dollars {} are spent and {} set aside for requests under way",
             balance.account, balance.cap, balance.spent, balance.held
@@ -157,12 +158,6 @@ impl Spend {
         let is_low = |(budget, balance): &(&Arc<Budget>, &Balance)| budget.is_low(used(balance));
         let (_, balance) = self.budgets.iter().zip(balances).find(is_low)?;
         Some(balance.account.to_string())
-    }
-}
-
-impl Budget {
-    fn is_named(&self, balance: &Balance) -> bool {
-        balance.account.as_str().split_once('/').is_some_and(|(name, _)| name == self.name())
     }
 }
 
