@@ -12,6 +12,12 @@ pub struct Nanos(pub i64);
 impl Nanos {
     pub const ZERO: Self = Self(0);
 
+    /// The sum, or the greatest amount there is.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// Reads a decimal number of dollars, exact to the ninth place.
     ///
     /// # Errors

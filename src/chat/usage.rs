@@ -1,6 +1,7 @@
 //! What an answer took, counted so that no token is counted twice.
 
 use crate::base::json::Json;
+use crate::base::text::Text;
 
 /// Disjoint token counts: their sum is the provider's total.
 ///
@@ -20,6 +21,8 @@ pub struct Usage {
     pub out: Option<u64>,
     pub reasoning_out: Option<u64>,
     pub audio_out: Option<u64>,
+    /// The class of service it was charged by, in the provider's word.
+    pub service: Option<Text>,
     /// The provider's own object, written again where the answer leaves in its dialect.
     pub wire: Option<Json>,
 }
@@ -72,6 +75,7 @@ impl Usage {
         take(&mut self.out, later.out);
         take(&mut self.reasoning_out, later.reasoning_out);
         take(&mut self.audio_out, later.audio_out);
+        self.service = later.service.clone().or(self.service.take());
         self.wire = later.wire.clone().or(self.wire.take());
     }
 }

@@ -12,20 +12,20 @@ use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::base::ids::{ProviderName, RequestId, TargetName};
+use crate::base::ids::{RequestId, TargetName};
+use crate::base::money::Nanos;
 use crate::base::stop::{Failed, Fault, Stop};
-use crate::chat::{Completion, Event, FinishReason, Frame};
+use crate::chat::{Completion, Event, FinishReason, Frame, Usage};
 use crate::dialect::is_semantic;
-use crate::gateway::bill::Bill;
+use crate::gateway::bill::{Bill, Payee, Tab};
 use crate::gateway::settle;
 use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
-use crate::pipeline::cx::{Cx, Held};
+use crate::pipeline::charge::{Asked, Basis, Charge, Held};
+use crate::pipeline::cx::Cx;
 use crate::pipeline::opaque::Watched;
-use crate::pipeline::tariff::Quote;
 use crate::pipeline::trail::Trail;
-use crate::state::Settlement;
 use crate::telemetry::{Line, metrics};
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -34,6 +34,8 @@ pub struct Account {
     line: Line,
     started: Instant,
     bill: Bill,
+    /// Attempts that failed, and cost something.
+    failed: Vec<settle::Failed>,
     /// What the ledger holds for it until it is over.
     held: Option<Held>,
     /// What was decided, once it is.
@@ -59,6 +61,7 @@ impl Account {
             line,
             started: cx.started,
             bill: Bill::default(),
+            failed: Vec::new(),
             held: None,
             trail: Trail::default(),
             is_closed: false,
@@ -74,6 +77,7 @@ impl Account {
             line,
             started,
             bill: Bill::default(),
+            failed: Vec::new(),
             held: None,
             trail: Trail::default(),
             is_closed: false,
@@ -89,10 +93,10 @@ impl Account {
     }
 
     /// Notes what the steps and attempts have settled, and the time that took besides waiting for others.
-    pub fn note(&mut self, cx: &Cx, overhead: Duration) {
+    pub fn note(&mut self, cx: &mut Cx, overhead: Duration) {
         self.describe(cx);
+        self.charge(cx);
         let line = &mut self.line;
-        self.held = cx.held;
         line.attempts = cx.trail.asked();
         line.overhead = Some(overhead);
         for attempt in &cx.trail.attempts {
@@ -100,6 +104,26 @@ impl Account {
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
             line.losses.extend(losses);
         }
+    }
+
+    /// Takes over who charges for what, and what is set aside for it.
+    fn charge(&mut self, cx: &mut Cx) {
+        let (Basis { service, unknown }, input, now) = (cx.basis, cx.input, cx.clock.now());
+        let bill = |asked: &Asked, usage| Bill::of(Payee::of(asked, unknown, now), input, service, usage);
+        let failed = |charge: Charge| {
+            let bill = bill(&charge.asked, charge.usage);
+            settle::Failed { attempt: charge.attempt, hold: charge.hold, bill }
+        };
+        self.failed = cx.charges.drain(..).map(failed).collect();
+        self.bill = cx.asked.take().map(|asked| bill(&asked, Usage::default())).unwrap_or_default();
+        self.held = cx.held.take();
+    }
+
+    /// How the request's cost is reckoned once its usage is known.
+    pub fn tab(&self) -> Tab {
+        let wasted = self.failed.iter().filter_map(|failed| failed.bill.cost());
+        let wasted = wasted.fold(Nanos::ZERO, |sum, cost| sum.plus(cost.nanos));
+        Tab { quote: self.bill.quote().cloned(), service: self.bill.service, wasted }
     }
 
     /// Takes the trail over: nothing is decided from here on.
@@ -110,11 +134,6 @@ impl Account {
     pub fn answered_by(&mut self, target: Option<TargetName>, status: u16) {
         self.line.status = status;
         self.line.target = target;
-    }
-
-    /// What the request takes by our count, and what the model that answered charges.
-    pub fn priced(&mut self, input: u64, provider: Option<ProviderName>, quote: Option<Quote>) {
-        (self.bill.input, self.bill.quote, self.bill.provider) = (input, quote, provider);
     }
 
     pub fn streams(&mut self) {
@@ -176,6 +195,10 @@ impl Account {
         let cost = self.bill.cost();
         line.cost = cost.as_ref().map(|cost| cost.nanos);
         line.is_cost_estimated = cost.as_ref().is_some_and(|cost| cost.is_estimate);
+        for wasted in self.failed.iter().filter_map(|failed| failed.bill.cost()) {
+            line.cost = Some(line.cost.unwrap_or_default().plus(wasted.nanos));
+            line.is_cost_estimated |= wasted.is_estimate;
+        }
         self.world.metrics.request_ended(&metrics::Counted {
             policy: line.policy.as_ref(),
             status: line.status,
@@ -192,10 +215,9 @@ impl Account {
             if let Some(tokens) = line.output_tokens {
                 self.world.stores.outputs.note(&line.model, tokens);
             }
-            let settlement = settle::settlement(line, &self.bill, cost, self.held);
-            settlement.into_iter().for_each(|(hold, lines)| {
-                ledger.settle(Settlement { hold, at: self.world.clock.now(), lines });
-            });
+            let (bill, cost, held) = (&self.bill, cost.as_ref(), self.held.as_ref());
+            let at = self.world.clock.now();
+            settle::Over { line, at, failed: &self.failed, bill, cost, held }.settle(&**ledger);
         }
         self.world.access.write(line);
         if let Some(witness) = self.world.witness() {

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use crate::auth::Presented;
 use crate::base::ids::{DialectId, ModelName, RequestId};
 use crate::base::stop::Stop;
+use crate::pipeline::charge::Basis;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::trail::Trail;
@@ -32,6 +33,7 @@ use crate::policy::Snapshot;
 
 use account::Account;
 pub use account::AccountedBody;
+pub use bill::Tab;
 pub use jwks::FetchOverPools;
 pub use visit::{About, ChatAnswer, Counted, Forwarded, Visit};
 pub use witness::{Decision, Witness};
@@ -108,7 +110,12 @@ impl Gateway {
             started: arrival.started,
             policy: None,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
+            basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
+            input: 0,
+            asked: None,
+            detour: None,
             held: None,
+            charges: Vec::new(),
         };
         let account = Account::open(Arc::clone(&self.world), &cx, now);
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)

@@ -1,65 +1,86 @@
-//! What a request leaves in the ledger: its line of the bill, in place of what was set aside for it.
+//! What a request leaves in the ledger: a line of the bill for each attempt that cost something, in place of what was
+//! set aside for it.
+
+use jiff::Timestamp;
 
 use crate::base::money::Nanos;
 use crate::gateway::bill::{Bill, Cost};
-use crate::pipeline::cx::Held;
-use crate::state::{CostLine, Counts, HoldId, Mark};
+use crate::pipeline::charge::Held;
+use crate::state::{CostLine, Counts, HoldId, Ledger, Mark, Settlement};
 use crate::telemetry::Line;
 
-/// The hold that a request's end settles, and the lines that take its place. `None` if there is nothing to say: no
-/// money was set aside and none was spent.
-pub fn settlement(line: &Line, bill: &Bill, cost: Option<Cost>, held: Option<Held>) -> Option<(HoldId, Vec<CostLine>)> {
-    let lines: Vec<CostLine> = cost_line(line, bill, cost, held).into_iter().collect();
-    let hold = match held {
-        Some(held) => held.hold,
-        None if lines.is_empty() => return None,
-        None => HoldId { request: line.request_id, attempt: 0 },
-    };
-    Some((hold, lines))
+/// An attempt that failed and has cost something: what it was for, and what is set aside for it.
+pub struct Failed {
+    pub attempt: u16,
+    pub hold: Option<HoldId>,
+    pub bill: Bill,
 }
 
-/// `None` if nobody was asked for an answer, or in vain.
-fn cost_line(line: &Line, bill: &Bill, cost: Option<Cost>, held: Option<Held>) -> Option<CostLine> {
-    let mut marks = Vec::new();
-    let has_answer = line.target.is_some();
-    let mut usage = Counts::from(&bill.usage);
-    let cost = match (cost, held) {
-        (Some(cost), _) => {
-            marks.extend(cost.is_estimate.then_some(Mark::Estimated));
-            usage = Counts::from(&cost.usage);
-            cost.nanos
+/// A request that is over.
+pub struct Over<'a> {
+    pub line: &'a Line,
+    pub at: Timestamp,
+    /// Attempts that came to nothing.
+    pub failed: &'a [Failed],
+    /// What the last one has cost.
+    pub bill: &'a Bill,
+    pub cost: Option<&'a Cost>,
+    pub held: Option<&'a Held>,
+}
+
+impl Over<'_> {
+    /// Settles each attempt with the ledger.
+    pub fn settle(&self, ledger: &dyn Ledger) {
+        for failed in self.failed {
+            let cost = failed.bill.cost();
+            let lines = self.cost_line(failed.attempt, &failed.bill, cost.as_ref(), Some(Mark::Failed));
+            let hold = failed.hold.unwrap_or(HoldId { request: self.line.request_id, attempt: failed.attempt });
+            ledger.settle(Settlement { hold, at: self.at, lines: vec![lines] });
         }
-        // The caller left while somebody was at work for it.
-        (None, Some(held)) if line.outcome == "hang_up" && line.attempts > 0 && !has_answer => {
-            marks.push(Mark::Estimated);
-            held.asked
+        let attempt = u16::try_from(self.line.attempts.saturating_sub(1)).unwrap_or(u16::MAX);
+        let lines = self.last_line(attempt);
+        // What a failed attempt has used up is settled above.
+        let hold = match self.held.filter(|held| !held.is_spent) {
+            Some(held) => held.hold,
+            None if lines.is_none() => return,
+            None => HoldId { request: self.line.request_id, attempt },
+        };
+        ledger.settle(Settlement { hold, at: self.at, lines: lines.into_iter().collect() });
+    }
+
+    /// `None` if nobody was asked for an answer, or in vain.
+    fn last_line(&self, attempt: u16) -> Option<CostLine> {
+        self.bill.payee.as_ref()?;
+        let mark = match self.line.outcome {
+            "hang_up" => Some(Mark::HangUp),
+            "cut" => Some(Mark::Cut),
+            "failed" | "refused" => Some(Mark::Failed),
+            _ => None,
+        };
+        Some(self.cost_line(attempt, self.bill, self.cost, mark))
+    }
+
+    fn cost_line(&self, attempt: u16, bill: &Bill, cost: Option<&Cost>, mark: Option<Mark>) -> CostLine {
+        let line = self.line;
+        let own = match cost {
+            Some(cost) => cost.is_estimate.then_some(Mark::Estimated),
+            None => Some(Mark::Unpriced),
+        };
+        CostLine {
+            request: line.request_id,
+            attempt,
+            at: line.time,
+            key: line.key.clone(),
+            team: line.team.clone(),
+            user: line.user.clone(),
+            policy: line.policy.clone(),
+            model: line.model.as_str().into(),
+            target: bill.payee.as_ref().map(|payee| payee.target.clone()),
+            provider: bill.payee.as_ref().map(|payee| payee.provider.clone()),
+            priced: bill.quote().and_then(|quote| quote.row.clone()),
+            usage: cost.map_or_else(|| Counts::from(&bill.usage), |cost| Counts::from(&cost.usage)),
+            cost: cost.map_or(Nanos::ZERO, |cost| cost.nanos),
+            marks: own.into_iter().chain(mark).collect(),
         }
-        (None, _) if has_answer && bill.quote.is_none() && line.endpoint == "chat" => {
-            marks.push(Mark::Unpriced);
-            Nanos::ZERO
-        }
-        (None, _) => return None,
-    };
-    marks.extend(match line.outcome {
-        "hang_up" => Some(Mark::HangUp),
-        "cut" => Some(Mark::Cut),
-        "failed" | "refused" => Some(Mark::Failed),
-        _ => None,
-    });
-    Some(CostLine {
-        request: line.request_id,
-        attempt: u16::try_from(line.attempts.saturating_sub(1)).unwrap_or(u16::MAX),
-        at: line.time,
-        key: line.key.clone(),
-        team: line.team.clone(),
-        user: line.user.clone(),
-        policy: line.policy.clone(),
-        model: line.model.as_str().into(),
-        target: line.target.clone(),
-        provider: bill.provider.clone(),
-        priced: bill.quote.as_ref().and_then(|quote| quote.row.clone()),
-        usage,
-        cost,
-        marks,
-    })
+    }
 }

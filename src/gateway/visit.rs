@@ -15,6 +15,7 @@ use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Request, Verbatim};
 use crate::dialect::{self, Asked, Dialect};
 use crate::gateway::account::{Account, Accounted, AccountedBody};
+use crate::gateway::bill::Tab;
 use crate::gateway::stated;
 use crate::gateway::world::World;
 use crate::pipeline::Answer;
@@ -63,6 +64,7 @@ pub struct ChatAnswer {
     pub answer: Answer,
     pub is_stream: bool,
     pub asked: Asked,
+    pub tab: Tab,
 }
 
 /// An answer, and what is needed to pass it on and to account for it.
@@ -70,8 +72,6 @@ struct Said {
     answer: Answer,
     is_stream: bool,
     asked: Asked,
-    /// Tokens of the request, by our count.
-    input: u64,
 }
 
 impl Visit {
@@ -109,7 +109,7 @@ impl Visit {
     /// The same when all is decided, which the account notes.
     fn settled(&mut self) -> About {
         let about = self.about();
-        self.account.note(&self.cx, about.overhead);
+        self.account.note(&mut self.cx, about.overhead);
         self.account.keep(std::mem::take(&mut self.cx.trail));
         about
     }
@@ -138,16 +138,16 @@ impl Visit {
         attended.end();
         match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
-            Ok(Said { answer, is_stream, asked, input }) => {
+            Ok(Said { answer, is_stream, asked }) => {
                 self.account.answered_by(answer.head.target.clone(), 200);
-                self.account.priced(input, answer.head.provider.clone(), answer.head.quote.clone());
                 if is_stream {
                     self.account.streams();
                 }
                 let about = self.settled();
+                let tab = self.account.tab();
                 let frames = Accounted { frames: answer.frames, account: self.account }.boxed();
                 let answer = Answer { head: answer.head, frames };
-                (about, Ok(ChatAnswer { answer, is_stream, asked }))
+                (about, Ok(ChatAnswer { answer, is_stream, asked, tab }))
             }
         }
     }
@@ -159,11 +159,12 @@ impl Visit {
             wants_usage: request.params.wants_usage,
             created: u64::try_from(self.cx.clock.now().as_second()).unwrap_or(0),
         };
-        let (is_stream, input) = (request.stream, request.estimated_tokens());
+        let is_stream = request.stream;
+        self.cx.input = request.estimated_tokens();
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
         let answer = policy.line.chat(&mut self.cx, request, &self.world.shadows).await?;
-        Ok(Said { answer, is_stream, asked, input })
+        Ok(Said { answer, is_stream, asked })
     }
 
     /// Counts the tokens of a request: the provider's own count where the route leads to one that counts

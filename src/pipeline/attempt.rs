@@ -11,10 +11,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
 use crate::base::clock::Clock;
-use crate::base::ids::TargetName;
+use crate::base::ids::{ModelName, TargetName};
 use crate::base::stop::{Failed, Fault, Phase, Refusal, Stop};
-use crate::chat::Losses;
+use crate::chat::{Losses, Usage};
 use crate::pipeline::breaker::Admission;
+use crate::pipeline::charge::{Asked, Charge};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::retry::{self, OnLoss, Rules};
 use crate::pipeline::route::{Candidate, Plan};
@@ -22,10 +23,21 @@ use crate::pipeline::target::Target;
 use crate::pipeline::trail::AttemptEntry;
 use crate::pipeline::watch::{Errand, Watch};
 use crate::provider::{Call, Hop, ReplyBody, Sent, TransportError};
+use crate::state::HoldId;
 
 /// A kind of request: how it is put to a target, and what counts as an answer.
 pub trait Exchange: Send {
     type Answer;
+
+    /// The model that an answer is asked of, and charged for; `None` if that is not known.
+    fn model(&self) -> Option<&ModelName> {
+        None
+    }
+
+    /// What an attempt that failed so has likely cost all the same, as far as the provider has said; `None` if nothing.
+    fn wasted(&mut self, _fault: &Fault) -> Option<Usage> {
+        None
+    }
 
     /// Whether it can be sent more than once.
     fn is_repeatable(&self) -> bool;
@@ -74,7 +86,8 @@ pub async fn execute<X: Exchange>(
     rules: &Rules,
     exchange: &mut X,
 ) -> Result<X::Answer, Stop> {
-    let mut run = Run { cx, rules, deadline: Instant::now() + rules.timeouts.total, tried: Vec::new(), last: None };
+    let mut run =
+        Run { cx, rules, deadline: Instant::now() + rules.timeouts.total, tried: Vec::new(), last: None, broke: None };
     for (i, candidate) in plan.candidates.iter().enumerate() {
         let target = match candidate {
             Candidate::Target(target) => target,
@@ -106,6 +119,8 @@ struct Run<'a> {
     deadline: Instant,
     tried: Vec<TargetName>,
     last: Option<Fault>,
+    /// There is no money for another attempt.
+    broke: Option<Refusal>,
 }
 
 /// What to do after a target has failed.
@@ -132,6 +147,10 @@ impl Run<'_> {
         entry: Entry,
     ) -> Result<X::Answer, Next> {
         for number in 1..=self.rules.attempts_per_target.max(1) {
+            if let Err(refusal) = self.afford().await {
+                self.broke = Some(refusal);
+                return Err(Next::GiveUp);
+            }
             let begun = Instant::now();
             let is_last = !others_left && number >= self.rules.attempts_per_target;
             let mut losses = Losses::default();
@@ -142,6 +161,7 @@ impl Run<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
+            self.charge(exchange.wasted(&fault));
             let (class, asked) = (fault.class(), fault.retry_after());
             self.last = Some(fault);
             if !self.rules.allow_another(class) {
@@ -165,6 +185,27 @@ impl Run<'_> {
         Err(Next::Target)
     }
 
+    /// An attempt that has cost something keeps what was set aside; the next needs as much of its own.
+    async fn afford(&mut self) -> Result<(), Refusal> {
+        let Some(held) = self.cx.held.as_mut().filter(|held| held.is_spent) else { return Ok(()) };
+        let attempt = u16::try_from(self.cx.trail.asked()).unwrap_or(u16::MAX);
+        let hold = HoldId { attempt, ..held.hold };
+        held.purse.again(hold).await?;
+        (held.hold, held.is_spent) = (hold, false);
+        Ok(())
+    }
+
+    /// Charges for an attempt that has failed, if it has cost something.
+    fn charge(&mut self, wasted: Option<Usage>) {
+        let Some((asked, usage)) = self.cx.asked.take().zip(wasted) else { return };
+        let attempt = u16::try_from(self.cx.trail.asked().saturating_sub(1)).unwrap_or(u16::MAX);
+        let hold = self.cx.held.as_mut().map(|held| {
+            held.is_spent = true;
+            held.hold
+        });
+        self.cx.charges.push(Charge { attempt, asked, hold, usage });
+    }
+
     /// Asks a target once.
     async fn attempt<X: Exchange>(
         &mut self,
@@ -184,6 +225,8 @@ impl Run<'_> {
             composed => composed?,
         };
         self.tried.push(target.name.clone());
+        let asked = |model: &ModelName| Asked { target: Arc::clone(target), model: target.model_for(model).clone() };
+        self.cx.asked = exchange.model().map(asked);
         let started = Instant::now();
         let limit = exchange.head_limit(self.rules);
         let due = (started + limit).min(self.deadline);
@@ -237,6 +280,9 @@ impl Run<'_> {
     }
 
     fn outcome(self) -> Stop {
+        if let Some(refusal) = self.broke {
+            return refusal.into();
+        }
         match self.last {
             Some(fault) => Stop::Failed(Failed { fault, tried: self.tried }),
             None => Refusal::new(503, "no_target", "the route of this policy leads to no target").into(),

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::base::ids::{DialectId, ModelName};
 use crate::base::stop::{Fault, FaultClass, Phase};
-use crate::chat::{Completion, Event, Events, FinishReason, Frame, Losses, Request, Verbatim};
+use crate::chat::{Completion, Event, Events, FinishReason, Frame, Losses, Request, Usage, Verbatim};
 use crate::dialect::{Dialect, Malformed, is_semantic};
 use crate::pipeline::attempt::{Exchange, Sending};
 use crate::pipeline::collect::{self, collect};
@@ -40,6 +40,8 @@ pub struct ChatExchange<'a> {
     headers: &'a HeaderMap,
     /// The dialect the answer leaves in as its own bytes, unless somebody looks into it first.
     passes: Option<DialectId>,
+    /// What an answer that came to nothing has used, by the word of its provider.
+    wasted: Option<Usage>,
 }
 
 /// Who looks into an answer on its way to the caller.
@@ -64,7 +66,7 @@ impl<'a> ChatExchange<'a> {
             if request.model == asked.as_str() { asked.clone() } else { ModelName::new(request.model.as_str()) };
         // What is to become a stream is taken apart, whoever looks on.
         let passes = (onlookers == Onlookers::Nobody && !stream).then_some(request.dialect);
-        Self { request: Some(request), stream, model, headers, passes }
+        Self { request: Some(request), stream, model, headers, passes, wasted: None }
     }
 
     /// The request as this target shall see it. Taken rather than copied if no other attempt can follow.
@@ -87,7 +89,7 @@ impl<'a> ChatExchange<'a> {
     }
 
     /// Judges a whole answer by its body.
-    fn whole(&self, head: Head, body: Bytes, sending: &Sending<'_>, mut watch: Watch) -> Result<Answer, Fault> {
+    fn whole(&mut self, head: Head, body: Bytes, sending: &Sending<'_>, mut watch: Watch) -> Result<Answer, Fault> {
         let target = std::sync::Arc::clone(watch.target());
         let garbled =
             |reason: String| Fault::Garbled { target: target.name.clone(), dialect: target.dialect.id(), reason };
@@ -107,6 +109,7 @@ impl<'a> ChatExchange<'a> {
             .iter()
             .all(|choice| choice.finish.as_ref().is_some_and(|finish| finish.reason == FinishReason::ContentFilter));
         if filtered && !completion.choices.is_empty() && sending.rules.retry_on.contains(&FaultClass::ContentFiltered) {
+            self.wasted = completion.usage;
             return Err(watch.lost(filtered_by(&target)));
         }
         watch.first_token_after(sending.started.elapsed());
@@ -117,24 +120,29 @@ impl<'a> ChatExchange<'a> {
     }
 
     async fn streamed(
-        &self,
+        &mut self,
         response: Response<ReplyBody>,
         sending: &Sending<'_>,
         watch: Watch,
     ) -> Result<Answer, Fault> {
         let target = std::sync::Arc::clone(watch.target());
-        let head = self.head(&target, visible_headers(response.headers()), sending);
+        let head = self.head(&target, visible_headers(response.headers()));
         let mut upstream = Upstream::new(response.into_body(), target.dialect.stream_reader(), sending, watch);
         let mut held: Burst = Vec::new();
         while !held.iter().any(|frame| is_semantic(frame)) {
-            match upstream.next().await {
-                Some(burst) => held.append(&mut burst?),
-                None => {
-                    return Err(Fault::Cut { target: target.name.clone(), reason: "the answer is empty".into() });
+            let fault = match upstream.next().await {
+                Some(Ok(mut burst)) => {
+                    held.append(&mut burst);
+                    continue;
                 }
-            }
+                Some(Err(fault)) => fault,
+                None => Fault::Cut { target: target.name.clone(), reason: "the answer is empty".into() },
+            };
+            self.wasted = usage_in(&held);
+            return Err(fault);
         }
         if begins_filtered(&held) && sending.rules.retry_on.contains(&FaultClass::ContentFiltered) {
+            self.wasted = usage_in(&held);
             return Err(filtered_by(&target));
         }
         let first = futures_util::stream::iter([Ok(held)]);
@@ -153,12 +161,11 @@ impl<'a> ChatExchange<'a> {
         dialect.read_completion(text)
     }
 
-    fn head(&self, target: &Target, headers: HeaderMap, sending: &Sending<'_>) -> Head {
+    fn head(&self, target: &Target, headers: HeaderMap) -> Head {
         let model = target.model_for(&self.model);
         Head {
             target: Some(target.name.clone()),
             provider: Some(target.provider.name().clone()),
-            quote: target.tariff.quote(model, sending.clock.now()),
             model: model.clone(),
             dialect: target.dialect.id(),
             headers,
@@ -168,6 +175,18 @@ impl<'a> ChatExchange<'a> {
 
 impl Exchange for ChatExchange<'_> {
     type Answer = Answer;
+
+    fn model(&self) -> Option<&ModelName> {
+        Some(&self.model)
+    }
+
+    fn wasted(&mut self, fault: &Fault) -> Option<Usage> {
+        match fault.class() {
+            // Somebody was at work, whether or not anybody has said for how long.
+            FaultClass::Timeout | FaultClass::CutBeforeFirstToken => Some(self.wasted.take().unwrap_or_default()),
+            _ => self.wasted.take(),
+        }
+    }
 
     fn is_repeatable(&self) -> bool {
         true
@@ -216,7 +235,7 @@ impl Exchange for ChatExchange<'_> {
         if self.stream && !is_json(response.headers()) {
             return Box::pin(self.streamed(response, &sending, watch)).await;
         }
-        let head = self.head(watch.target(), visible_headers(response.headers()), &sending);
+        let head = self.head(watch.target(), visible_headers(response.headers()));
         let timeouts = &sending.rules.timeouts;
         let limits = collect::Limits {
             bytes: MAX_ANSWER,
@@ -284,6 +303,18 @@ fn is_error_object(body: &[u8]) -> bool {
 fn begins_filtered(frames: &[Frame]) -> bool {
     let first = frames.iter().flat_map(|frame| frame.iter()).find(|event| event.is_semantic());
     matches!(first, Some(Event::Finish { finish, .. }) if finish.reason == FinishReason::ContentFilter)
+}
+
+/// What a stream has said so far of what it used.
+fn usage_in(frames: &[Frame]) -> Option<Usage> {
+    let said = frames.iter().flat_map(|frame| frame.iter()).filter_map(|event| match event {
+        Event::Usage(usage) => Some(usage),
+        _ => None,
+    });
+    said.fold(None, |mut sum: Option<Usage>, usage| {
+        sum.get_or_insert_default().update(usage);
+        sum
+    })
 }
 
 fn filtered_by(target: &Target) -> Fault {

@@ -1,5 +1,7 @@
 //! What is known about one request while it runs.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -7,11 +9,11 @@ use tokio::time::Instant;
 use crate::auth::Caller;
 use crate::base::clock::Clock;
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
-use crate::base::money::Nanos;
 use crate::chat::{Request, Tool};
+use crate::pipeline::charge::{Asked, Basis, Charge, Held};
 use crate::pipeline::facts::{Endpoint, Facts};
+use crate::pipeline::target::Target;
 use crate::pipeline::trail::Trail;
-use crate::state::HoldId;
 
 /// The facts of one exchange that no step changes, and the trail that every step writes.
 pub struct Cx {
@@ -27,16 +29,17 @@ pub struct Cx {
     pub started: Instant,
     pub policy: Option<PolicyName>,
     pub trail: Trail,
-    /// What is set aside for it in the ledger.
+    pub basis: Basis,
+    /// Tokens of the request, by our count.
+    pub input: u64,
+    /// Who was asked last, and whose answer is awaited or has begun.
+    pub asked: Option<Asked>,
+    /// Where a step sends it instead of where the route leads.
+    pub detour: Option<Arc<Target>>,
+    /// What is set aside in the ledger for the attempt under way.
     pub held: Option<Held>,
-}
-
-/// Money set aside for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    pub hold: HoldId,
-    /// What it costs to have asked, should nobody ever learn of an answer.
-    pub asked: Nanos,
+    /// Attempts that failed, and cost something.
+    pub charges: Vec<Charge>,
 }
 
 /// A request and its exchange, seen the way conditions see them.

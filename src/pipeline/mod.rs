@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod breaker;
+pub mod charge;
 pub mod chat;
 mod collect;
 pub mod cx;

@@ -61,7 +61,10 @@ impl Line {
         let answer = match answered {
             Some(answer) => answer,
             None => {
-                let plan = self.plan(cx, Some(&request));
+                let plan = match cx.detour.take() {
+                    Some(target) => Plan::to(target),
+                    None => self.plan(cx, Some(&request)),
+                };
                 shadows.send(&plan, &request, &cx.headers, &self.rules);
                 let headers = std::mem::take(&mut cx.headers);
                 let is_seen = taps.iter().any(|tap| tap.looks_inside());
@@ -103,6 +106,9 @@ impl Line {
             Mode::Enforce => step.begin(cx, request).await,
             Mode::Observe => step.begin(cx, &mut Box::new(request.clone())).await,
         };
+        if self.mode == Mode::Observe {
+            cx.detour = None;
+        }
         note(cx, step.name(), &flow, begun.elapsed());
         match self.mode {
             Mode::Enforce => flow,

@@ -17,6 +17,7 @@ use crate::base::clock::Clock;
 use crate::base::ids::{ModelName, RequestId};
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::attempt::execute;
+use crate::pipeline::charge::Basis;
 use crate::pipeline::chat::{ChatExchange, Onlookers};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
@@ -78,7 +79,12 @@ impl Shadows {
             started: tokio::time::Instant::now(),
             policy: None,
             trail: Trail::default(),
+            basis: Basis::default(),
+            input: 0,
+            asked: None,
+            detour: None,
             held: None,
+            charges: Vec::new(),
         }
     }
 }

@@ -15,7 +15,6 @@ use crate::chat::{Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
-use crate::pipeline::tariff::Quote;
 
 /// One step of a policy.
 pub trait Step: Send + Sync {
@@ -80,8 +79,6 @@ pub struct Head {
     /// The model that answered, as its provider calls it.
     pub model: ModelName,
     pub dialect: DialectId,
-    /// What the model costs there, if that is known.
-    pub quote: Option<Quote>,
     /// Headers of the upstream that the caller may see.
     pub headers: HeaderMap,
 }

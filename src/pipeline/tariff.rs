@@ -20,6 +20,8 @@ pub struct Quote {
     pub rates: Arc<Rates>,
     /// The row of the price list; `None` for a price that the gateway file has itself.
     pub row: Option<Priced>,
+    /// Nobody knows the price; this is what the vendor's models usually cost.
+    pub is_guess: bool,
 }
 
 pub struct Tariff {
@@ -32,6 +34,7 @@ pub struct Tariff {
     discount: u8,
     /// Most requests ask for the model that the last one asked for.
     last: ArcSwapOption<Looked>,
+    guessed: ArcSwapOption<(Date, Quote)>,
 }
 
 /// What was found for a model on a day.
@@ -44,7 +47,8 @@ struct Looked {
 impl Tariff {
     pub fn new(own: Option<Rates>, kind: &str, list: Arc<PriceList>, discount: u8) -> Self {
         let own = own.map(Arc::new);
-        Self { own, kind: kind.to_owned(), list, discount, last: ArcSwapOption::empty() }
+        let (last, guessed) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Self { own, kind: kind.to_owned(), list, discount, last, guessed }
     }
 
     /// A fixed price, or none at all.
@@ -55,7 +59,7 @@ impl Tariff {
     /// The price of a model at a time; `None` if it is not known.
     pub fn quote(&self, model: &ModelName, at: Timestamp) -> Option<Quote> {
         if let Some(own) = &self.own {
-            return Some(Quote { rates: Arc::clone(own), row: None });
+            return Some(Quote { rates: Arc::clone(own), row: None, is_guess: false });
         }
         let on = at.to_zoned(TimeZone::UTC).date();
         if let Some(last) = &*self.last.load()
@@ -70,9 +74,24 @@ impl Tariff {
                 percent => Arc::new(found.rates.discount(percent)),
             },
             row: Some(Priced { model: found.model, since: found.from }),
+            is_guess: false,
         });
         self.last.store(Some(Arc::new(Looked { model: model.clone(), on, quote: quote.clone() })));
         quote
+    }
+
+    /// What a model may cost whose price is not known.
+    pub fn guess(&self, at: Timestamp) -> Option<Quote> {
+        let on = at.to_zoned(TimeZone::UTC).date();
+        if let Some(guessed) = &*self.guessed.load()
+            && guessed.0 == on
+        {
+            return Some(guessed.1.clone());
+        }
+        let rates = Arc::new(self.list.guess(&self.kind, on)?.discount(self.discount));
+        let quote = Quote { rates, row: None, is_guess: true };
+        self.guessed.store(Some(Arc::new((on, quote.clone()))));
+        Some(quote)
     }
 }
 

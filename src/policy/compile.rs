@@ -59,7 +59,7 @@ type Targets = BTreeMap<TargetName, Arc<Target>>;
 pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Snapshot, Vec<Problem>> {
     let mut problems = Vec::new();
     let targets = providers::targets(config, parts, &mut problems);
-    let budgets = budgets(config, &mut problems);
+    let budgets = budgets(config, &targets, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
     let policies: Vec<_> = config
         .policies
@@ -75,6 +75,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             policies,
             targets: targets.into_values().collect(),
             budgets,
+            unknown_price: config.prices.unknown,
             server: ServerSettings { body_limit: usize::try_from(config.limits.body).unwrap_or(usize::MAX) },
         }),
         _ => Err(problems),
@@ -125,10 +126,11 @@ struct Material<'a> {
     targets: &'a [Arc<Target>],
 }
 
-fn budgets(config: &Config, problems: &mut Vec<Problem>) -> Budgets {
+fn budgets(config: &Config, targets: &Targets, problems: &mut Vec<Problem>) -> Budgets {
     let mut budgets = Budgets::new();
+    let find = |name: &str| targets.get(&TargetName::new(name)).cloned();
     for (name, definition) in &config.budgets {
-        match Budget::new(name, definition, subject) {
+        match Budget::new(name, definition, subject, config.prices.unknown, find) {
             Ok(budget) => drop(budgets.insert(name.clone(), Arc::new(budget))),
             Err(reason) => {
                 problems.push(Problem::error(codes::WRONG_VALUE, reason).at(definition.span, "in this budget"));
@@ -159,7 +161,7 @@ struct Made {
 /// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let ledger: Option<Arc<dyn Ledger>> = Some(Arc::new(Memory::default()));
-    let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, problems));
+    let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, &Targets::new(), problems));
     let material = Material { stores: &stores, budgets: &budgets, targets: &[] };
     for policy in &config.policies {
         steps(policy, &material, problems);

@@ -21,7 +21,7 @@ use super::selector::Selector;
 use crate::base::ids::{PolicyName, ProviderName, TargetName};
 use crate::base::money::Nanos;
 use crate::base::stop::FaultClass;
-use crate::pricing::PriceList;
+use crate::pricing::{PriceList, Unknown};
 use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
 
@@ -159,6 +159,8 @@ pub struct Prices {
     pub list: Arc<PriceList>,
     /// Files of the gateway's own that they were read from.
     pub files: Vec<PathBuf>,
+    /// What becomes of requests to models that the list does not know.
+    pub unknown: Unknown,
 }
 
 /// Not the list itself, which has hundreds of models.

@@ -13,6 +13,7 @@ use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Considered, Verdict};
+use crate::pricing::Unknown;
 use crate::steps::budget::Budget;
 
 /// Everything a request needs to know that a policy file says.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub targets: Vec<Arc<Target>>,
     /// By name.
     pub budgets: BTreeMap<String, Arc<Budget>>,
+    /// What becomes of requests to models whose price nobody knows, if no budget has a word on it.
+    pub unknown_price: Unknown,
     pub server: ServerSettings,
 }
 

@@ -46,7 +46,9 @@ mod rates;
 mod read;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 pub use list::{Found, PriceList};
 pub use rates::{Rates, Service, Terms};
 pub use read::Mistake;
+pub use unknown::Unknown;

@@ -34,6 +34,18 @@ pub enum Service {
     Priority,
 }
 
+impl Service {
+    /// The class that a vendor's word means; any other is the standard one.
+    pub fn named(word: &str) -> Self {
+        match word {
+            "batch" => Self::Batch,
+            "flex" => Self::Flex,
+            "priority" | "fast" => Self::Priority,
+            _ => Self::Standard,
+        }
+    }
+}
+
 impl Rates {
     /// One price for a million tokens of input, and one of output, whatever the tokens are.
     pub fn simple(input: Nanos, output: Nanos) -> Self {
@@ -284,6 +296,7 @@ mod tests {
                     out,
                     reasoning_out,
                     audio_out,
+                    service: None,
                     wire: None,
                 }
             },

@@ -18,7 +18,6 @@ use crate::chat::{Event, Frame, Losses, Usage};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
 use crate::gateway::{About, ChatAnswer, Forwarded};
 use crate::pipeline::Burst;
-use crate::pricing::Terms;
 use crate::server::body::Outgoing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,7 +46,7 @@ pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Respons
     } else {
         match whole(caller, &chat.asked, &mut frames).await {
             Ok((bytes, usage)) => {
-                cost = head.quote.zip(usage).map(|(quote, usage)| quote.rates.cost(&usage, Terms::default()));
+                cost = usage.and_then(|usage| chat.tab.cost(&usage));
                 Outgoing::full(bytes)
             }
             Err(stop) => return refused(&about, dialect, &stop),

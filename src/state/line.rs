@@ -168,6 +168,7 @@ impl From<&Counts> for Usage {
             out: counts.out,
             reasoning_out: counts.reasoning_out,
             audio_out: counts.audio_out,
+            service: None,
             wire: None,
         }
     }

@@ -13,6 +13,7 @@
 //! [`Windows`] and [`Places`] are for rates and for what happens at the same time; they are forgotten with the process.
 
 mod account;
+mod alerts;
 mod books;
 mod claim;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub mod verify;
 pub mod windows;
 mod writer;
 
+pub use alerts::{Alert, Alerts};
 pub use books::Books;
 pub use claim::{Balance, Claim, Denied, Durability, HoldId, Leg, Unavailable};
 pub use embedded::{Embedded, Options};

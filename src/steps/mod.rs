@@ -11,7 +11,7 @@ use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
-use crate::state::{Ledger, LocalWindows, Outputs, Places, Windows};
+use crate::state::{Alerts, Ledger, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 
 /// What steps keep from one request to the next. It belongs to the process.
@@ -22,6 +22,8 @@ pub struct Stores {
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
+    /// Budgets that are running low.
+    pub alerts: Arc<Alerts>,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -32,6 +34,7 @@ impl Default for Stores {
             places: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
+            alerts: Arc::default(),
         }
     }
 }

@@ -4,14 +4,15 @@ use bytestring::ByteString;
 
 use crate::base::json::{Json, Kind, Malformed, Reader, Result};
 use crate::base::text::Text;
-use crate::chat::{Choice, Completion, Extra, Finish};
+use crate::chat::{Choice, Completion, Extra, Finish, Usage};
 use crate::dialect::openai_chat::level::Level;
 use crate::dialect::openai_chat::marks::choice as marks;
 use crate::dialect::openai_chat::{ID, failure, finish, read_message, usage};
 
 pub fn read(body: &ByteString) -> Result<Completion> {
     let mut reader = Reader::new(body);
-    let (mut id, mut model, mut created, mut used) = (None, None, None, None);
+    let (mut id, mut model, mut created) = (None, None, None);
+    let mut used: Option<Usage> = None;
     let (mut choices, mut error) = (None, None);
     let mut extra = Extra::default();
     reader.object(|reader, key| {
@@ -36,6 +37,11 @@ pub fn read(body: &ByteString) -> Result<Completion> {
         Ok(())
     })?;
     reader.end()?;
+    if let Some(used) = &mut used
+        && let Some(word) = extra.get("service_tier").filter(|word| word.kind() == Kind::String)
+    {
+        used.service = Some(word.reader().text()?.unplaced());
+    }
     let choices = answered(choices, error)?;
     let (id, model) = (id.unwrap_or_default(), model.unwrap_or_default());
     Ok(Completion { dialect: ID, id, model, created, choices, usage: used, extra })
@@ -44,18 +50,23 @@ pub fn read(body: &ByteString) -> Result<Completion> {
 /// Usage and finish reasons only.
 pub fn skim(body: &ByteString) -> Result<Completion> {
     let mut reader = Reader::new(body);
-    let (mut choices, mut error, mut used) = (None, None, None);
+    let (mut choices, mut error, mut service) = (None, None, None);
+    let mut used: Option<Usage> = None;
     reader.object(|reader, key| {
         match key {
             "choices" if reader.peek()? == Kind::Array => choices = Some(reader.list(skim_choice)?),
             "usage" if reader.peek()? == Kind::Object => used = Some(usage::read(reader)?),
             "error" if reader.peek()? != Kind::Null => error = Some(reader.raw()?),
+            "service_tier" if reader.peek()? == Kind::String => service = Some(reader.text()?),
             _ => {}
         }
         Ok(())
     })?;
     reader.end()?;
     let choices = answered(choices, error)?;
+    if let Some(used) = &mut used {
+        used.service = service;
+    }
     let (id, model, created, extra) = Default::default();
     Ok(Completion { dialect: ID, id, model, created, choices, usage: used, extra })
 }

@@ -32,6 +32,8 @@ struct Chunk {
     id: Option<Text>,
     model: Option<Text>,
     created: Option<Number>,
+    /// The class of service, by the provider's word.
+    service: Option<Text>,
     usage: Option<Box<Usage>>,
     error: Option<Json>,
     /// The error stands beside the choices, not in one of them.
@@ -97,6 +99,7 @@ impl Chunks {
                 chunk.error = Some(reader.raw()?);
                 Ok(())
             }
+            "service_tier" => text(reader, &mut chunk.service),
             "id" if wants_head => text(reader, &mut chunk.id),
             "model" if wants_head => text(reader, &mut chunk.model),
             "created" if wants_head && reader.peek()? == Kind::Number => {
@@ -107,7 +110,8 @@ impl Chunks {
         })?;
         reader.end()?;
         self.head(&mut chunk, events);
-        if let Some(usage) = chunk.usage {
+        if let Some(mut usage) = chunk.usage {
+            usage.service = chunk.service;
             events.push(Event::Usage(usage));
         }
         if chunk.is_outer_error || chunk.error.is_none() && chunk.choices == 0 && is_error_object(record) {

@@ -78,6 +78,7 @@ impl Counts {
             out: self.completion.map(|_| output.0),
             reasoning_out,
             audio_out,
+            service: None,
             wire: Some(wire),
         }
     }

@@ -14,13 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
 use super::config::{Config, ModelConfig, Prices, ProviderConfig, TargetConfig};
-use super::decode::At;
+use super::decode::{At, Table};
 use super::document::GatewayDoc;
 use super::problem::{Problem, did_you_mean};
 use super::reference::{Environment, Template};
 use super::source::Sources;
 use super::tree::Node;
 use crate::base::ids::{ProviderName, TargetName};
+use crate::steps::budget::{Definition, OnExceed};
 
 /// What there is to build from.
 pub(super) struct Material<'a> {
@@ -56,7 +57,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let callers = builder.callers(document.callers, tls.as_ref());
     let telemetry = builder.telemetry(document.telemetry);
     let state = builder.state(document.state, !document.budgets.0.is_empty());
-    let budgets = document.budgets.0.into_iter().map(|(name, budget)| (name.value, budget)).collect();
+    let budgets = builder.budgets(document.budgets);
     builder.unused();
     Config {
         listen,
@@ -108,6 +109,16 @@ impl Builder<'_, '_> {
 
     fn is_provider(&self, name: &str) -> bool {
         self.names("providers").contains(&name)
+    }
+
+    /// Budgets, whose requests may go to targets of their own.
+    fn budgets(&mut self, documents: Table<At<Definition>>) -> BTreeMap<String, At<Definition>> {
+        for (_, budget) in &documents.0 {
+            if let OnExceed::To(target) = &budget.on_exceed {
+                self.target(&At::new(budget.span, target.clone()));
+            }
+        }
+        documents.0.into_iter().map(|(name, budget)| (name.value, budget)).collect()
     }
 
     /// Relative paths in a text start from the folder of the file it is in.

@@ -13,6 +13,7 @@ use crate::pricing::PriceList;
 
 impl Builder<'_, '_> {
     pub(super) fn price_list(&mut self, document: Option<PricesDoc>) -> Prices {
+        let unknown = document.as_ref().map(|document| document.unknown).unwrap_or_default();
         let named = document.map(|document| document.files.0).unwrap_or_default();
         let mut list = PriceList::embedded().clone();
         let mut files = Vec::new();
@@ -23,7 +24,7 @@ impl Builder<'_, '_> {
             }
             files.push(path);
         }
-        Prices { list: Arc::new(list), files }
+        Prices { list: Arc::new(list), files, unknown }
     }
 
     fn price_file(&mut self, name: &At<String>, path: &Path) -> Option<PriceList> {

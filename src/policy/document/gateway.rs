@@ -10,6 +10,7 @@ use super::PolicyDoc;
 use crate::base::units::{Address, Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table};
 use crate::policy::reference::Template;
+use crate::pricing::Unknown;
 use crate::steps::budget::Definition;
 
 /// A gateway file, or a part of one that another imports.
@@ -114,6 +115,9 @@ pub struct PricesDoc {
     /// Price files; later ones go before earlier ones. Relative paths start from this file's folder.
     #[serde(default)]
     pub files: OneOrMany<At<String>>,
+    /// What becomes of requests to a model whose price nobody knows, where a budget does not say it for itself.
+    #[serde(default)]
+    pub unknown: Unknown,
 }
 
 /// US dollars for a million tokens.

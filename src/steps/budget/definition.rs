@@ -11,6 +11,8 @@ use crate::base::ids::AccountId;
 use crate::base::money::Nanos;
 use crate::base::units::{Share, Usd};
 use crate::pipeline::facts::{Facts, Subject};
+use crate::pipeline::target::Target;
+use crate::pricing::Unknown;
 use crate::state::{Leg, Slot};
 use crate::steps::ReadSubject;
 use crate::steps::limit::WhenUnavailable;
@@ -36,9 +38,12 @@ pub struct Definition {
     /// In `strict` mode, the most output of one answer; 8192 tokens if not said.
     #[serde(default)]
     pub max_output: Option<NonZeroU64>,
-    /// What becomes of requests to a model whose price nobody knows.
+    /// What becomes of requests to a model whose price nobody knows; as `prices` say if not said.
     #[serde(default)]
-    pub unknown_price: UnknownPrice,
+    pub unknown_price: Option<Unknown>,
+    /// What becomes of requests that it cannot bear.
+    #[serde(default)]
+    pub on_exceed: OnExceed,
     /// What becomes of requests while the ledger cannot be written.
     #[serde(default)]
     pub when_unavailable: WhenUnavailable,
@@ -57,13 +62,14 @@ pub enum Mode {
     After,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum UnknownPrice {
+pub enum OnExceed {
+    /// They are refused with status 402.
     #[default]
     Refuse,
-    /// They count as free.
-    Zero,
+    /// They go to this target instead of where the route leads, if what is left is enough for that or it costs nothing.
+    To(String),
 }
 
 /// A budget, ready to be asked.
@@ -77,14 +83,24 @@ pub struct Budget {
     /// Hundredths of a percent.
     warn_at: Option<i128>,
     pub max_output: u64,
-    pub unknown_price: UnknownPrice,
+    pub unknown_price: Unknown,
+    /// Where requests go that it cannot bear.
+    pub instead: Option<Arc<Target>>,
     pub when_unavailable: WhenUnavailable,
 }
 
 impl Budget {
+    /// `unknown` is what the price list's owner says of models that it does not know; `instead` finds a target.
+    ///
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
-    pub fn new(name: &str, written: &Definition, subject: ReadSubject) -> Result<Self, String> {
+    pub fn new(
+        name: &str,
+        written: &Definition,
+        subject: ReadSubject,
+        unknown: Unknown,
+        instead: impl FnOnce(&str) -> Option<Arc<Target>>,
+    ) -> Result<Self, String> {
         let zone = match written.tz.as_deref() {
             None => TimeZone::UTC,
             Some(zone) => TimeZone::get(zone)
@@ -99,9 +115,17 @@ impl Budget {
             mode: written.mode,
             warn_at: written.warn_at.map(|share| (share.0 * 100.0).round() as i128),
             max_output: written.max_output.map_or(USUAL_OUTPUT, NonZeroU64::get),
-            unknown_price: written.unknown_price,
+            unknown_price: written.unknown_price.unwrap_or(unknown),
+            instead: match &written.on_exceed {
+                OnExceed::Refuse => None,
+                OnExceed::To(target) => instead(target),
+            },
             when_unavailable: written.when_unavailable,
         })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether an account is one of this budget's.

@@ -9,34 +9,35 @@
 //!
 //! The step decides and the gateway's account settles, once, however the request ends.
 
+mod amount;
 mod cut;
 mod definition;
+mod wallet;
 mod window;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
-use jiff::Timestamp;
-use tracing::warn;
 
 use crate::base::ids::ModelName;
 use crate::base::json::Number;
 use crate::base::money::Nanos;
-use crate::base::stop::{Refusal, Stop};
-use crate::chat::{Request, Usage, Verbatim};
-use crate::pipeline::cx::{Cx, Held, View};
+use crate::base::stop::Stop;
+use crate::chat::{Request, Verbatim};
+use crate::pipeline::charge::service;
+use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step, Tap};
-use crate::pricing::{Rates, Terms};
-use crate::state::{Balance, Claim, Denied, Durability, HoldId, Ledger, Outputs};
+use crate::pricing::Unknown;
+use crate::state::{Balance, Durability, HoldId, Outputs};
 use crate::steps::Site;
-use crate::steps::limit::WhenUnavailable;
 
-pub use definition::{Budget, Definition, Mode, UnknownPrice};
+use amount::Prices;
+pub use definition::{Budget, Definition, Mode, OnExceed};
+use wallet::{NotReserved, Reserved, Wallet};
 
 /// The names of the budgets that a `budget` step asks.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
@@ -45,8 +46,7 @@ pub struct Config(pub Vec<String>);
 
 /// The step, ready to ask.
 pub struct Spend {
-    budgets: Vec<Arc<Budget>>,
-    ledger: Arc<dyn Ledger>,
+    wallet: Arc<Wallet>,
     outputs: Arc<Outputs>,
     /// Everywhere a request may be sent to.
     targets: Vec<Arc<Target>>,
@@ -66,64 +66,77 @@ impl Spend {
         };
         let budgets: Vec<Arc<Budget>> = config.0.iter().map(find).collect::<Result<_, _>>()?;
         let ledger = site.stores.ledger.clone().ok_or("the ledger is opened when the gateway starts; start it anew")?;
-        let outputs = Arc::clone(&site.stores.outputs);
-        Ok(Self { budgets, ledger, outputs, targets: site.targets.to_vec() })
+        let wallet = Arc::new(Wallet { budgets, ledger, alerts: Arc::clone(&site.stores.alerts) });
+        Ok(Self { wallet, outputs: Arc::clone(&site.stores.outputs), targets: site.targets.to_vec() })
     }
 
-    async fn admit(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Reserved, Stop> {
-        let now = cx.clock.now();
-        let rates = self.rates(request, now)?;
-        let strict = self.budgets.iter().filter(|budget| budget.mode == Mode::Strict);
+    /// Sets aside what the request may cost. Where a budget has another target for what it cannot bear, that one is
+    /// asked for instead, if what is left is enough for it.
+    async fn admit(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Admitted, Stop> {
+        cx.basis.service = service(request);
+        cx.basis.unknown = self.unknown();
+        let mut asked: Vec<&Arc<Target>> = Vec::new();
+        loop {
+            let balance = match self.try_admit(cx, request, asked.last().copied()).await? {
+                Ok(admitted) => {
+                    cx.detour = asked.last().map(|target| Arc::clone(target));
+                    return Ok(admitted);
+                }
+                Err(balance) => balance,
+            };
+            let cheaper = self.wallet.budget_of(&balance).and_then(|budget| budget.instead.as_ref());
+            match cheaper.filter(|cheaper| !asked.iter().any(|target| Arc::ptr_eq(target, cheaper))) {
+                Some(cheaper) => asked.push(cheaper),
+                None => return Err(self.wallet.refusal(&balance, cx.clock.now()).into()),
+            }
+        }
+    }
+
+    /// The balance of the account that does not allow it, if one does not.
+    async fn try_admit(
+        &self,
+        cx: &mut Cx,
+        request: &mut Verbatim<Request>,
+        detour: Option<&Arc<Target>>,
+    ) -> Result<Result<Admitted, Balance>, Stop> {
+        let targets = detour.map_or(self.targets.as_slice(), std::slice::from_ref);
+        let prices = Prices::of(targets, request, cx.basis, cx.clock.now())?;
+        let strict = self.wallet.budgets.iter().filter(|budget| budget.mode == Mode::Strict);
         let allowed = strict.map(|budget| budget.max_output).min();
-        let output = allowed.map(|most| bound_output(request, most));
-        let (worst, likely) =
-            (worst(&rates, request, output.unwrap_or(0)), likely(&rates, request, self.likely_output(request)));
-        let view = View { cx, chat: Some(request) };
+        let output = allowed.map(|most| amount::bound_output(request, most));
+        let worst = prices.worst(request, output.unwrap_or(0));
+        let likely = prices.likely(request, self.likely_output(request));
         let amount = |budget: &Budget| match budget.mode {
             Mode::Strict => worst,
             Mode::Balanced => likely,
             Mode::After => Nanos::ZERO,
         };
-        let legs = self.budgets.iter().map(|budget| budget.leg(&view, now, amount(budget))).collect();
-        let hold = HoldId { request: cx.id, attempt: 0 };
+        if detour.is_some() && prices.worst(request, output.unwrap_or(1)) == Nanos::ZERO {
+            // A budget that is used up has nothing to say about what is free.
+            return Ok(Ok(Admitted::default()));
+        }
+        let cut = output.filter(|_| request.stream);
         let durability = if allowed.is_some() { Durability::Now } else { Durability::Soon };
-        let lapses = now.checked_add(LONGEST_REQUEST).unwrap_or(Timestamp::MAX);
-        let claim = Claim { hold, at: now, legs, lapses, durability };
-        match self.ledger.reserve(claim).await {
-            Ok(balances) => {
-                cx.held = Some(Held { hold, asked: asked(&rates, request) });
-                Ok(Reserved {
-                    left: left(&balances),
-                    low: self.low(&balances),
-                    output: output.filter(|_| request.stream),
-                })
+        let hold = HoldId { request: cx.id, attempt: 0 };
+        let claim = self.wallet.claim(hold, &View { cx, chat: Some(request) }, amount, durability);
+        match self.wallet.reserve(claim, cx.clock).await {
+            Ok(Reserved { held, left, low }) => {
+                cx.held = held;
+                Ok(Ok(Admitted { left, low, output: cut }))
             }
-            Err(Denied::Unavailable(reason)) if self.may_go_on() => {
-                warn!(%reason, "a request passes without its budgets, which allow that");
-                Ok(Reserved { left: None, low: None, output: None })
-            }
-            Err(denied) => Err(self.refusal(denied, now).into()),
+            Err(NotReserved::Over(balance)) => Ok(Err(balance)),
+            Err(NotReserved::Refused(refusal)) => Err(refusal.into()),
         }
     }
 
-    /// The rates of every target the request may come to.
-    fn rates(&self, request: &Request, now: Timestamp) -> Result<Vec<Arc<Rates>>, Stop> {
-        let model = ModelName::new(request.model.as_str());
-        let refuses = self.budgets.iter().any(|budget| budget.unknown_price == UnknownPrice::Refuse);
-        let mut rates = Vec::with_capacity(self.targets.len());
-        for target in &self.targets {
-            let asked = target.model_for(&model);
-            match target.tariff.quote(asked, now) {
-                Some(quote) => rates.push(quote.rates),
-                None if refuses => {
-                    let message =
-                        format!("nobody knows what the model `{}` costs at `{}`", asked.as_str(), target.name);
-                    return Err(Refusal::new(403, "unknown_price", message).into());
-                }
-                None => {}
-            }
+    /// What becomes of a request whose price nobody knows, by the strictest of the budgets.
+    fn unknown(&self) -> Unknown {
+        let has = |unknown| self.wallet.budgets.iter().any(|budget| budget.unknown_price == unknown);
+        match () {
+            () if has(Unknown::Refuse) => Unknown::Refuse,
+            () if has(Unknown::Estimate) => Unknown::Estimate,
+            () => Unknown::Zero,
         }
-        Ok(rates)
     }
 
     /// What answers of the model have hardly ever gone beyond of late.
@@ -131,33 +144,6 @@ impl Spend {
         let asked = request.params.max_tokens.as_ref().and_then(Number::as_u64);
         let likely = self.outputs.usual_most(&ModelName::new(request.model.as_str())).unwrap_or(LIKELY_OUTPUT);
         asked.map_or(likely, |asked| asked.min(likely))
-    }
-
-    fn may_go_on(&self) -> bool {
-        self.budgets.iter().all(|budget| budget.when_unavailable == WhenUnavailable::Allow)
-    }
-
-    fn refusal(&self, denied: Denied, now: Timestamp) -> Refusal {
-        let Denied::Overdrawn(balance) = denied else {
-            return Refusal::new(503, "budget_unavailable", format!("the budget cannot be checked: {denied}"));
-        };
-        let renews =
-            self.budgets.iter().find(|budget| budget.has(&balance.account)).and_then(|budget| budget.renews(now));
-        let mut message = format!(
-            "the budget `{}` does not allow it: of {} US dollars {} are spent and {} set aside for requests under way",
-            balance.account, balance.cap, balance.spent, balance.held
-        );
-        if let Some(renews) = renews {
-            message.push_str(&format!("; it begins anew at {renews}"));
-        }
-        Refusal::new(402, "budget_exceeded", message)
-    }
-
-    /// The account that has come to where its budget warns, if one has.
-    fn low(&self, balances: &[Balance]) -> Option<String> {
-        let is_low = |(budget, balance): &(&Arc<Budget>, &Balance)| budget.is_low(used(balance));
-        let (_, balance) = self.budgets.iter().zip(balances).find(is_low)?;
-        Some(balance.account.to_string())
     }
 }
 
@@ -181,7 +167,8 @@ impl Step for Spend {
 }
 
 /// A request whose cost is set aside.
-struct Reserved {
+#[derive(Default)]
+struct Admitted {
     /// What is left of the budget that has the least.
     left: Option<Nanos>,
     /// The account that is running low.
@@ -190,7 +177,7 @@ struct Reserved {
     output: Option<u64>,
 }
 
-impl Tap for Reserved {
+impl Tap for Admitted {
     fn wrap(self: Box<Self>, mut answer: Answer) -> Answer {
         let mut tell = |name: HeaderName, value: String| {
             if let Ok(value) = HeaderValue::try_from(value) {
@@ -210,52 +197,7 @@ impl Tap for Reserved {
     }
 }
 
-/// Sees to it that no more output is asked for than is set aside, and says how much that is.
-fn bound_output(request: &mut Verbatim<Request>, most: u64) -> u64 {
-    let asked = request.params.max_tokens.as_ref().and_then(Number::as_u64);
-    let output = asked.map_or(most, |asked| asked.min(most));
-    if asked != Some(output) {
-        request.edit().params.max_tokens = Some(Number::from(output));
-    }
-    let answers = request.params.n.as_ref().and_then(Number::as_u64).unwrap_or(1).max(1);
-    output.saturating_mul(answers)
-}
-
-/// The most that the request can cost anywhere.
-fn worst(rates: &[Arc<Rates>], request: &Request, output: u64) -> Nanos {
-    let input = request.most_tokens();
-    dearest(rates, |rates| match request.has_media() {
-        true => rates.worst_of_media(input, output, Terms::default()),
-        false => rates.worst(input, output, Terms::default()),
-    })
-}
-
-/// What the request will likely cost, at the dearest target.
-fn likely(rates: &[Arc<Rates>], request: &Request, output: u64) -> Nanos {
-    let usage = Usage::of(request.estimated_tokens(), output);
-    dearest(rates, |rates| rates.cost(&usage, Terms::default()))
-}
-
-/// What it costs to have asked, and heard nothing.
-fn asked(rates: &[Arc<Rates>], request: &Request) -> Nanos {
-    dearest(rates, |rates| rates.cost(&Usage::of(request.estimated_tokens(), 0), Terms::default()))
-}
-
-fn dearest(rates: &[Arc<Rates>], cost: impl Fn(&Rates) -> Nanos) -> Nanos {
-    rates.iter().map(|rates| cost(rates)).max().unwrap_or(Nanos::ZERO)
-}
-
-fn left(balances: &[Balance]) -> Option<Nanos> {
-    balances.iter().map(|balance| Nanos(balance.cap.0.saturating_sub(used(balance).0).max(0))).min()
-}
-
-fn used(balance: &Balance) -> Nanos {
-    Nanos(balance.spent.0.saturating_add(balance.held.0))
-}
-
 /// The tokens of an answer that `balanced` budgets reckon with while a model is new to them.
 const LIKELY_OUTPUT: u64 = 1_024;
-/// Whoever holds money for longer is thought to be dead.
-const LONGEST_REQUEST: Duration = Duration::from_secs(24 * 60 * 60);
 const REMAINING: HeaderName = HeaderName::from_static("x-tidegate-budget-remaining-usd");
 const WARNING: HeaderName = HeaderName::from_static("x-tidegate-budget-warning");

@@ -1,0 +1,82 @@
+//! Who charges for a request: the target that was asked, also where no answer came of it.
+//!
+//! Most attempts that fail cost nothing. One whose answer was filtered, broke off or did not come in time has been
+//! worked on, and may be billed. Such an attempt is charged for by itself, and the money set aside for the request
+//! stays with it; the next attempt has money of its own set aside first, or is not made.
+
+use std::sync::Arc;
+
+use futures_core::future::BoxFuture;
+use jiff::Timestamp;
+
+use crate::base::ids::ModelName;
+use crate::base::stop::Refusal;
+use crate::chat::{Request, Usage};
+use crate::pipeline::target::Target;
+use crate::pipeline::tariff::Quote;
+use crate::pricing::{Service, Unknown};
+use crate::state::HoldId;
+
+/// A target, and the model it was asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub target: Arc<Target>,
+    pub model: ModelName,
+}
+
+/// An attempt that came to nothing, and has likely cost something all the same.
+#[derive(Debug)]
+pub struct Charge {
+    /// Counted from 0 among those of the request.
+    pub attempt: u16,
+    pub asked: Asked,
+    /// What is set aside for it.
+    pub hold: Option<HoldId>,
+    /// As far as the provider has said.
+    pub usage: Usage,
+}
+
+/// What a request's cost depends on besides its tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Basis {
+    /// The class of service that it asks for.
+    pub service: Service,
+    /// What becomes of it if nobody knows the price.
+    pub unknown: Unknown,
+}
+
+impl Asked {
+    pub fn quote(&self, unknown: Unknown, at: Timestamp) -> Option<Quote> {
+        quote(&self.target, &self.model, unknown, at)
+    }
+}
+
+/// The price of a model at a target; a guess where nobody knows it, if that is wanted.
+pub fn quote(target: &Target, model: &ModelName, unknown: Unknown, at: Timestamp) -> Option<Quote> {
+    let known = target.tariff.quote(model, at);
+    if known.is_none() && unknown == Unknown::Estimate { target.tariff.guess(at) } else { known }
+}
+
+/// The class of service that a request asks for.
+pub fn service(request: &Request) -> Service {
+    let asked = request.extra.get("service_tier").and_then(|word| word.reader().text().ok());
+    asked.map_or(Service::Standard, |word| Service::named(&word.as_str()))
+}
+
+/// Money set aside for the attempt that is under way.
+#[derive(Clone)]
+pub struct Held {
+    pub hold: HoldId,
+    /// An attempt that failed has cost something of it. Another needs money of its own.
+    pub is_spent: bool,
+    pub purse: Arc<dyn Purse>,
+}
+
+/// Whoever sets money aside for a request.
+pub trait Purse: Send + Sync {
+    /// Sets as much aside once more, for another attempt at the same request.
+    ///
+    /// # Errors
+    /// When there is no more.
+    fn again(&self, hold: HoldId) -> BoxFuture<'_, Result<(), Refusal>>;
+}
