@@ -5,6 +5,8 @@
 //!
 //! Nothing here talks to a running gateway: it notices that the file has changed.
 
+mod spent;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,6 +19,7 @@ use crate::auth::key_edit::{self, Draft};
 use crate::auth::{KeyEntry, KeyFile, VirtualKey};
 use crate::base::duration;
 use crate::cli::table::{Align, Table};
+use spent::Spent;
 
 /// Make, list and revoke virtual keys
 #[derive(Debug, Args)]
@@ -30,7 +33,13 @@ enum Action {
     /// Make a key: print it once, and store its hash
     Create(Create),
     /// Show the keys of a file, without anything that could be used as one
-    List(InFile),
+    List {
+        #[command(flatten)]
+        at: InFile,
+        /// A gateway's `state` folder: show what each key has spent, too
+        #[arg(long, value_name = "FOLDER")]
+        ledger: Option<PathBuf>,
+    },
     /// Refuse a key from now on
     Revoke {
         /// The key to revoke
@@ -81,7 +90,10 @@ impl Action {
     fn perform(self, now: Timestamp, out: &mut dyn Write, aside: &mut dyn Write) -> Result<(), String> {
         match self {
             Self::Create(create) => create.perform(now, out, aside),
-            Self::List(at) => list(&read(&at.file)?, now, out),
+            Self::List { at, ledger } => {
+                let spent = ledger.map(|folder| Spent::read(&folder, now)).transpose()?;
+                list(&read(&at.file)?, now, spent.as_ref(), out)
+            }
             Self::Revoke { name, at } => {
                 // A missing file has no such key, and must not be made.
                 read(&at.file)?;
@@ -134,14 +146,20 @@ fn end_of_validity(written: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
 }
 
-fn list(text: &str, now: Timestamp, out: &mut dyn Write) -> Result<(), String> {
+fn list(text: &str, now: Timestamp, spent: Option<&Spent>, out: &mut dyn Write) -> Result<(), String> {
     let file = KeyFile::parse(text)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-    let mut table = Table::of(HEAD.map(|head| (head, Align::Left)));
-    file.keys.iter().for_each(|key| table.row(row(key, now)));
+    let costs = spent.map(|_| COSTS.map(|head| (head, Align::Point)));
+    let mut table = Table::of(HEAD.map(|head| (head, Align::Left)).into_iter().chain(costs.into_iter().flatten()));
+    for key in &file.keys {
+        let costs = spent.map(|spent| spent.of(&key.name));
+        table.row(row(key, now).into_iter().chain(costs.into_iter().flatten()));
+    }
     table.write(out).map_err(|error| error.to_string())
 }
 
+/// In this month (UTC), and ever.
+const COSTS: [&str; 2] = ["MONTH_USD", "ALL_USD"];
 const HEAD: [&str; 8] = ["NAME", "TEAM", "USER", "TAGS", "MODELS", "EXPIRES", "STATE", "HASH"];
 
 fn row(key: &KeyEntry, now: Timestamp) -> [String; HEAD.len()] {
@@ -345,7 +363,7 @@ mod tests {
         let desk = Desk::new();
         desk.key(&["create", "bot", "--expires", "1h"]).unwrap();
         let mut out = Vec::new();
-        list(&desk.text(), "2026-05-01T13:00:00Z".parse().unwrap(), &mut out).unwrap();
+        list(&desk.text(), "2026-05-01T13:00:00Z".parse().unwrap(), None, &mut out).unwrap();
         assert!(String::from_utf8(out).unwrap().contains("expired"));
     }
 

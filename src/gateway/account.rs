@@ -210,6 +210,7 @@ impl Account {
             input_tokens: line.input_tokens,
             output_tokens: line.output_tokens,
             cost: line.cost,
+            is_unpriced: self.bill.is_unpriced(),
         });
         if let Some(ledger) = &self.world.stores.ledger {
             if let Some(tokens) = line.output_tokens {

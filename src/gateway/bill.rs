@@ -109,6 +109,11 @@ impl Bill {
         Some(Cost { nanos: rates.cost(&usage, terms), usage, is_estimate: true })
     }
 
+    /// Somebody was asked whose price nobody knows.
+    pub fn is_unpriced(&self) -> bool {
+        self.payee.as_ref().is_some_and(|payee| payee.quote.as_ref().is_none_or(|quote| quote.is_guess))
+    }
+
     pub fn quote(&self) -> Option<&Quote> {
         self.payee.as_ref()?.quote.as_ref()
     }

@@ -1,4 +1,4 @@
-//! Fetching the keys of token issuers, over the same connections as everything else.
+//! Fetching the keys of token issuers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,21 +6,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use http::header::ACCEPT;
-use http::{HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
 use crate::auth::FetchJwks;
-use crate::base::ids::TargetName;
-use crate::provider::{Address, Body, Hop, Pools};
+use crate::gateway::errand::Errand;
+use crate::provider::{Body, Pools};
 
 /// The largest key set that is read.
 const MAX_KEY_SET: usize = 1024 * 1024;
 
-const CONNECT: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(10);
 
-/// Fetches over the process's connection pools. Redirects are not followed.
+/// Fetches over the process's connection pools.
 pub struct FetchOverPools(pub Arc<Pools>);
 
 impl FetchJwks for FetchOverPools {
@@ -36,17 +35,10 @@ impl FetchJwks for FetchOverPools {
 
 impl FetchOverPools {
     async fn get(&self, url: &str) -> Result<Bytes, String> {
-        let address = Address::parse(url)?;
-        let transport = self.0.transport(&address, None, false)?;
-        let mut request = Request::new(Body::Empty);
-        *request.uri_mut() = url.parse().map_err(|error| format!("the URL cannot be read: {error}"))?;
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let issuer = TargetName::new("token-issuer");
-        let hop = Hop { target: &issuer, connect: CONNECT };
-        let response = transport.send(request, hop).await.map_err(|error| error.to_string())?;
-        if !response.status().is_success() {
-            return Err(format!("the issuer answered {}", response.status()));
-        }
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let errand = Errand { name: "token-issuer", method: Method::GET, url, headers, body: Body::Empty };
+        let response = errand.run(&self.0).await?;
         let body = Limited::new(response.into_body(), MAX_KEY_SET).collect().await;
         Ok(body.map_err(|error| error.to_string())?.to_bytes())
     }

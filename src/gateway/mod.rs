@@ -8,9 +8,12 @@
 
 mod account;
 mod bill;
+mod errand;
 mod jwks;
+mod notify;
 pub mod reload;
 mod settle;
+mod standings;
 mod stated;
 mod visit;
 mod witness;
@@ -35,6 +38,8 @@ use account::Account;
 pub use account::AccountedBody;
 pub use bill::Tab;
 pub use jwks::FetchOverPools;
+pub use notify::notify;
+pub use standings::{AccountStanding, standings};
 pub use visit::{About, ChatAnswer, Counted, Forwarded, Visit};
 pub use witness::{Decision, Witness};
 pub use world::World;

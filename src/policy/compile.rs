@@ -22,13 +22,14 @@ use super::reference::Environment;
 use super::snapshot::{Policy, ServerSettings, Snapshot};
 use crate::auth::{Authenticator, FetchJwks, KeyFile};
 use crate::base::ids::TargetName;
+use crate::base::secret::Secret;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::route::CanaryBook;
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
-use crate::provider::Pools;
+use crate::provider::{Address, Pools};
 use crate::state::{Ledger, Memory};
 use crate::steps::budget::Budget;
 use crate::steps::{Site, Stores};
@@ -60,6 +61,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let mut problems = Vec::new();
     let targets = providers::targets(config, parts, &mut problems);
     let budgets = budgets(config, &targets, &mut problems);
+    let webhook = webhook(config, parts, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
     let policies: Vec<_> = config
         .policies
@@ -75,11 +77,21 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             policies,
             targets: targets.into_values().collect(),
             budgets,
+            webhook,
             unknown_price: config.prices.unknown,
             server: ServerSettings { body_limit: usize::try_from(config.limits.body).unwrap_or(usize::MAX) },
         }),
         _ => Err(problems),
     }
+}
+
+fn webhook(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Option<Secret> {
+    let template = config.webhook.as_ref()?;
+    let url = providers::resolve(template, parts, problems)?;
+    if let Err(reason) = Address::parse(url.expose()) {
+        problems.push(Problem::error(codes::WRONG_VALUE, reason).at(template.span, "of the webhook"));
+    }
+    Some(url)
 }
 
 fn short(revision: &str) -> HeaderValue {
@@ -183,6 +195,14 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),
         }
+    }
+    if let Some((_, span)) = steps.iter().filter(|(step, _)| step.name() == "budget").nth(1) {
+        let message = "a policy asks all its budgets at once, in one `budget` step";
+        problems.push(
+            Problem::error(codes::CONTRADICTION, message)
+                .at(*span, "a second one")
+                .help("name several budgets in the first: `budget: [team, user]`"),
+        );
     }
     for endpoint in policy.selector.named_endpoints() {
         for (step, span) in steps.iter().filter(|(step, _)| !step.acts_on(*endpoint)) {

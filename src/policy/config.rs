@@ -42,6 +42,8 @@ pub struct Config {
     pub models: BTreeMap<String, ModelConfig>,
     pub prices: Prices,
     pub budgets: BTreeMap<String, At<Definition>>,
+    /// A URL that warnings of budgets are posted to.
+    pub webhook: Option<At<Template>>,
     /// Where the ledger is, if one is kept.
     pub state: Option<PathBuf>,
     /// In the order they are tried; the first that matches is the one.
@@ -352,6 +354,7 @@ impl Config {
         }
         all.extend(self.telemetry.headers.iter().map(|(_, template)| template));
         all.extend(&self.callers.keys);
+        all.extend(&self.webhook);
         all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
         for provider in self.providers.values() {
             all.extend(provider.url.iter().chain(&provider.keys).chain(&provider.ca));

@@ -10,7 +10,13 @@ use super::tree::{Node, Value};
 
 /// Whether what stands at this path, outermost key first, should be a reference.
 pub(super) fn is_secret(path: &[&str]) -> bool {
-    matches!(path, ["providers", _, "key" | "keys" | "headers", ..] | ["telemetry", "headers", ..] | ["state", "redis"])
+    matches!(
+        path,
+        ["providers", _, "key" | "keys" | "headers", ..]
+            | ["telemetry", "headers", ..]
+            | ["state", "redis"]
+            | ["alerts", "webhook"]
+    )
 }
 
 /// Whether a text at such a path holds the secret itself.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::condition::Condition;
 use super::selector::Selector;
 use crate::auth::Authenticator;
+use crate::base::secret::Secret;
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub budgets: BTreeMap<String, Arc<Budget>>,
     /// What becomes of requests to models whose price nobody knows, if no budget has a word on it.
     pub unknown_price: Unknown,
+    /// Where warnings of budgets are posted to.
+    pub webhook: Option<Secret>,
     pub server: ServerSettings,
 }
 

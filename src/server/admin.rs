@@ -1,11 +1,15 @@
 //! The admin port: health, metrics, policies. Never on the data port.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::base::json::{Number, Writer};
-use crate::gateway::Gateway;
+use crate::base::money::Nanos;
 use crate::gateway::reload::{Reloader, Status};
+use crate::gateway::{AccountStanding, Gateway, standings};
 use crate::policy::Snapshot;
 use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
@@ -26,7 +30,7 @@ pub async fn handle(
         "/livez" => text(200, "ok\n".into()),
         "/readyz" | "/healthz" if drain.has_begun() => text(503, "draining\n".into()),
         "/readyz" | "/healthz" => text(200, "ok\n".into()),
-        "/metrics" => metrics(gateway),
+        "/metrics" => metrics(gateway).await,
         "/budgets" => budgets(gateway).await,
         "/policies" => json(200, policies(&gateway.pin(), &reloader.status())),
         "/" => text(200, "tidegate admin: /livez /readyz /healthz /metrics /policies /budgets\n".into()),
@@ -34,43 +38,54 @@ pub async fn handle(
     }
 }
 
-fn metrics(gateway: &Gateway) -> Response<Outgoing> {
+async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     let (world, snapshot) = (gateway.world(), gateway.pin());
     let states = snapshot.targets.iter().map(|target| (target.name.as_str(), target.health.breaker.state()));
     world.metrics.targets_are(states);
     world.metrics.dropped(world.access.dropped(), world.shadows.dropped());
+    world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
+    world.metrics.budget_warnings_are(world.stores.alerts.counts());
+    // What cannot be asked now is not shown, rather than shown as it was.
+    world.metrics.budgets_are(remaining(&standings(gateway).await.unwrap_or_default()));
     let mut response = text(200, world.metrics.text());
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
     response
 }
 
+/// What is left of each budget: by account where those are names out of the files, and otherwise of the account that
+/// has the least. Users and keys are no labels.
+fn remaining(standings: &[AccountStanding]) -> BTreeMap<(String, String), Nanos> {
+    let mut remaining: BTreeMap<(String, String), Nanos> = BTreeMap::new();
+    for standing in standings {
+        let name = standing.budget.name();
+        let account = standing.account.as_str();
+        let scope = match standing.budget.per.as_str() {
+            "team" | "model" | "policy" => account.strip_prefix(name).unwrap_or(account).trim_start_matches('/'),
+            _ => "least",
+        };
+        let left = remaining.entry((name.to_owned(), scope.to_owned())).or_insert(Nanos(i64::MAX));
+        *left = (*left).min(standing.remaining());
+    }
+    remaining
+}
+
 /// Every account of a budget, as it stands in the window it is in.
 async fn budgets(gateway: &Gateway) -> Response<Outgoing> {
-    let (snapshot, now) = (gateway.pin(), gateway.world().clock.now());
-    let Some(ledger) = &gateway.world().stores.ledger else { return json(200, b"{\"accounts\":[]}".to_vec()) };
-    let accounts = match ledger.accounts().await {
-        Ok(accounts) => accounts,
+    let standings = match standings(gateway).await {
+        Ok(standings) => standings,
         Err(unavailable) => return text(503, format!("{unavailable}\n")),
     };
     let mut writer = Writer::with_capacity(1024);
-    let mut standings = Vec::new();
-    for standing in accounts {
-        let name = standing.account.as_str().split('/').next().unwrap_or_default();
-        let Some(budget) = snapshot.budgets.get(name) else { continue };
-        if let Ok(sums) = ledger.standing(&standing.account, budget.since(now)).await {
-            standings.push((standing.account, budget, sums));
-        }
-    }
     writer.object(|w| {
         w.key("accounts").array(|w| {
-            for (account, budget, (spent, held)) in &standings {
+            for standing in &standings {
                 w.object(|w| {
-                    w.key("account").str(account.as_str());
-                    w.key("usd").number(&Number::from(budget.cap));
-                    w.key("spent_usd").number(&Number::from(*spent));
-                    w.key("held_usd").number(&Number::from(*held));
-                    if let Some(renews) = budget.renews(now) {
+                    w.key("account").str(standing.account.as_str());
+                    w.key("usd").number(&Number::from(standing.budget.cap));
+                    w.key("spent_usd").number(&Number::from(standing.spent));
+                    w.key("held_usd").number(&Number::from(standing.held));
+                    if let Some(renews) = standing.renews {
                         w.key("renews_at").str(&renews.to_string());
                     }
                 });

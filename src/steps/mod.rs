@@ -6,6 +6,7 @@ pub mod rewrite;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
@@ -24,6 +25,8 @@ pub struct Stores {
     pub outputs: Arc<Outputs>,
     /// Budgets that are running low.
     pub alerts: Arc<Alerts>,
+    /// How many requests under way have money set aside.
+    pub reservations: Arc<AtomicU64>,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -35,6 +38,7 @@ impl Default for Stores {
             ledger: None,
             outputs: Arc::default(),
             alerts: Arc::default(),
+            reservations: Arc::default(),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -56,6 +56,17 @@ struct RevisionLabels {
     revision: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BudgetLabels {
+    budget: String,
+    scope: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WarningLabels {
+    budget: String,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The metrics of the process.
@@ -71,6 +82,10 @@ pub struct Metrics {
     first_token: Histograms<TargetLabels>,
     tokens: Histograms<TokenLabels>,
     cost: Family<TargetLabels, Counter<f64, AtomicU64>>,
+    budget_remaining: Family<BudgetLabels, Gauge<f64, AtomicU64>>,
+    budget_warnings: Family<WarningLabels, Gauge<u64, AtomicU64>>,
+    reservations_open: Gauge<u64, AtomicU64>,
+    price_unknown: Counter,
     target_state: Family<StateLabels, Gauge>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
@@ -122,6 +137,8 @@ pub struct Counted<'a> {
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
     pub cost: Option<Nanos>,
+    /// Nobody knows what the model that was asked costs.
+    pub is_unpriced: bool,
 }
 
 impl Default for Metrics {
@@ -140,6 +157,10 @@ impl Default for Metrics {
             first_token: Family::new_with_constructor(seconds),
             tokens: Family::new_with_constructor(tokens),
             cost: Family::default(),
+            budget_remaining: Family::default(),
+            budget_warnings: Family::default(),
+            reservations_open: Gauge::default(),
+            price_unknown: Counter::default(),
             target_state: Family::default(),
             revision: Family::default(),
             reload_failed: Gauge::default(),
@@ -170,6 +191,14 @@ impl Metrics {
         );
         r.register("gen_ai_client_token_usage", "Tokens used by a request", self.tokens.clone());
         r.register("tidegate_cost_usd", "What requests cost, in US dollars", self.cost.clone());
+        let help = "What is left of a budget in US dollars; scope `least` is its account that has the least";
+        r.register("tidegate_budget_remaining_usd", help, self.budget_remaining.clone());
+        let help = "How often accounts of a budget have come to where it warns, since the start";
+        r.register("tidegate_budget_warnings", help, self.budget_warnings.clone());
+        let help = "Requests under way that have money set aside";
+        r.register("tidegate_reservations_open", help, self.reservations_open.clone());
+        let help = "Requests to models whose price nobody knows";
+        r.register("tidegate_price_unknown", help, self.price_unknown.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -196,6 +225,9 @@ impl Metrics {
         requests.inc();
         if let Some(overhead) = counted.overhead {
             self.overhead.observe(overhead.as_secs_f64());
+        }
+        if counted.is_unpriced {
+            self.price_unknown.inc();
         }
         let Some(target) = counted.target else { return };
         let meters = self.of_target.get(target.clone(), |target| self.meters(target));
@@ -254,6 +286,24 @@ impl Metrics {
                 self.target_state.get_or_create(&labels).set(i64::from(known == state));
             }
         }
+    }
+
+    /// What is left of each budget and scope. Shown as it is when somebody looks.
+    pub fn budgets_are(&self, remaining: impl IntoIterator<Item = ((String, String), Nanos)>) {
+        self.budget_remaining.clear();
+        for ((budget, scope), left) in remaining {
+            self.budget_remaining.get_or_create(&BudgetLabels { budget, scope }).set(left.0 as f64 / 1e9);
+        }
+    }
+
+    pub fn budget_warnings_are(&self, counts: impl IntoIterator<Item = (Arc<str>, u64)>) {
+        for (budget, count) in counts {
+            self.budget_warnings.get_or_create(&WarningLabels { budget: budget.to_string() }).set(count);
+        }
+    }
+
+    pub fn reservations_open(&self, count: u64) {
+        self.reservations_open.set(count);
     }
 
     pub fn dropped(&self, access_lines: u64, shadows: u64) {

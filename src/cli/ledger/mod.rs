@@ -17,6 +17,8 @@ mod tests;
 mod usd;
 mod verify;
 
+pub use usd::usd;
+
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -72,6 +72,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         models: builder.models,
         prices: builder.prices,
         budgets,
+        webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
         policies,
     }

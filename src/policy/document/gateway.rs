@@ -42,6 +42,8 @@ pub struct GatewayDoc {
     /// Named accounts; a policy says which apply to its requests.
     #[serde(default)]
     pub budgets: Table<At<Definition>>,
+    /// Who is told of budgets that are running low.
+    pub alerts: Option<AlertsDoc>,
     pub state: Option<StateDoc>,
     pub limits: Option<LimitsDoc>,
     pub log: Option<LogDoc>,
@@ -118,6 +120,14 @@ pub struct PricesDoc {
     /// What becomes of requests to a model whose price nobody knows, where a budget does not say it for itself.
     #[serde(default)]
     pub unknown: Unknown,
+}
+
+/// Who is told of budgets that have come to where they warn, once for each account and window.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertsDoc {
+    /// A URL that each warning is posted to, as a JSON object.
+    pub webhook: At<Template>,
 }
 
 /// US dollars for a million tokens.

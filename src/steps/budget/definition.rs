@@ -75,6 +75,8 @@ pub enum OnExceed {
 /// A budget, ready to be asked.
 pub struct Budget {
     name: String,
+    /// What its accounts are told apart by, as it is written.
+    pub per: String,
     subject: Arc<dyn Subject>,
     pub cap: Nanos,
     window: Window,
@@ -108,6 +110,7 @@ impl Budget {
         };
         Ok(Self {
             name: name.to_owned(),
+            per: written.per.clone(),
             subject: subject(&written.per)?,
             cap: written.usd.0,
             window: Window::parse(&written.window)?,

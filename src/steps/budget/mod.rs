@@ -66,7 +66,12 @@ impl Spend {
         };
         let budgets: Vec<Arc<Budget>> = config.0.iter().map(find).collect::<Result<_, _>>()?;
         let ledger = site.stores.ledger.clone().ok_or("the ledger is opened when the gateway starts; start it anew")?;
-        let wallet = Arc::new(Wallet { budgets, ledger, alerts: Arc::clone(&site.stores.alerts) });
+        let wallet = Arc::new(Wallet {
+            budgets,
+            ledger,
+            alerts: Arc::clone(&site.stores.alerts),
+            reservations: Arc::clone(&site.stores.reservations),
+        });
         Ok(Self { wallet, outputs: Arc::clone(&site.stores.outputs), targets: site.targets.to_vec() })
     }
 

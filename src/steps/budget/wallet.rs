@@ -1,6 +1,7 @@
 //! The budgets of a policy and the ledger they are kept in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -20,6 +21,7 @@ pub struct Wallet {
     pub budgets: Vec<Arc<Budget>>,
     pub ledger: Arc<dyn Ledger>,
     pub alerts: Arc<Alerts>,
+    pub reservations: Arc<AtomicU64>,
 }
 
 /// What was set aside. `None` where the ledger cannot be asked and the budgets allow that.
@@ -47,6 +49,7 @@ impl Wallet {
         let (hold, at) = (claim.hold, claim.at);
         match self.ledger.reserve(claim.clone()).await {
             Ok(balances) => {
+                self.reservations.fetch_add(1, Ordering::Relaxed);
                 let purse = Arc::new(Earmark { wallet: Arc::clone(self), claim, clock });
                 let low = self.low(&balances, at);
                 Ok(Reserved { held: Some(Held { hold, is_spent: false, purse }), left: left(&balances), low })
@@ -116,6 +119,12 @@ struct Earmark {
     wallet: Arc<Wallet>,
     claim: Claim,
     clock: Clock,
+}
+
+impl Drop for Earmark {
+    fn drop(&mut self) {
+        self.wallet.reservations.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Purse for Earmark {
