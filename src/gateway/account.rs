@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
+use futures_util::StreamExt as _;
 use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -25,6 +26,7 @@ use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::opaque::Watched;
+use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::trail::Trail;
 use crate::telemetry::{Line, metrics};
 
@@ -40,6 +42,8 @@ pub struct Account {
     held: Option<Held>,
     /// What was decided, once it is.
     trail: Trail,
+    /// The caller has hung up, and its request goes on.
+    has_left: bool,
     is_closed: bool,
 }
 
@@ -64,6 +68,7 @@ impl Account {
             failed: Vec::new(),
             held: None,
             trail: Trail::default(),
+            has_left: false,
             is_closed: false,
         })
     }
@@ -80,6 +85,7 @@ impl Account {
             failed: Vec::new(),
             held: None,
             trail: Trail::default(),
+            has_left: false,
             is_closed: false,
         })
     }
@@ -162,6 +168,15 @@ impl Account {
         }
     }
 
+    /// The caller has hung up; what it has begun goes on.
+    pub fn leave(&mut self) {
+        self.has_left = true;
+    }
+
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
     fn observe(&mut self, frames: &[Frame]) {
         for frame in frames {
             if self.line.first_token.is_none() && is_semantic(frame) {
@@ -188,6 +203,7 @@ impl Account {
             return;
         }
         let line = &mut self.line;
+        let outcome = if self.has_left && outcome == "ok" { "hang_up" } else { outcome };
         line.outcome = outcome;
         line.took = self.started.elapsed();
         line.input_tokens = self.bill.usage.input_said();
@@ -240,8 +256,36 @@ impl Drop for Account {
 
 /// Frames on their way to the caller, accounted for as they pass.
 pub struct Accounted {
-    pub frames: BoxStream<'static, Result<Burst, Stop>>,
-    pub account: Box<Account>,
+    frames: BoxStream<'static, Result<Burst, Stop>>,
+    /// `None` once somebody else has it.
+    account: Option<Box<Account>>,
+    on_disconnect: OnDisconnect,
+}
+
+impl Accounted {
+    pub fn new(
+        frames: BoxStream<'static, Result<Burst, Stop>>,
+        account: Box<Account>,
+        on_disconnect: OnDisconnect,
+    ) -> Self {
+        Self { frames, account: Some(account), on_disconnect }
+    }
+
+    /// Frames that nobody reads are not read to their end, either.
+    pub fn cancelled(frames: BoxStream<'static, Result<Burst, Stop>>, account: Box<Account>) -> Self {
+        Self::new(frames, account, OnDisconnect::Cancel)
+    }
+}
+
+impl Drop for Accounted {
+    fn drop(&mut self) {
+        if self.on_disconnect == OnDisconnect::Drain
+            && let Some(account) = self.account.take_if(|account| !account.is_closed)
+        {
+            let frames = std::mem::replace(&mut self.frames, futures_util::stream::empty().boxed());
+            Arc::clone(account.world()).afterlife.drain(frames, account);
+        }
+    }
 }
 
 impl Stream for Accounted {
@@ -249,16 +293,17 @@ impl Stream for Accounted {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let burst = ready!(self.frames.as_mut().poll_next(cx));
+        let Some(account) = &mut self.account else { return Poll::Ready(burst) };
         match &burst {
             Some(Ok(frames)) => {
-                self.account.observe(frames);
+                account.observe(frames);
                 // Many callers hang up as soon as they have seen the end.
                 if frames.iter().any(|frame| frame.iter().any(|event| matches!(event, Event::End))) {
-                    self.account.close("ok");
+                    account.close("ok");
                 }
             }
-            Some(Err(stop)) => self.account.fail(stop),
-            None => self.account.close("ok"),
+            Some(Err(stop)) => account.fail(stop),
+            None => account.close("ok"),
         }
         Poll::Ready(burst)
     }

@@ -11,6 +11,7 @@ mod bill;
 mod errand;
 mod jwks;
 mod notify;
+mod outlive;
 pub mod reload;
 mod settle;
 mod standings;
@@ -119,6 +120,7 @@ impl Gateway {
             input: 0,
             asked: None,
             detour: None,
+            presence: None,
             held: None,
             charges: Vec::new(),
         };

@@ -16,12 +16,15 @@ use crate::chat::{Request, Verbatim};
 use crate::dialect::{self, Asked, Dialect};
 use crate::gateway::account::{Account, Accounted, AccountedBody};
 use crate::gateway::bill::Tab;
+use crate::gateway::outlive::Attached;
 use crate::gateway::stated;
 use crate::gateway::world::World;
 use crate::pipeline::Answer;
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
+use crate::pipeline::presence::Presence;
+use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::route::Candidate;
 use crate::pipeline::trail::Detail;
 use crate::policy::{Policy, Snapshot};
@@ -72,6 +75,7 @@ struct Said {
     answer: Answer,
     is_stream: bool,
     asked: Asked,
+    on_disconnect: OnDisconnect,
 }
 
 impl Visit {
@@ -133,19 +137,30 @@ impl Visit {
     /// # Errors
     /// When it is malformed, no policy covers it, a step refuses it or no target answers.
     pub async fn chat(mut self, body: Bytes) -> (About, Result<ChatAnswer, Stop>) {
+        if !self.snapshot.has_drains {
+            return self.answer(body).await;
+        }
+        // In a task of its own, since this future is dropped when the caller hangs up.
+        let (presence, about) = (Arc::new(Presence::default()), self.about());
+        self.cx.presence = Some(Arc::clone(&presence));
+        let attached = Attached { task: tokio::spawn(self.answer(body)), presence };
+        attached.await.unwrap_or_else(|_| (about, Err(Refusal::internal("the request could not be served").into())))
+    }
+
+    async fn answer(mut self, body: Bytes) -> (About, Result<ChatAnswer, Stop>) {
         let mut attended = Attended::to(&mut self);
         let answered = attended.try_chat(body).await;
         attended.end();
         match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
-            Ok(Said { answer, is_stream, asked }) => {
+            Ok(Said { answer, is_stream, asked, on_disconnect }) => {
                 self.account.answered_by(answer.head.target.clone(), 200);
                 if is_stream {
                     self.account.streams();
                 }
                 let about = self.settled();
                 let tab = self.account.tab();
-                let frames = Accounted { frames: answer.frames, account: self.account }.boxed();
+                let frames = Accounted::new(answer.frames, self.account, on_disconnect).boxed();
                 let answer = Answer { head: answer.head, frames };
                 (about, Ok(ChatAnswer { answer, is_stream, asked, tab }))
             }
@@ -163,8 +178,12 @@ impl Visit {
         self.cx.input = request.estimated_tokens();
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
+        let on_disconnect = policy.line.rules.on_disconnect;
+        if on_disconnect == OnDisconnect::Drain {
+            self.cx.presence.iter().for_each(|presence| presence.outlive());
+        }
         let answer = policy.line.chat(&mut self.cx, request, &self.world.shadows).await?;
-        Ok(Said { answer, is_stream, asked })
+        Ok(Said { answer, is_stream, asked, on_disconnect })
     }
 
     /// Counts the tokens of a request: the provider's own count where the route leads to one that counts

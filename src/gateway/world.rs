@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::clock::Clock;
+use crate::gateway::outlive::Afterlife;
 use crate::gateway::witness::Witness;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::route::CanaryBook;
@@ -21,6 +22,7 @@ pub struct World {
     pub pools: Arc<Pools>,
     pub shadows: Shadows,
     pub stores: Stores,
+    pub afterlife: Afterlife,
     pub metrics: Metrics,
     pub access: AccessLog,
     witness: Option<Arc<dyn Witness>>,
@@ -35,6 +37,7 @@ impl World {
             pools,
             shadows: Shadows::new(clock),
             stores: Stores::default(),
+            afterlife: Afterlife::default(),
             metrics: Metrics::default(),
             access,
             witness: None,

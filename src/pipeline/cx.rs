@@ -12,6 +12,7 @@ use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
 use crate::chat::{Request, Tool};
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
 use crate::pipeline::facts::{Endpoint, Facts};
+use crate::pipeline::presence::Presence;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::Trail;
 
@@ -36,6 +37,8 @@ pub struct Cx {
     pub asked: Option<Asked>,
     /// Where a step sends it instead of where the route leads.
     pub detour: Option<Arc<Target>>,
+    /// Whether its caller is still there, where that makes a difference.
+    pub presence: Option<Arc<Presence>>,
     /// What is set aside in the ledger for the attempt under way.
     pub held: Option<Held>,
     /// Attempts that failed, and cost something.

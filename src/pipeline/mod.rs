@@ -13,6 +13,7 @@ pub mod ending;
 pub mod facts;
 pub mod health;
 pub mod opaque;
+pub mod presence;
 pub mod retry;
 pub mod route;
 pub mod run;

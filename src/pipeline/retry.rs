@@ -14,6 +14,7 @@ pub struct Rules {
     pub timeouts: Timeouts,
     /// What to do when a target's dialect cannot express the request.
     pub losses: OnLoss,
+    pub on_disconnect: OnDisconnect,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,16 @@ pub enum OnLoss {
     Refuse,
 }
 
+/// What becomes of an answer whose caller has hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDisconnect {
+    /// The upstream is let go.
+    #[default]
+    Cancel,
+    /// It is read to its end.
+    Drain,
+}
+
 impl Default for Rules {
     fn default() -> Self {
         use FaultClass::{Connect, Credential, CutBeforeFirstToken, RateLimited, ServerError, Timeout};
@@ -33,6 +44,7 @@ impl Default for Rules {
             attempts_per_target: 1,
             timeouts: Timeouts::default(),
             losses: OnLoss::Allow,
+            on_disconnect: OnDisconnect::default(),
         }
     }
 }

@@ -83,6 +83,7 @@ impl Shadows {
             input: 0,
             asked: None,
             detour: None,
+            presence: None,
             held: None,
             charges: Vec::new(),
         }

@@ -26,6 +26,7 @@ use crate::base::secret::Secret;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::health::HealthBook;
+use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::route::CanaryBook;
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
@@ -74,6 +75,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             short_revision: short(revision),
             loaded_at: parts.now,
             authenticator,
+            has_drains: policies.iter().any(|policy| policy.line.rules.on_disconnect == OnDisconnect::Drain),
             policies,
             targets: targets.into_values().collect(),
             budgets,

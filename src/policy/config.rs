@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::decode::At;
-use super::document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
+use super::document::{
+    CertificateName, Content, LogFormat, LogLevel, Losses, Mode, OnDisconnect, Pick, Sticky, TelemetryDialect,
+};
 use super::reference::Template;
 use super::selector::Selector;
 use crate::base::ids::{PolicyName, ProviderName, TargetName};
@@ -233,6 +235,7 @@ pub struct RouteConfig {
     pub attempts_per_target: Option<NonZeroU32>,
     pub timeouts: Timeouts,
     pub losses: Losses,
+    pub on_disconnect: OnDisconnect,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

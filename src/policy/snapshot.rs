@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub authenticator: Authenticator,
     /// In the order they are tried.
     pub policies: Vec<Policy>,
+    /// Whether any of them goes on with requests whose callers have hung up.
+    pub has_drains: bool,
     pub targets: Vec<Arc<Target>>,
     /// By name.
     pub budgets: BTreeMap<String, Arc<Budget>>,

@@ -4,7 +4,9 @@ use super::{Builder, empty};
 use crate::policy::codes;
 use crate::policy::config::{Abort, Canary, Deny, Route, RouteConfig, Shadow, TargetConfig, Timeouts, Way};
 use crate::policy::decode::{At, Table, TextOr};
-use crate::policy::document::{CanaryDoc, CaseDoc, DenyDoc, Losses, RouteDoc, RouteMap, ShadowDoc, TimeoutsDoc, WAYS};
+use crate::policy::document::{
+    CanaryDoc, CaseDoc, DenyDoc, Losses, OnDisconnect, RouteDoc, RouteMap, ShadowDoc, TimeoutsDoc, WAYS,
+};
 use crate::policy::problem::Problem;
 use crate::policy::source::Span;
 
@@ -14,8 +16,14 @@ impl Builder<'_, '_> {
         let route = self.route(document);
         let TextOr::Other(map) = &document.value else {
             let timeouts = Timeouts::default();
-            let losses = Losses::default();
-            return Some(RouteConfig { route: route?, retry_on: None, attempts_per_target: None, timeouts, losses });
+            return Some(RouteConfig {
+                route: route?,
+                retry_on: None,
+                attempts_per_target: None,
+                timeouts,
+                losses: Losses::default(),
+                on_disconnect: OnDisconnect::default(),
+            });
         };
         Some(RouteConfig {
             route: route?,
@@ -23,6 +31,7 @@ impl Builder<'_, '_> {
             attempts_per_target: map.attempts_per_target.as_ref().map(|attempts| attempts.value),
             timeouts: map.timeouts.as_ref().map(|timeouts| timeouts_of(timeouts)).unwrap_or_default(),
             losses: map.losses.as_ref().map(|losses| losses.value).unwrap_or_default(),
+            on_disconnect: map.on_disconnect.as_ref().map(|word| word.value).unwrap_or_default(),
         })
     }
 
@@ -43,6 +52,7 @@ impl Builder<'_, '_> {
                 ("attempts_per_target", map.attempts_per_target.as_ref().map(|field| field.span)),
                 ("timeouts", map.timeouts.as_ref().map(|field| field.span)),
                 ("losses", map.losses.as_ref().map(|field| field.span)),
+                ("on_disconnect", map.on_disconnect.as_ref().map(|field| field.span)),
             ];
             for (field, span) in misplaced.into_iter().filter_map(|(field, span)| Some((field, span?))) {
                 let problem = Problem::error(codes::CONTRADICTION, format!("`{field}` holds for a whole route"));

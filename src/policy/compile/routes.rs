@@ -7,7 +7,7 @@ use super::Targets;
 use crate::base::ids::TargetName;
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Facts;
-use crate::pipeline::retry::{OnLoss, Rules, Timeouts};
+use crate::pipeline::retry::{OnDisconnect, OnLoss, Rules, Timeouts};
 use crate::pipeline::route::{AbortIf, Canary, CanaryBook, Case, Choice, Predicate, Route, Shadow, Sticky};
 use crate::pipeline::run;
 use crate::pipeline::trail::Clause;
@@ -138,6 +138,10 @@ fn rules(route: &RouteConfig) -> Rules {
         losses: match route.losses {
             document::Losses::Allow => OnLoss::Allow,
             document::Losses::Refuse => OnLoss::Refuse,
+        },
+        on_disconnect: match route.on_disconnect {
+            document::OnDisconnect::Cancel => OnDisconnect::Cancel,
+            document::OnDisconnect::Drain => OnDisconnect::Drain,
         },
     }
 }

@@ -43,6 +43,7 @@ pub struct RouteMap {
     pub timeouts: Option<At<TimeoutsDoc>>,
     /// What to do where a target cannot be told the whole request in its dialect; `allow` if not said.
     pub losses: Option<At<Losses>>,
+    pub on_disconnect: Option<At<OnDisconnect>>,
 }
 
 /// What to do where a target cannot be told the whole request in its dialect.
@@ -54,6 +55,17 @@ pub enum Losses {
     Allow,
     /// Pass the target over.
     Refuse,
+}
+
+/// What becomes of an answer whose caller has hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisconnect {
+    /// The provider is told to stop, where it listens, and what was said so far is charged for by an estimate.
+    #[default]
+    Cancel,
+    /// It is read to its end, so that the provider says what it has used.
+    Drain,
 }
 
 /// The fields that choose a target, of which a route has exactly one.
