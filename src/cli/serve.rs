@@ -41,6 +41,8 @@ const BAD_FILES: u8 = 1;
 const NOT_STARTED: u8 = 2;
 const PORT_TAKEN: u8 = 3;
 const CUT_OFF: u8 = 4;
+/// How long the tokens of the last requests are counted for.
+const CLOSING: Duration = Duration::from_secs(5);
 
 pub fn run(args: &ServeArgs) -> ExitCode {
     run_with(args, |_, _| {})
@@ -187,6 +189,9 @@ async fn run_until_stopped(
     }
     served.abort();
     drop(workers);
+    if tokio::time::timeout(CLOSING, gateway.world().closed()).await.is_err() {
+        warn!("the last requests' tokens are estimated, since counting them takes too long");
+    }
     background.abort();
     gateway.world().access.flush();
     if let Some(ledger) = &gateway.world().stores.ledger

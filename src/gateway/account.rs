@@ -12,21 +12,18 @@ use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::base::ids::{ProviderName, RequestId, TargetName};
+use crate::base::ids::{RequestId, TargetName};
 use crate::base::stop::{Failed, Fault, Stop};
 use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
-use crate::gateway::bill::Bill;
-use crate::gateway::settle;
-use crate::gateway::witness::Decision;
+use crate::gateway::bill::{Bill, Question};
+use crate::gateway::closing::Closing;
 use crate::gateway::world::World;
-use crate::pipeline::Burst;
 use crate::pipeline::cx::{Cx, Held};
 use crate::pipeline::opaque::Watched;
-use crate::pipeline::tariff::Quote;
 use crate::pipeline::trail::Trail;
-use crate::state::Settlement;
-use crate::telemetry::{Line, metrics};
+use crate::pipeline::{Burst, Head};
+use crate::telemetry::Line;
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
 pub struct Account {
@@ -112,9 +109,10 @@ impl Account {
         self.line.target = target;
     }
 
-    /// What the request takes by our count, and what the model that answered charges.
-    pub fn priced(&mut self, input: u64, provider: Option<ProviderName>, quote: Option<Quote>) {
-        (self.bill.input, self.bill.quote, self.bill.provider) = (input, quote, provider);
+    /// What was asked, and who answered at what price.
+    pub fn priced(&mut self, question: Question, head: &Head) {
+        let factor = self.world.stores.tokens.factor(&self.line.model);
+        self.bill.open(question, head, factor);
     }
 
     pub fn streams(&mut self) {
@@ -168,40 +166,16 @@ impl Account {
         if std::mem::replace(&mut self.is_closed, true) {
             return;
         }
-        let line = &mut self.line;
-        line.outcome = outcome;
-        line.took = self.started.elapsed();
-        line.input_tokens = self.bill.usage.input_said();
-        line.output_tokens = self.bill.usage.output_said();
-        let cost = self.bill.cost();
-        line.cost = cost.as_ref().map(|cost| cost.nanos);
-        line.is_cost_estimated = cost.as_ref().is_some_and(|cost| cost.is_estimate);
-        self.world.metrics.request_ended(&metrics::Counted {
-            policy: line.policy.as_ref(),
-            status: line.status,
-            decision: outcome,
-            target: line.target.as_ref(),
-            took: line.took,
-            first_token: line.first_token,
-            overhead: line.overhead,
-            input_tokens: line.input_tokens,
-            output_tokens: line.output_tokens,
-            cost: line.cost,
-        });
-        if let Some(ledger) = &self.world.stores.ledger {
-            if let Some(tokens) = line.output_tokens {
-                self.world.stores.outputs.note(&line.model, tokens);
-            }
-            let settlement = settle::settlement(line, &self.bill, cost, self.held);
-            settlement.into_iter().for_each(|(hold, lines)| {
-                ledger.settle(Settlement { hold, at: self.world.clock.now(), lines });
-            });
-        }
-        self.world.access.write(line);
-        if let Some(witness) = self.world.witness() {
-            let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
-            witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
-        }
+        self.line.outcome = outcome;
+        self.line.took = self.started.elapsed();
+        let closing = Closing {
+            world: Arc::clone(&self.world),
+            line: std::mem::take(&mut self.line),
+            bill: std::mem::take(&mut self.bill),
+            held: self.held,
+            trail: std::mem::take(&mut self.trail),
+        };
+        closing.begin();
     }
 }
 

@@ -1,14 +1,23 @@
 //! What a request cost.
 //!
 //! Tokens that the provider reports are its own; where it is silent, ours are counted, and the cost is said to be an
-//! estimate. A model without a price has no cost, which is not the same as costing nothing.
+//! estimate. The request is counted exactly if the encoding of the model that answered is known, which takes the body
+//! to be kept until the provider has spoken; it is counted as it came, whatever steps have made of it. The answer is
+//! estimated by its bytes: its text is not kept, and the model may have thought what it did not say. A model without a
+//! price has no cost, which is not the same as costing nothing.
 
-use crate::base::ids::ProviderName;
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::base::ids::{DialectId, ProviderName};
 use crate::base::money::Nanos;
-use crate::chat::{Event, Usage};
+use crate::chat::{Event, Request, Usage};
+use crate::dialect;
+use crate::pipeline::Head;
 use crate::pipeline::ending::{bytes_in, tokens_in};
 use crate::pipeline::tariff::Quote;
 use crate::pricing::Terms;
+use crate::tokens::{Encoding, Factor, Parcel, Tokens};
 
 /// What is known of a request's cost so far.
 #[derive(Default)]
@@ -17,10 +26,38 @@ pub struct Bill {
     /// Of the model that answered.
     pub quote: Option<Quote>,
     /// Tokens of the request, by our count.
-    pub input: u64,
+    input: u64,
+    /// What one pass over a request of text alone has estimated.
+    estimated: Option<u64>,
+    factor: Factor,
+    /// The request, for as long as it may have to be counted.
+    kept: Option<Kept>,
     /// Bytes of the answer's text.
     bytes: u64,
     pub usage: Usage,
+}
+
+/// What a caller asked, as far as it is to be counted.
+pub struct Question {
+    pub body: Bytes,
+    pub dialect: DialectId,
+    /// Its tokens, by one pass over it.
+    pub estimated: u64,
+    /// There is nothing but text in it.
+    pub is_text: bool,
+}
+
+struct Kept {
+    body: Bytes,
+    dialect: DialectId,
+    encoding: Encoding,
+}
+
+impl Kept {
+    fn read(self) -> Option<Request> {
+        let text = ByteString::try_from(self.body).ok()?;
+        dialect::by_id(self.dialect)?.read_request(&text).ok()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +70,38 @@ pub struct Cost {
 }
 
 impl Bill {
+    /// Begins with what was asked and who answers.
+    pub fn open(&mut self, question: Question, head: &Head, factor: Factor) {
+        let Question { body, dialect, estimated, is_text } = question;
+        (self.quote, self.provider) = (head.quote.clone(), head.provider.clone());
+        (self.factor, self.input) = (factor, factor.of(estimated));
+        self.estimated = is_text.then_some(estimated);
+        self.kept = match &self.quote {
+            Some(_) => Encoding::of_model(head.model.as_str()).map(|encoding| Kept { body, dialect, encoding }),
+            None => None,
+        };
+    }
+
+    /// Whether the request's tokens can be counted, and nobody has said how many they are.
+    pub fn is_to_count(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Counts them, however long that takes.
+    pub fn count(&mut self, tokens: &Tokens) {
+        if let Some(kept) = self.kept.take() {
+            let encoding = kept.encoding;
+            if let Some(request) = kept.read() {
+                self.input = tokens.count_here(encoding, &Parcel::of(&request));
+            }
+        }
+    }
+
+    /// What the request was estimated at, and what the provider says it was. `None` if that teaches nothing.
+    pub fn lesson(&self) -> Option<(u64, u64)> {
+        self.estimated.zip(self.usage.input_said())
+    }
+
     pub fn observe(&mut self, event: &Event) {
         match event {
             Event::Usage(usage) => self.usage.update(usage),
@@ -42,6 +111,9 @@ impl Bill {
                 }
             }
             _ => {}
+        }
+        if self.kept.is_some() && self.usage.input_said().is_some() {
+            self.kept = None;
         }
         self.bytes += bytes_in(event);
     }
@@ -56,7 +128,7 @@ impl Bill {
         }
         let mut usage = self.usage.clone();
         usage.text_in = usage.text_in.or(input.is_none().then_some(self.input));
-        usage.out = usage.out.or(output.is_none().then_some(tokens_in(self.bytes)));
+        usage.out = usage.out.or(output.is_none().then_some(self.factor.of(tokens_in(self.bytes))));
         Some(Cost { nanos: rates.cost(&usage, Terms::default()), usage, is_estimate: true })
     }
 }

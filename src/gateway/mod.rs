@@ -8,6 +8,7 @@
 
 mod account;
 mod bill;
+mod closing;
 mod jwks;
 pub mod reload;
 mod settle;
@@ -108,6 +109,7 @@ impl Gateway {
             started: arrival.started,
             policy: None,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
+            tokens: Arc::clone(&self.world.stores.tokens),
             held: None,
         };
         let account = Account::open(Arc::clone(&self.world), &cx, now);

@@ -15,6 +15,7 @@ use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Request, Verbatim};
 use crate::dialect::{self, Asked, Dialect};
 use crate::gateway::account::{Account, Accounted, AccountedBody};
+use crate::gateway::bill::Question;
 use crate::gateway::stated;
 use crate::gateway::world::World;
 use crate::pipeline::Answer;
@@ -24,6 +25,7 @@ use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
 use crate::pipeline::route::Candidate;
 use crate::pipeline::trail::Detail;
 use crate::policy::{Policy, Snapshot};
+use crate::tokens::{Encoding, Parcel};
 
 /// A request that has been let in.
 pub struct Visit {
@@ -46,7 +48,7 @@ pub struct About {
     pub overhead: Duration,
 }
 
-/// A count of tokens, and whether it is our estimate or the provider's word.
+/// A count of tokens, and whether it is ours or the provider's word.
 pub enum Counted {
     Estimate(u64),
     Provider(Box<Forwarded>),
@@ -70,8 +72,7 @@ struct Said {
     answer: Answer,
     is_stream: bool,
     asked: Asked,
-    /// Tokens of the request, by our count.
-    input: u64,
+    question: Question,
 }
 
 impl Visit {
@@ -138,9 +139,9 @@ impl Visit {
         attended.end();
         match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
-            Ok(Said { answer, is_stream, asked, input }) => {
+            Ok(Said { answer, is_stream, asked, question }) => {
                 self.account.answered_by(answer.head.target.clone(), 200);
-                self.account.priced(input, answer.head.provider.clone(), answer.head.quote.clone());
+                self.account.priced(question, &answer.head);
                 if is_stream {
                     self.account.streams();
                 }
@@ -153,21 +154,27 @@ impl Visit {
     }
 
     async fn try_chat(&mut self, body: Bytes) -> Result<Said, Stop> {
-        let request = self.read(body)?;
+        let request = self.read(body.clone())?;
         let asked = Asked {
             model: self.cx.model.clone(),
             wants_usage: request.params.wants_usage,
             created: u64::try_from(self.cx.clock.now().as_second()).unwrap_or(0),
         };
-        let (is_stream, input) = (request.stream, request.estimated_tokens());
+        let question = Question {
+            body,
+            dialect: request.dialect,
+            estimated: request.estimated_tokens(),
+            is_text: !request.has_media(),
+        };
+        let is_stream = request.stream;
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
         let answer = policy.line.chat(&mut self.cx, request, &self.world.shadows).await?;
-        Ok(Said { answer, is_stream, asked, input })
+        Ok(Said { answer, is_stream, asked, question })
     }
 
     /// Counts the tokens of a request: the provider's own count where the route leads to one that counts
-    /// in this dialect, an estimate otherwise.
+    /// in this dialect, ours by the model's encoding where that is known, an estimate otherwise.
     ///
     /// # Errors
     /// When it is malformed or no policy covers it.
@@ -185,13 +192,17 @@ impl Visit {
         }
     }
 
-    /// The provider's answer, or our estimate.
+    /// The provider's answer, or our count.
     async fn try_count(&mut self, path: &str, body: Bytes) -> Result<Result<OpaqueAnswer, u64>, Stop> {
         let request = self.read(body.clone())?;
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
         let plan = policy.line.route.plan(&View { cx: &self.cx, chat: Some(&request) }, Detail::Brief);
         let first = plan.candidates.first();
+        let encoding = match first {
+            Some(Candidate::Target(target)) => Encoding::of_model(target.model_for(&self.cx.model).as_str()),
+            _ => None,
+        };
         if matches!(first, Some(Candidate::Target(target)) if Some(target.dialect.id()) == self.cx.dialect) {
             let body = OpaqueBody::json(body).map_err(malformed)?;
             let headers = self.cx.headers.clone();
@@ -200,7 +211,11 @@ impl Visit {
                 return Ok(Ok(answer));
             }
         }
-        Ok(Err(request.estimated_tokens()))
+        let counted = match encoding {
+            Some(encoding) => self.cx.tokens.count(encoding, &Parcel::of(&request)).await,
+            None => None,
+        };
+        Ok(Err(counted.unwrap_or_else(|| self.cx.tokens.estimate(&self.cx.model, &request))))
     }
 
     /// Forwards a request whose body is not read.

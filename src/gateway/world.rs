@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use crate::base::clock::Clock;
 use crate::gateway::witness::Witness;
 use crate::pipeline::health::HealthBook;
@@ -23,18 +25,22 @@ pub struct World {
     pub stores: Stores,
     pub metrics: Metrics,
     pub access: AccessLog,
+    /// Accounts whose tokens are being counted before they close.
+    closings: TaskTracker,
     witness: Option<Arc<dyn Witness>>,
 }
 
 impl World {
     pub fn new(clock: Clock, pools: Arc<Pools>, access: AccessLog) -> Self {
+        let stores = Stores::default();
         Self {
             clock,
             health: HealthBook::default(),
             canaries: CanaryBook::default(),
             pools,
-            shadows: Shadows::new(clock),
-            stores: Stores::default(),
+            shadows: Shadows::new(clock, Arc::clone(&stores.tokens)),
+            stores,
+            closings: TaskTracker::new(),
             metrics: Metrics::default(),
             access,
             witness: None,
@@ -52,6 +58,16 @@ impl World {
     #[must_use]
     pub fn before(self, witness: Arc<dyn Witness>) -> Self {
         Self { witness: Some(witness), ..self }
+    }
+
+    /// Resolves when the last account has closed. None is opened any more.
+    pub async fn closed(&self) {
+        self.closings.close();
+        self.closings.wait().await;
+    }
+
+    pub(super) fn closings(&self) -> &TaskTracker {
+        &self.closings
     }
 
     pub(super) fn witness(&self) -> Option<&dyn Witness> {

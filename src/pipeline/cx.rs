@@ -1,5 +1,7 @@
 //! What is known about one request while it runs.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -12,6 +14,7 @@ use crate::chat::{Request, Tool};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::trail::Trail;
 use crate::state::HoldId;
+use crate::tokens::Tokens;
 
 /// The facts of one exchange that no step changes, and the trail that every step writes.
 pub struct Cx {
@@ -27,6 +30,8 @@ pub struct Cx {
     pub started: Instant,
     pub policy: Option<PolicyName>,
     pub trail: Trail,
+    /// What requests are estimated and counted with.
+    pub tokens: Arc<Tokens>,
     /// What is set aside for it in the ledger.
     pub held: Option<Held>,
 }
@@ -71,7 +76,7 @@ impl Facts for View<'_> {
     }
 
     fn input_tokens(&self) -> u64 {
-        self.chat.map_or(0, Request::estimated_tokens)
+        self.chat.map_or(0, |request| self.cx.tokens.estimate(&self.cx.model, request))
     }
 
     fn max_tokens(&self) -> Option<u64> {

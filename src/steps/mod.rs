@@ -13,6 +13,7 @@ use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
 use crate::state::{Ledger, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
+use crate::tokens::Tokens;
 
 /// What steps keep from one request to the next. It belongs to the process.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub struct Stores {
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
+    pub tokens: Arc<Tokens>,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -32,6 +34,7 @@ impl Default for Stores {
             places: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
+            tokens: Arc::default(),
         }
     }
 }

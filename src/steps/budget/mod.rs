@@ -4,7 +4,8 @@
 //! All budgets of a request are asked together, and either all of them have room or none is touched. What a request
 //! may cost is reckoned at the dearest target that its route can lead to. A `strict` budget sets the most aside that
 //! the request can cost: each byte of it may be a token, and the answer may be as long as was asked for, up to the
-//! budget's `max_output`, which the provider is told. A stream that goes on beyond that all the same is cut, with an
+//! budget's `max_output`, which the provider is told. Where that much is not left, the request is [counted](worst) if it
+//! can be. A stream that goes on beyond that all the same is cut, with an
 //! error that says why.
 //!
 //! The step decides and the gateway's account settles, once, however the request ends.
@@ -12,6 +13,7 @@
 mod cut;
 mod definition;
 mod window;
+mod worst;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::base::ids::ModelName;
+use crate::base::ids::{AccountId, ModelName};
 use crate::base::json::Number;
 use crate::base::money::Nanos;
 use crate::base::stop::{Refusal, Stop};
@@ -76,22 +78,23 @@ impl Spend {
         let strict = self.budgets.iter().filter(|budget| budget.mode == Mode::Strict);
         let allowed = strict.map(|budget| budget.max_output).min();
         let output = allowed.map(|most| bound_output(request, most));
-        let (worst, likely) =
-            (worst(&rates, request, output.unwrap_or(0)), likely(&rates, request, self.likely_output(request)));
-        let view = View { cx, chat: Some(request) };
-        let amount = |budget: &Budget| match budget.mode {
-            Mode::Strict => worst,
-            Mode::Balanced => likely,
-            Mode::After => Nanos::ZERO,
-        };
-        let legs = self.budgets.iter().map(|budget| budget.leg(&view, now, amount(budget))).collect();
-        let hold = HoldId { request: cx.id, attempt: 0 };
-        let durability = if allowed.is_some() { Durability::Now } else { Durability::Soon };
-        let lapses = now.checked_add(LONGEST_REQUEST).unwrap_or(Timestamp::MAX);
-        let claim = Claim { hold, at: now, legs, lapses, durability };
-        match self.ledger.reserve(claim).await {
+        let input = cx.tokens.estimate(&cx.model, request);
+        let likely = likely(&rates, input, self.likely_output(request));
+        let worst = |input: u64| worst(&rates, request, input, output.unwrap_or(0));
+        let claim = self.claim(cx, request, now, (worst(request.most_tokens()), likely));
+        let hold = claim.hold;
+        let mut reserved = self.ledger.reserve(claim).await;
+        if let Err(Denied::Overdrawn(balance)) = &reserved
+            && self.is_strict(&balance.account)
+        {
+            let is_enough = |input: u64| worst::is_left(balance, worst(input));
+            if let Some(input) = worst::counted(&cx.tokens, &self.targets, &cx.model, request, is_enough).await {
+                reserved = self.ledger.reserve(self.claim(cx, request, now, (worst(input), likely))).await;
+            }
+        }
+        match reserved {
             Ok(balances) => {
-                cx.held = Some(Held { hold, asked: asked(&rates, request) });
+                cx.held = Some(Held { hold, asked: asked(&rates, input) });
                 Ok(Reserved {
                     left: left(&balances),
                     low: self.low(&balances),
@@ -104,6 +107,29 @@ impl Spend {
             }
             Err(denied) => Err(self.refusal(denied, now).into()),
         }
+    }
+
+    /// What is to be set aside: the `worst` by strict budgets, and what is `likely` by balanced ones.
+    fn claim(&self, cx: &Cx, request: &Request, now: Timestamp, (worst, likely): (Nanos, Nanos)) -> Claim {
+        let view = View { cx, chat: Some(request) };
+        let amount = |budget: &Budget| match budget.mode {
+            Mode::Strict => worst,
+            Mode::Balanced => likely,
+            Mode::After => Nanos::ZERO,
+        };
+        let legs = self.budgets.iter().map(|budget| budget.leg(&view, now, amount(budget))).collect();
+        let is_strict = self.budgets.iter().any(|budget| budget.mode == Mode::Strict);
+        Claim {
+            hold: HoldId { request: cx.id, attempt: 0 },
+            at: now,
+            legs,
+            lapses: now.checked_add(LONGEST_REQUEST).unwrap_or(Timestamp::MAX),
+            durability: if is_strict { Durability::Now } else { Durability::Soon },
+        }
+    }
+
+    fn is_strict(&self, account: &AccountId) -> bool {
+        self.budgets.iter().any(|budget| budget.mode == Mode::Strict && budget.has(account))
     }
 
     /// The rates of every target the request may come to.
@@ -222,8 +248,7 @@ fn bound_output(request: &mut Verbatim<Request>, most: u64) -> u64 {
 }
 
 /// The most that the request can cost anywhere.
-fn worst(rates: &[Arc<Rates>], request: &Request, output: u64) -> Nanos {
-    let input = request.most_tokens();
+fn worst(rates: &[Arc<Rates>], request: &Request, input: u64, output: u64) -> Nanos {
     dearest(rates, |rates| match request.has_media() {
         true => rates.worst_of_media(input, output, Terms::default()),
         false => rates.worst(input, output, Terms::default()),
@@ -231,14 +256,14 @@ fn worst(rates: &[Arc<Rates>], request: &Request, output: u64) -> Nanos {
 }
 
 /// What the request will likely cost, at the dearest target.
-fn likely(rates: &[Arc<Rates>], request: &Request, output: u64) -> Nanos {
-    let usage = Usage::of(request.estimated_tokens(), output);
+fn likely(rates: &[Arc<Rates>], input: u64, output: u64) -> Nanos {
+    let usage = Usage::of(input, output);
     dearest(rates, |rates| rates.cost(&usage, Terms::default()))
 }
 
 /// What it costs to have asked, and heard nothing.
-fn asked(rates: &[Arc<Rates>], request: &Request) -> Nanos {
-    dearest(rates, |rates| rates.cost(&Usage::of(request.estimated_tokens(), 0), Terms::default()))
+fn asked(rates: &[Arc<Rates>], input: u64) -> Nanos {
+    dearest(rates, |rates| rates.cost(&Usage::of(input, 0), Terms::default()))
 }
 
 fn dearest(rates: &[Arc<Rates>], cost: impl Fn(&Rates) -> Nanos) -> Nanos {
