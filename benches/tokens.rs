@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use tidegate::base::ids::{DialectId, ModelName};
 use tidegate::chat::{Message, Part, Request, Role};
-use tidegate::tokens::{Encoding, Parcel, Tokens};
+use tidegate::tokens::{Countable, Encoding, Tokens};
 
 const PROSE: &str = "What the tide brings in, the gate lets pass or holds back, by the rules of the house. It's 1,024 of one and half a dozen of the other; nobody would've thought so.\n";
 const ENCODINGS: [(&str, Encoding); 2] = [("o200k_base", Encoding::O200k), ("cl100k_base", Encoding::Cl100k)];
@@ -40,17 +40,17 @@ fn texts(criterion: &mut Criterion) {
 fn conversations(criterion: &mut Criterion) {
     let (request, model) = (conversation(), ModelName::new("gpt-4o"));
     let mut group = criterion.benchmark_group("50 turns");
-    group.throughput(Throughput::Bytes(Parcel::of(&request).bytes() as u64));
+    group.throughput(Throughput::Bytes(Countable::of(&request).bytes() as u64));
     group.bench_function("never seen before", |bencher| {
         bencher.iter_batched_ref(
             Tokens::default,
-            |tokens| tokens.count_here(Encoding::O200k, &Parcel::of(black_box(&request))),
+            |tokens| tokens.count_here(Encoding::O200k, &Countable::of(black_box(&request))),
             criterion::BatchSize::SmallInput,
         );
     });
     let tokens = Tokens::default();
     group.bench_function("sent again", |bencher| {
-        bencher.iter(|| tokens.count_here(Encoding::O200k, &Parcel::of(black_box(&request))));
+        bencher.iter(|| tokens.count_here(Encoding::O200k, &Countable::of(black_box(&request))));
     });
     tokens.learn(&model, 1_000, 1_300);
     group.bench_function("estimated", |bencher| bencher.iter(|| tokens.estimate(&model, black_box(&request))));

@@ -17,7 +17,7 @@ use crate::pipeline::Head;
 use crate::pipeline::ending::{bytes_in, tokens_in};
 use crate::pipeline::tariff::Quote;
 use crate::pricing::Terms;
-use crate::tokens::{Encoding, Factor, Parcel, Tokens};
+use crate::tokens::{Countable, Encoding, Factor, Tokens};
 
 /// What is known of a request's cost so far.
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl Bill {
         if let Some(kept) = self.kept.take() {
             let encoding = kept.encoding;
             if let Some(request) = kept.read() {
-                self.input = tokens.count_here(encoding, &Parcel::of(&request));
+                self.input = tokens.count_here(encoding, &Countable::of(&request));
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
 use crate::pipeline::route::Candidate;
 use crate::pipeline::trail::Detail;
 use crate::policy::{Policy, Snapshot};
-use crate::tokens::{Encoding, Parcel};
+use crate::tokens::{Countable, Encoding};
 
 /// A request that has been let in.
 pub struct Visit {
@@ -212,7 +212,7 @@ impl Visit {
             }
         }
         let counted = match encoding {
-            Some(encoding) => self.cx.tokens.count(encoding, &Parcel::of(&request)).await,
+            Some(encoding) => self.cx.tokens.count(encoding, &Countable::of(&request)).await,
             None => None,
         };
         Ok(Err(counted.unwrap_or_else(|| self.cx.tokens.estimate(&self.cx.model, &request))))

@@ -17,10 +17,10 @@
 //! Answers are never counted exactly: a stream's text is not kept, and reasoning is not shown. Their bytes are, and the
 //! model's factor makes tokens of them.
 
+mod countable;
 mod counts;
 mod encoding;
 mod factor;
-mod parcel;
 #[cfg(test)]
 mod tests;
 
@@ -32,10 +32,10 @@ use tokio::task::spawn_blocking;
 use crate::base::ids::ModelName;
 use crate::chat::Request;
 
+pub use countable::Countable;
 pub use counts::Counts;
 pub use encoding::Encoding;
 pub use factor::{Factor, Factors};
-pub use parcel::Parcel;
 
 /// What is known of tokens. It belongs to the process.
 pub struct Tokens {
@@ -70,15 +70,15 @@ impl Tokens {
     }
 
     /// Counts exactly, on another thread if it is more than a little. `None` if that thread came to nothing.
-    pub async fn count(&self, encoding: Encoding, parcel: &Parcel) -> Option<u64> {
-        if encoding.is_ready() && parcel.bytes() <= AT_ONCE {
-            return Some(self.count_here(encoding, parcel));
+    pub async fn count(&self, encoding: Encoding, countable: &Countable) -> Option<u64> {
+        if encoding.is_ready() && countable.bytes() <= AT_ONCE {
+            return Some(self.count_here(encoding, countable));
         }
         // The place goes with the work: a caller who leaves does not make room for another's text.
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        let (counts, parcel) = (Arc::clone(&self.counts), parcel.clone());
+        let (counts, countable) = (Arc::clone(&self.counts), countable.clone());
         let counting = spawn_blocking(move || {
-            let count = parcel.count(encoding, &counts);
+            let count = countable.count(encoding, &counts);
             drop(place);
             count
         });
@@ -86,8 +86,8 @@ impl Tokens {
     }
 
     /// The same on this thread, however long it takes.
-    pub fn count_here(&self, encoding: Encoding, parcel: &Parcel) -> u64 {
-        parcel.count(encoding, &self.counts)
+    pub fn count_here(&self, encoding: Encoding, countable: &Countable) -> u64 {
+        countable.count(encoding, &self.counts)
     }
 }
 

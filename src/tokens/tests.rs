@@ -41,7 +41,7 @@ fn every_role_is_a_token() {
 
 #[test]
 fn a_chat_takes_what_openai_says_it_does() {
-    let count = |request: &Request| Tokens::default().count_here(Encoding::O200k, &Parcel::of(request));
+    let count = |request: &Request| Tokens::default().count_here(Encoding::O200k, &Countable::of(request));
     // 3 for the message, 1 for its role, 1 for the text, 3 for the answer's head.
     assert_eq!(count(&asking(&["hello"])), 8);
     let mut named = asking(&["hello", "hello world"]);
@@ -71,27 +71,27 @@ fn a_conversation_sent_again_costs_its_new_turns_only() {
     let tokens = Tokens::default();
     let turns: Vec<String> = (0..20).map(|turn| format!("turn {turn} says rather more than a few words do")).collect();
     let texts: Vec<&str> = turns.iter().map(String::as_str).collect();
-    let first = tokens.count_here(Encoding::O200k, &Parcel::of(&asking(&texts[..19])));
+    let first = tokens.count_here(Encoding::O200k, &Countable::of(&asking(&texts[..19])));
     assert_eq!(tokens.counts.known(), 19);
-    let second = tokens.count_here(Encoding::O200k, &Parcel::of(&asking(&texts)));
+    let second = tokens.count_here(Encoding::O200k, &Countable::of(&asking(&texts)));
     assert_eq!((tokens.counts.known(), second - first), (20, 4 + Encoding::O200k.count(texts[19])));
     // Another encoding's counts are its own.
-    tokens.count_here(Encoding::Cl100k, &Parcel::of(&asking(&texts)));
+    tokens.count_here(Encoding::Cl100k, &Countable::of(&asking(&texts)));
     assert_eq!(tokens.counts.known(), 40);
 }
 
 #[tokio::test]
 async fn a_long_text_has_the_same_count_on_another_thread() {
     let (tokens, long) = (Tokens::default(), "a word and another ".repeat(4_000));
-    let parcel = Parcel::of(&asking(&[&long]));
-    assert_eq!(tokens.count(Encoding::O200k, &parcel).await, Some(tokens.count_here(Encoding::O200k, &parcel)));
+    let countable = Countable::of(&asking(&[&long]));
+    assert_eq!(tokens.count(Encoding::O200k, &countable).await, Some(tokens.count_here(Encoding::O200k, &countable)));
 }
 
 #[test]
 fn a_bound_counts_only_texts_that_stand_alone() {
     let mut request = asking(&["a text that is by itself in its message", "one"]);
     request.messages[1].parts.push(Part::text("of two"));
-    let bound = Parcel::bound(&request);
+    let bound = Countable::bound(&request);
     assert_eq!(bound.bytes(), "a text that is by itself in its message".len());
     assert_eq!(bound.fixed, request.most_tokens() - bound.bytes() as u64);
 }
@@ -107,8 +107,8 @@ proptest! {
     fn a_request_has_no_more_tokens_than_its_bounds(texts in prop::collection::vec(any::<String>(), 0..6)) {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let (tokens, request) = (Tokens::default(), asking(&texts));
-        let exact = tokens.count_here(Encoding::O200k, &Parcel::of(&request));
-        let bound = tokens.count_here(Encoding::O200k, &Parcel::bound(&request));
+        let exact = tokens.count_here(Encoding::O200k, &Countable::of(&request));
+        let bound = tokens.count_here(Encoding::O200k, &Countable::bound(&request));
         prop_assert!(exact <= bound && bound <= request.most_tokens());
     }
 }

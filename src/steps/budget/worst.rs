@@ -12,7 +12,7 @@ use crate::base::money::Nanos;
 use crate::chat::Request;
 use crate::pipeline::target::Target;
 use crate::state::Balance;
-use crate::tokens::{Encoding, Parcel, Tokens};
+use crate::tokens::{Countable, Encoding, Tokens};
 
 /// The most tokens that the request can be, its texts counted. `None` if that is not known, or if it would not help,
 /// since not even `is_enough` for the request without its texts.
@@ -24,7 +24,7 @@ pub async fn counted(
     is_enough: impl Fn(u64) -> bool + Send,
 ) -> Option<u64> {
     let encodings = encodings(targets, model)?;
-    let bound = Parcel::bound(request);
+    let bound = Countable::bound(request);
     // Nobody has texts counted in vain with a budget that is used up.
     if bound.is_empty() || !is_enough(bound.fixed) {
         return None;

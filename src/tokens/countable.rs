@@ -13,32 +13,32 @@ use super::counts::Counts;
 use super::encoding::Encoding;
 
 #[derive(Debug, Clone, Default)]
-pub struct Parcel {
+pub struct Countable {
     texts: Vec<Text>,
     /// Tokens that are no text's.
     pub fixed: u64,
 }
 
-impl Parcel {
+impl Countable {
     /// All of a request.
     pub fn of(request: &Request) -> Self {
-        let mut parcel = Self { texts: Vec::new(), fixed: HEAD };
+        let mut countable = Self { texts: Vec::new(), fixed: HEAD };
         for message in &request.messages {
-            parcel.fixed += MESSAGE + ROLE;
+            countable.fixed += MESSAGE + ROLE;
             if let Some(name) = &message.name {
-                parcel.fixed += NAME;
-                parcel.texts.push(name.clone());
+                countable.fixed += NAME;
+                countable.texts.push(name.clone());
             }
         }
-        request.parts().for_each(|part| parcel.add(part));
-        request.tools.iter().for_each(|tool| parcel.add_tool(tool));
+        request.parts().for_each(|part| countable.add(part));
+        request.tools.iter().for_each(|tool| countable.add_tool(tool));
         if !request.tools.is_empty() {
-            parcel.fixed += TOOLS;
+            countable.fixed += TOOLS;
         }
         if let Some(Format::JsonSchema { schema, .. }) = &request.params.format {
-            parcel.texts.push(Text::new(schema.0.clone()));
+            countable.texts.push(Text::new(schema.0.clone()));
         }
-        parcel
+        countable
     }
 
     /// What bounds a request from above: the texts that are by themselves in their message or result, and for all the
