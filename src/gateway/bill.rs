@@ -17,7 +17,7 @@ use crate::pipeline::Head;
 use crate::pipeline::ending::{bytes_in, tokens_in};
 use crate::pipeline::tariff::Quote;
 use crate::pricing::Terms;
-use crate::tokens::{Countable, Encoding, Factor, Tokens};
+use crate::tokens::{Countable, Encoding, Factor};
 
 /// What is known of a request's cost so far.
 #[derive(Default)]
@@ -82,19 +82,16 @@ impl Bill {
         };
     }
 
-    /// Whether the request's tokens can be counted, and nobody has said how many they are.
-    pub fn is_to_count(&self) -> bool {
-        self.kept.is_some()
+    /// What the request's tokens are to be counted by, if they can be and nobody has said how many they are.
+    pub fn left_to_count(&mut self) -> Option<(Encoding, Countable)> {
+        let kept = self.kept.take()?;
+        let encoding = kept.encoding;
+        kept.read().map(|request| (encoding, Countable::of(&request)))
     }
 
-    /// Counts them, however long that takes.
-    pub fn count(&mut self, tokens: &Tokens) {
-        if let Some(kept) = self.kept.take() {
-            let encoding = kept.encoding;
-            if let Some(request) = kept.read() {
-                self.input = tokens.count_here(encoding, &Countable::of(&request));
-            }
-        }
+    /// The request has so many tokens.
+    pub fn counted(&mut self, input: u64) {
+        self.input = input;
     }
 
     /// What the request was estimated at, and what the provider says it was. `None` if that teaches nothing.

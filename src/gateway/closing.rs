@@ -1,8 +1,8 @@
 //! The end of an account: what a request cost goes into the ledger, the metrics and the access log, once.
 //!
 //! Where the provider did not say what the request took, and its encoding is known, its tokens are counted first. That
-//! takes time that no thread which serves may spend, so such an account closes on another. Should the process stop
-//! before that is done, the account closes with the estimate: nothing is ever lost for being counted.
+//! may take its time on another thread, so such an account closes a little later than its answer. Should the process
+//! stop before that is done, the account closes with the estimate: nothing is ever lost for being counted.
 
 use std::sync::Arc;
 
@@ -29,21 +29,20 @@ pub struct Closing {
 impl Closing {
     /// Closes the account: at once, or when its tokens are counted.
     pub fn begin(mut self) {
-        if !self.bill.is_to_count() {
-            return;
-        }
+        let Some((encoding, countable)) = self.bill.left_to_count() else { return };
+        let world = Arc::clone(&self.world);
         // A witness knows of a request when its caller does.
-        if self.world.witness().is_some() {
-            return self.count();
+        if world.witness().is_some() {
+            self.bill.counted(world.stores.tokens.count_here(encoding, &countable));
+        } else if let Ok(runtime) = Handle::try_current() {
+            let tokens = Arc::clone(&world.stores.tokens);
+            let counting = async move {
+                if let Some(input) = tokens.count(encoding, &countable).await {
+                    self.bill.counted(input);
+                }
+            };
+            world.closings().spawn_on(counting, &runtime);
         }
-        if let Ok(runtime) = Handle::try_current() {
-            let world = Arc::clone(&self.world);
-            world.closings().spawn_blocking_on(move || self.count(), &runtime);
-        }
-    }
-
-    fn count(&mut self) {
-        self.bill.count(&self.world.stores.tokens);
     }
 
     fn close(&mut self) {
@@ -89,5 +88,93 @@ impl Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::base::clock::Clock;
+    use crate::base::ids::{DialectId, ModelName, TargetName};
+    use crate::base::money::Nanos;
+    use crate::gateway::bill::Question;
+    use crate::pipeline::Head;
+    use crate::pipeline::tariff::Tariff;
+    use crate::pricing::Rates;
+    use crate::provider::Pools;
+    use crate::telemetry::AccessLog;
+
+    /// The end of a request of 27 tokens by the estimate and 17 by a count, at a dollar for a million.
+    fn closing(world: &Arc<World>) -> Closing {
+        let model = ModelName::new("gpt-4o");
+        let rates = Rates::simple(Nanos(1_000_000_000), Nanos(0));
+        let head = Head {
+            target: Some(TargetName::new("t")),
+            provider: None,
+            quote: Tariff::fixed(Some(rates)).quote(&model, world.clock.now()),
+            model,
+            dialect: DialectId::OPENAI_CHAT,
+            headers: HeaderMap::new(),
+        };
+        let text = "a".repeat(80);
+        let body = format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+        let question = Question { body: body.into(), dialect: DialectId::OPENAI_CHAT, estimated: 27, is_text: true };
+        let mut bill = Bill::default();
+        bill.open(question, &head, world.stores.tokens.factor(&head.model));
+        let line = Line { target: head.target, endpoint: "chat", ..Line::default() };
+        Closing { world: Arc::clone(world), line, bill, held: None, trail: Trail::default() }
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the access log says the request cost, when `close` has done with its account.
+    fn cost(close: impl FnOnce(Closing)) -> serde_json::Value {
+        let lines = Lines::default();
+        let world = World::new(Clock::system(), Arc::new(Pools::new()), AccessLog::to(lines.clone()));
+        let world = Arc::new(world);
+        close(closing(&world));
+        world.access.flush();
+        let written = lines.0.lock().unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        line["cost_usd"].clone()
+    }
+
+    #[test]
+    fn an_account_closes_when_its_tokens_are_counted() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let counted = cost(|closing| {
+            let world = Arc::clone(&closing.world);
+            runtime.block_on(async {
+                closing.begin();
+                world.closed().await;
+            });
+        });
+        assert_eq!(counted, 0.000_017);
+    }
+
+    #[test]
+    fn an_account_that_nobody_has_the_time_to_count_closes_with_the_estimate() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let estimated = cost(|closing| {
+            runtime.block_on(async { closing.begin() });
+            drop(runtime);
+        });
+        assert_eq!((estimated, cost(Closing::begin)), (0.000_027.into(), 0.000_027.into()));
     }
 }

@@ -60,7 +60,7 @@ impl World {
         Self { witness: Some(witness), ..self }
     }
 
-    /// Resolves when the last account has closed. None is opened any more.
+    /// Resolves when no account is being counted any more.
     pub async fn closed(&self) {
         self.closings.close();
         self.closings.wait().await;
