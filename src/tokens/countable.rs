@@ -3,8 +3,9 @@
 //! For chats OpenAI has published that each message takes 3 tokens besides its role and text, a name 1, and the
 //! beginning of the answer 3 (<https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken>). How tools and
 //! the calls of tools are put before the model is not published: their names, descriptions, schemas and arguments are
-//! counted as the JSON they came in, and so is the schema of an answer, with 8 tokens for each tool and 12 for there being any. So a count is exact for
-//! conversations of text, and close where there are tools. Images and files are taken to be 1,000 tokens each.
+//! counted as the JSON they came in, and so is the schema of an answer, with 8 tokens for each tool and 12 for there
+//! being any. So a count is exact for conversations of text, and close where there are tools or a model has
+//! instructions of its own, as gpt-oss has. Images and files are taken to be 1,000 tokens each.
 
 use crate::base::text::Text;
 use crate::chat::{Content, Format, Message, Part, Request, Tool};

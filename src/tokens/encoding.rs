@@ -1,7 +1,7 @@
 //! The public encodings of OpenAI's models.
 //!
 //! Which model has which is what `tiktoken` (<https://github.com/openai/tiktoken>) says of it, by the name's beginning.
-//! A name that only looks like one of OpenAI's has none: a wrong count that calls itself exact is worse than an estimate.
+//! A name that only looks like one of OpenAI's has none: a wrong count that passes for exact is worse than an estimate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,6 +24,12 @@ impl Encoding {
         }
         let is_older = name == "gpt-4" || CL100K.iter().any(|family| is_of(name, family));
         is_older.then_some(Self::Cl100k)
+    }
+
+    /// The same, if nothing is put before a chat that nobody has published. Open weights are served with instructions
+    /// of their own, whose length is up to whoever serves them.
+    pub fn with_known_framing(model: &str) -> Option<Self> {
+        Self::of_model(model).filter(|_| !model.contains("gpt-oss"))
     }
 
     /// The tokens of a text. It takes time in proportion to the text; the first call reads the encoding's table, which
@@ -56,7 +62,7 @@ impl Encoding {
     }
 }
 
-/// Whether a name is the family's own or that of a member: nothing follows, or what does begins with no letter or digit.
+/// Whether a name is the family's own or a member's: nothing follows, or what does begins with no letter or digit.
 /// A family that ends with a hyphen may go on with anything.
 fn is_of(name: &str, family: &str) -> bool {
     name.strip_prefix(family).is_some_and(|rest| {
@@ -94,6 +100,12 @@ mod tests {
         let older = of(&["gpt-4", "gpt-4-turbo", "gpt-4-0613", "gpt-3.5-turbo-0125", "text-embedding-3-small"]);
         assert!(older.iter().all(|encoding| *encoding == Some(Encoding::Cl100k)), "{older:?}");
         assert_eq!(of(&["ft:gpt-4o-mini:acme::x", "chatgpt-4o-latest"]), [Some(Encoding::O200k); 2]);
+    }
+
+    #[test]
+    fn what_is_put_before_a_chat_is_not_known_of_open_weights() {
+        assert_eq!(Encoding::with_known_framing("openai/gpt-oss-20b"), None);
+        assert_eq!(Encoding::with_known_framing("openai/gpt-4o"), Some(Encoding::O200k));
     }
 
     #[test]

@@ -4,9 +4,8 @@
 //! All budgets of a request are asked together, and either all of them have room or none is touched. What a request
 //! may cost is reckoned at the dearest target that its route can lead to. A `strict` budget sets the most aside that
 //! the request can cost: each byte of it may be a token, and the answer may be as long as was asked for, up to the
-//! budget's `max_output`, which the provider is told. Where that much is not left, the request is [counted](worst) if it
-//! can be. A stream that goes on beyond that all the same is cut, with an
-//! error that says why.
+//! budget's `max_output`, which the provider is told. Where that much is not left, the request is [counted](worst)
+//! if it can be. A stream that goes on beyond that all the same is cut, with an error that says why.
 //!
 //! The step decides and the gateway's account settles, once, however the request ends.
 

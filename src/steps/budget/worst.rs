@@ -1,7 +1,7 @@
 //! A smaller worst case for a `strict` budget that cannot bear the simple one.
 //!
-//! Setting aside a token for each byte is safe for every encoding and costs nothing to find out, but it is several times
-//! what a request takes. Where that much is not left, and the encodings of all models the request may come to are
+//! Setting aside a token for each byte is safe for every encoding and costs nothing to find out, but it is several
+//! times what a request takes. Where that much is not left, and the encodings of all models the request may come to are
 //! known, its texts are counted. Schemas, framing and media keep their bounds, since how they are put before a model is
 //! not published.
 
@@ -42,11 +42,11 @@ pub fn is_left(balance: &Balance, amount: Nanos) -> bool {
     used + i128::from(amount.0) <= i128::from(balance.cap.0)
 }
 
-/// The encodings of all models the request may come to; `None` if one of them is not known.
+/// The encodings of all models the request may come to; `None` if one of them, or how it frames a chat, is not known.
 fn encodings(targets: &[Arc<Target>], model: &ModelName) -> Option<Vec<Encoding>> {
     let mut encodings = Vec::new();
     for target in targets {
-        let encoding = Encoding::of_model(target.model_for(model).as_str())?;
+        let encoding = Encoding::with_known_framing(target.model_for(model).as_str())?;
         if !encodings.contains(&encoding) {
             encodings.push(encoding);
         }
