@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["policy"],
     &["steps"],
     &["pipeline"],
-    &["auth", "provider", "state", "wasm", "telemetry"],
+    &["auth", "provider", "state", "wasm", "telemetry", "tokens"],
     &["dialect", "pricing"],
     &["chat"],
     &["base"],
@@ -39,6 +39,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("similar", &["rehearsal"]),
     ("serde_json_path", &["rehearsal"]),
     ("notify", &["gateway"]),
+    ("bpe_openai", &["tokens"]),
+    ("quick_cache", &["tokens"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

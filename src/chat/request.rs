@@ -58,10 +58,12 @@ impl Request {
         ((texts + tools).div_ceil(4) + 4 * self.messages.len() + 1_000 * blobs + 3) as u64
     }
 
-    /// More tokens than the request can be: each byte of text and tool schema may be one, and 16 go with each message.
+    /// More tokens than the request can be: each byte of text, name and schema may be one, and 16 go with each message.
     /// Images and files are taken to be 8,000 tokens each at the most.
     pub fn most_tokens(&self) -> u64 {
-        let texts: usize = self.parts().map(estimated_bytes).sum();
+        let names: usize = self.messages.iter().filter_map(|message| message.name.as_ref()).map(Text::len).sum();
+        let format = self.params.format.as_ref().map_or(0, Format::bytes);
+        let texts: usize = self.parts().map(estimated_bytes).sum::<usize>() + names + format;
         let tools: usize = self.tools.iter().map(Tool::bytes).sum();
         let blobs = self.parts().filter(|part| is_blob(&part.content)).count();
         (texts + tools + 16 * (self.messages.len() + self.tools.len() + 1) + 8_000 * blobs) as u64
@@ -125,6 +127,18 @@ pub enum Format {
         schema: Json,
         strict: Option<bool>,
     },
+}
+
+impl Format {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text | Self::JsonObject => 0,
+            Self::JsonSchema { name, description, schema, .. } => {
+                let said = [name, description].into_iter().flatten().map(Text::len).sum::<usize>();
+                said + schema.0.len()
+            }
+        }
+    }
 }
 
 /// How much to think first.

@@ -41,6 +41,8 @@ const BAD_FILES: u8 = 1;
 const NOT_STARTED: u8 = 2;
 const PORT_TAKEN: u8 = 3;
 const CUT_OFF: u8 = 4;
+/// How long tokens of the last requests may be counted.
+const CLOSING: Duration = Duration::from_secs(2);
 
 pub fn run(args: &ServeArgs) -> ExitCode {
     run_with(args, |_, _| {})
@@ -187,6 +189,8 @@ async fn run_until_stopped(
         code = ExitCode::from(CUT_OFF);
     }
     served.abort();
+    // What is not counted by then is estimated.
+    let _ = tokio::time::timeout(CLOSING, gateway.world().closed()).await;
     drop(workers);
     background.abort();
     gateway.world().access.flush();

@@ -16,11 +16,11 @@ use tokio::time::Instant;
 use crate::base::ids::{RequestId, TargetName};
 use crate::base::money::Nanos;
 use crate::base::stop::{Failed, Fault, Stop};
-use crate::chat::{Completion, Event, FinishReason, Frame, Usage};
+use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::{Bill, Payee, Tab};
+use crate::gateway::closing::Closing;
 use crate::gateway::settle;
-use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
@@ -28,7 +28,7 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::opaque::Watched;
 use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::trail::Trail;
-use crate::telemetry::{Line, metrics};
+use crate::telemetry::Line;
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
 pub struct Account {
@@ -114,14 +114,18 @@ impl Account {
 
     /// Takes over who charges for what, and what is set aside for it.
     fn charge(&mut self, cx: &mut Cx) {
-        let (Basis { service, unknown }, input, now) = (cx.basis, cx.input, cx.clock.now());
-        let bill = |asked: &Asked, usage| Bill::of(Payee::of(asked, unknown, now), input, service, usage);
+        let Some(question) = cx.question.take() else { return };
+        let (Basis { service, unknown }, now) = (cx.basis, cx.clock.now());
+        let factor = self.world.stores.tokens.factor(&cx.model);
+        let bill = |asked: &Asked| Bill::of(Payee::of(asked, unknown, now), &question, factor, service);
         let failed = |charge: Charge| {
-            let bill = bill(&charge.asked, charge.usage);
+            let bill = bill(&charge.asked).using(charge.usage);
             settle::Failed { attempt: charge.attempt, hold: charge.hold, bill }
         };
         self.failed = cx.charges.drain(..).map(failed).collect();
-        self.bill = cx.asked.take().map(|asked| bill(&asked, Usage::default())).unwrap_or_default();
+        if let Some(asked) = cx.asked.take() {
+            self.bill = bill(&asked).keeping(question, &asked.model);
+        }
         self.held = cx.held.take();
     }
 
@@ -202,45 +206,17 @@ impl Account {
         if std::mem::replace(&mut self.is_closed, true) {
             return;
         }
-        let line = &mut self.line;
-        let outcome = if self.has_left && outcome == "ok" { "hang_up" } else { outcome };
-        line.outcome = outcome;
-        line.took = self.started.elapsed();
-        line.input_tokens = self.bill.usage.input_said();
-        line.output_tokens = self.bill.usage.output_said();
-        let cost = self.bill.cost();
-        line.cost = cost.as_ref().map(|cost| cost.nanos);
-        line.is_cost_estimated = cost.as_ref().is_some_and(|cost| cost.is_estimate);
-        for wasted in self.failed.iter().filter_map(|failed| failed.bill.cost()) {
-            line.cost = Some(line.cost.unwrap_or_default().plus(wasted.nanos));
-            line.is_cost_estimated |= wasted.is_estimate;
-        }
-        self.world.metrics.request_ended(&metrics::Counted {
-            policy: line.policy.as_ref(),
-            status: line.status,
-            decision: outcome,
-            target: line.target.as_ref(),
-            took: line.took,
-            first_token: line.first_token,
-            overhead: line.overhead,
-            input_tokens: line.input_tokens,
-            output_tokens: line.output_tokens,
-            cost: line.cost,
-            is_unpriced: self.bill.is_unpriced(),
-        });
-        if let Some(ledger) = &self.world.stores.ledger {
-            if let Some(tokens) = line.output_tokens {
-                self.world.stores.outputs.note(&line.model, tokens);
-            }
-            let (bill, cost, held) = (&self.bill, cost.as_ref(), self.held.as_ref());
-            let at = self.world.clock.now();
-            settle::Over { line, at, failed: &self.failed, bill, cost, held }.settle(&**ledger);
-        }
-        self.world.access.write(line);
-        if let Some(witness) = self.world.witness() {
-            let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
-            witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
-        }
+        self.line.outcome = if self.has_left && outcome == "ok" { "hang_up" } else { outcome };
+        self.line.took = self.started.elapsed();
+        let closing = Closing {
+            world: Arc::clone(&self.world),
+            line: std::mem::take(&mut self.line),
+            bill: std::mem::take(&mut self.bill),
+            failed: std::mem::take(&mut self.failed),
+            held: self.held.take(),
+            trail: std::mem::take(&mut self.trail),
+        };
+        closing.begin();
     }
 }
 

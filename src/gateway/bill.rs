@@ -1,17 +1,24 @@
 //! What a request cost.
 //!
 //! Tokens that the provider reports are its own; where it is silent, ours are counted, and the cost is said to be an
-//! estimate. A model without a price has no cost, which is not the same as costing nothing.
+//! estimate. The request is counted exactly if the encoding of the model that answered is known, which takes the body
+//! to be kept until the provider has spoken; it is counted as it came, whatever steps have made of it. The answer is
+//! estimated by its bytes: its text is not kept, and the model may have thought what it did not say. A model without a
+//! price has no cost, which is not the same as costing nothing.
 
 use jiff::Timestamp;
 
-use crate::base::ids::{ProviderName, TargetName};
+use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
 use crate::base::money::Nanos;
-use crate::chat::{Event, Usage};
-use crate::pipeline::charge::Asked;
+use crate::chat::{Event, Request, Usage};
+use crate::dialect;
+use crate::pipeline::charge::{Asked, Question};
 use crate::pipeline::ending::{bytes_in, tokens_in};
 use crate::pipeline::tariff::Quote;
 use crate::pricing::{Service, Terms, Unknown};
+use crate::tokens::{Countable, Encoding, Factor};
+use bytes::Bytes;
+use bytestring::ByteString;
 
 /// What is known of the cost of an attempt so far.
 #[derive(Default)]
@@ -19,7 +26,12 @@ pub struct Bill {
     /// Who charges; `None` if nobody was asked, or what was asked for has no price.
     pub payee: Option<Payee>,
     /// Tokens of the request, by our count.
-    pub input: u64,
+    input: u64,
+    /// What one pass over a request of text alone has estimated.
+    estimated: Option<u64>,
+    factor: Factor,
+    /// The request, for as long as it may have to be counted.
+    kept: Option<Kept>,
     /// The class of service that was asked for.
     pub service: Service,
     /// Bytes of the answer's text.
@@ -76,9 +88,58 @@ fn terms(usage: &Usage, asked: Service) -> Terms {
     Terms { service: said.unwrap_or(asked) }
 }
 
+struct Kept {
+    body: Bytes,
+    dialect: DialectId,
+    encoding: Encoding,
+}
+
+impl Kept {
+    fn read(self) -> Option<Request> {
+        let text = ByteString::try_from(self.body).ok()?;
+        dialect::by_id(self.dialect)?.read_request(&text).ok()
+    }
+}
+
 impl Bill {
-    pub fn of(payee: Payee, input: u64, service: Service, usage: Usage) -> Self {
-        Self { payee: Some(payee), input, service, bytes: 0, usage }
+    /// Begins with who charges, what was asked, and what is known of the model's tokens.
+    pub fn of(payee: Payee, question: &Question, factor: Factor, service: Service) -> Self {
+        let input = factor.of(question.estimated);
+        let estimated = question.is_text.then_some(question.estimated);
+        Self { payee: Some(payee), input, estimated, factor, service, ..Self::default() }
+    }
+
+    /// The same with what the provider has said.
+    #[must_use]
+    pub fn using(self, usage: Usage) -> Self {
+        Self { usage, ..self }
+    }
+
+    /// The same with the request at hand, which is counted should the provider not say what it took.
+    #[must_use]
+    pub fn keeping(mut self, question: Question, model: &ModelName) -> Self {
+        if self.quote().is_some() {
+            let Question { body, dialect, .. } = question;
+            self.kept = Encoding::of_model(model.as_str()).map(|encoding| Kept { body, dialect, encoding });
+        }
+        self
+    }
+
+    /// What the request's tokens are to be counted by, if they can be and nobody has said how many they are.
+    pub fn left_to_count(&mut self) -> Option<(Encoding, Countable)> {
+        let kept = self.kept.take()?;
+        let encoding = kept.encoding;
+        kept.read().map(|request| (encoding, Countable::of(&request)))
+    }
+
+    /// The request has so many tokens.
+    pub fn counted(&mut self, input: u64) {
+        self.input = input;
+    }
+
+    /// What the request was estimated at, and what the provider says it was. `None` if that teaches nothing.
+    pub fn lesson(&self) -> Option<(u64, u64)> {
+        self.estimated.zip(self.usage.input_said())
     }
 
     pub fn observe(&mut self, event: &Event) {
@@ -90,6 +151,9 @@ impl Bill {
                 }
             }
             _ => {}
+        }
+        if self.kept.is_some() && self.usage.input_said().is_some() {
+            self.kept = None;
         }
         self.bytes += bytes_in(event);
     }
@@ -105,7 +169,7 @@ impl Bill {
         }
         let mut usage = self.usage.clone();
         usage.text_in = usage.text_in.or(input.is_none().then_some(self.input));
-        usage.out = usage.out.or(output.is_none().then_some(tokens_in(self.bytes)));
+        usage.out = usage.out.or(output.is_none().then_some(self.factor.of(tokens_in(self.bytes))));
         Some(Cost { nanos: rates.cost(&usage, terms), usage, is_estimate: true })
     }
 
@@ -132,7 +196,8 @@ mod tests {
         let rates = Rates::simple(Nanos(1_000_000_000), Nanos(2_000_000_000));
         let quote = Some(Quote { rates: Arc::new(rates), row: None, is_guess: false });
         let payee = Payee { target: TargetName::new("t"), provider: ProviderName::new("p"), quote };
-        Bill::of(payee, 100, Service::Standard, Usage::default())
+        let question = Question { body: Bytes::new(), dialect: DialectId::OPENAI_CHAT, estimated: 100, is_text: true };
+        Bill::of(payee, &question, Factor::default(), Service::Standard)
     }
 
     /// What it costs, and whether that is an estimate.

@@ -8,6 +8,7 @@
 
 mod account;
 mod bill;
+mod closing;
 mod errand;
 mod jwks;
 mod notify;
@@ -41,7 +42,7 @@ pub use bill::Tab;
 pub use jwks::FetchOverPools;
 pub use notify::notify;
 pub use standings::{AccountStanding, standings};
-pub use visit::{About, ChatAnswer, Counted, Forwarded, Visit};
+pub use visit::{About, ChatAnswer, Counted, Exactness, Forwarded, Visit};
 pub use witness::{Decision, Witness};
 pub use world::World;
 
@@ -117,7 +118,8 @@ impl Gateway {
             policy: None,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
             basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
-            input: 0,
+            tokens: Arc::clone(&self.world.stores.tokens),
+            question: None,
             asked: None,
             detour: None,
             presence: None,

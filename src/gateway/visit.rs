@@ -20,6 +20,7 @@ use crate::gateway::outlive::Attached;
 use crate::gateway::stated;
 use crate::gateway::world::World;
 use crate::pipeline::Answer;
+use crate::pipeline::charge::Question;
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueBody, OpaqueRequest};
@@ -28,6 +29,7 @@ use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::route::Candidate;
 use crate::pipeline::trail::Detail;
 use crate::policy::{Policy, Snapshot};
+use crate::tokens::{Countable, Encoding};
 
 /// A request that has been let in.
 pub struct Visit {
@@ -50,10 +52,17 @@ pub struct About {
     pub overhead: Duration,
 }
 
-/// A count of tokens, and whether it is our estimate or the provider's word.
+/// A count of tokens, and whose word it is.
 pub enum Counted {
-    Estimate(u64),
+    Ours(u64, Exactness),
     Provider(Box<Forwarded>),
+}
+
+/// Whether a count of ours is what the provider would say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exactness {
+    Exact,
+    Estimate,
 }
 
 /// A reply that is passed on as it comes.
@@ -168,14 +177,19 @@ impl Visit {
     }
 
     async fn try_chat(&mut self, body: Bytes) -> Result<Said, Stop> {
-        let request = self.read(body)?;
+        let request = self.read(body.clone())?;
         let asked = Asked {
             model: self.cx.model.clone(),
             wants_usage: request.params.wants_usage,
             created: u64::try_from(self.cx.clock.now().as_second()).unwrap_or(0),
         };
         let is_stream = request.stream;
-        self.cx.input = request.estimated_tokens();
+        self.cx.question = Some(Question {
+            body,
+            dialect: request.dialect,
+            estimated: request.estimated_tokens(),
+            is_text: !request.has_media(),
+        });
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
         let on_disconnect = policy.line.rules.on_disconnect;
@@ -187,7 +201,7 @@ impl Visit {
     }
 
     /// Counts the tokens of a request: the provider's own count where the route leads to one that counts
-    /// in this dialect, an estimate otherwise.
+    /// in this dialect, ours by the model's encoding where that is known, an estimate otherwise.
     ///
     /// # Errors
     /// When it is malformed or no policy covers it.
@@ -201,17 +215,21 @@ impl Visit {
                 let (about, forwarded) = self.forward(answer);
                 (about, Ok(Counted::Provider(Box::new(forwarded))))
             }
-            Ok(Err(estimate)) => (self.finish(200), Ok(Counted::Estimate(estimate))),
+            Ok(Err((count, exactness))) => (self.finish(200), Ok(Counted::Ours(count, exactness))),
         }
     }
 
-    /// The provider's answer, or our estimate.
-    async fn try_count(&mut self, path: &str, body: Bytes) -> Result<Result<OpaqueAnswer, u64>, Stop> {
+    /// The provider's answer, or our count and whether that is exact.
+    async fn try_count(&mut self, path: &str, body: Bytes) -> Result<Result<OpaqueAnswer, (u64, Exactness)>, Stop> {
         let request = self.read(body.clone())?;
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, Some(&request))?;
         let plan = policy.line.route.plan(&View { cx: &self.cx, chat: Some(&request) }, Detail::Brief);
         let first = plan.candidates.first();
+        let encoding = match first {
+            Some(Candidate::Target(target)) => Encoding::of_model(target.model_for(&self.cx.model).as_str()),
+            _ => None,
+        };
         if matches!(first, Some(Candidate::Target(target)) if Some(target.dialect.id()) == self.cx.dialect) {
             let body = OpaqueBody::json(body).map_err(malformed)?;
             let headers = self.cx.headers.clone();
@@ -220,7 +238,14 @@ impl Visit {
                 return Ok(Ok(answer));
             }
         }
-        Ok(Err(request.estimated_tokens()))
+        let counted = match encoding {
+            Some(encoding) => self.cx.tokens.count(encoding, &Countable::of(&request)).await,
+            None => None,
+        };
+        Ok(Err(match counted {
+            Some(count) => (count, Exactness::Exact),
+            None => (self.cx.tokens.estimate(&self.cx.model, &request), Exactness::Estimate),
+        }))
     }
 
     /// Forwards a request whose body is not read.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use crate::base::clock::Clock;
 use crate::gateway::outlive::Afterlife;
 use crate::gateway::witness::Witness;
@@ -25,18 +27,22 @@ pub struct World {
     pub afterlife: Afterlife,
     pub metrics: Metrics,
     pub access: AccessLog,
+    /// Accounts whose tokens are being counted before they close.
+    closings: TaskTracker,
     witness: Option<Arc<dyn Witness>>,
 }
 
 impl World {
     pub fn new(clock: Clock, pools: Arc<Pools>, access: AccessLog) -> Self {
+        let stores = Stores::default();
         Self {
             clock,
             health: HealthBook::default(),
             canaries: CanaryBook::default(),
             pools,
-            shadows: Shadows::new(clock),
-            stores: Stores::default(),
+            shadows: Shadows::new(clock, Arc::clone(&stores.tokens)),
+            stores,
+            closings: TaskTracker::new(),
             afterlife: Afterlife::default(),
             metrics: Metrics::default(),
             access,
@@ -55,6 +61,16 @@ impl World {
     #[must_use]
     pub fn before(self, witness: Arc<dyn Witness>) -> Self {
         Self { witness: Some(witness), ..self }
+    }
+
+    /// Resolves when no account is being counted any more.
+    pub async fn closed(&self) {
+        self.closings.close();
+        self.closings.wait().await;
+    }
+
+    pub(super) fn closings(&self) -> &TaskTracker {
+        &self.closings
     }
 
     pub(super) fn witness(&self) -> Option<&dyn Witness> {

@@ -6,16 +6,28 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::base::ids::ModelName;
+use crate::base::ids::{DialectId, ModelName};
 use crate::base::stop::Refusal;
 use crate::chat::{Request, Usage};
 use crate::pipeline::target::Target;
 use crate::pipeline::tariff::Quote;
 use crate::pricing::{Service, Unknown};
 use crate::state::HoldId;
+
+/// What a caller asked, as far as it is to be counted.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub body: Bytes,
+    pub dialect: DialectId,
+    /// Its tokens, by one pass over it.
+    pub estimated: u64,
+    /// There is nothing but text in it.
+    pub is_text: bool,
+}
 
 /// A target, and the model it was asked for.
 #[derive(Debug, Clone)]

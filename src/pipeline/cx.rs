@@ -10,11 +10,12 @@ use crate::auth::Caller;
 use crate::base::clock::Clock;
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
 use crate::chat::{Request, Tool};
-use crate::pipeline::charge::{Asked, Basis, Charge, Held};
+use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::Trail;
+use crate::tokens::Tokens;
 
 /// The facts of one exchange that no step changes, and the trail that every step writes.
 pub struct Cx {
@@ -31,8 +32,10 @@ pub struct Cx {
     pub policy: Option<PolicyName>,
     pub trail: Trail,
     pub basis: Basis,
-    /// Tokens of the request, by our count.
-    pub input: u64,
+    /// What requests are estimated and counted with.
+    pub tokens: Arc<Tokens>,
+    /// What it costs by, should nobody say what it took.
+    pub question: Option<Question>,
     /// Who was asked last, and whose answer is awaited or has begun.
     pub asked: Option<Asked>,
     /// Where a step sends it instead of where the route leads.
@@ -77,7 +80,7 @@ impl Facts for View<'_> {
     }
 
     fn input_tokens(&self) -> u64 {
-        self.chat.map_or(0, Request::estimated_tokens)
+        self.chat.map_or(0, |request| self.cx.tokens.estimate(&self.cx.model, request))
     }
 
     fn max_tokens(&self) -> Option<u64> {

@@ -24,6 +24,7 @@ use crate::pipeline::facts::Endpoint;
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::Plan;
 use crate::pipeline::trail::Trail;
+use crate::tokens::Tokens;
 
 /// The most shadows under way at a time.
 const MOST: usize = 64;
@@ -34,11 +35,13 @@ pub struct Shadows {
     tasks: TaskTracker,
     clock: Clock,
     dropped: AtomicU64,
+    tokens: Arc<Tokens>,
 }
 
 impl Shadows {
-    pub fn new(clock: Clock) -> Self {
-        Self { places: Arc::new(Semaphore::new(MOST)), tasks: TaskTracker::new(), clock, dropped: AtomicU64::new(0) }
+    pub fn new(clock: Clock, tokens: Arc<Tokens>) -> Self {
+        let places = Arc::new(Semaphore::new(MOST));
+        Self { places, tasks: TaskTracker::new(), clock, dropped: AtomicU64::new(0), tokens }
     }
 
     /// Sends copies of `request` to the plan's shadows, with what its `headers` say in its dialect.
@@ -80,7 +83,8 @@ impl Shadows {
             policy: None,
             trail: Trail::default(),
             basis: Basis::default(),
-            input: 0,
+            tokens: Arc::clone(&self.tokens),
+            question: None,
             asked: None,
             detour: None,
             presence: None,

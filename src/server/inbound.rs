@@ -99,7 +99,7 @@ async fn count_tokens(mut visit: Visit, dialect: DialectId, body: Incoming) -> R
     };
     match visit.count_tokens("/messages/count_tokens", body).await {
         (about, Ok(Counted::Provider(answer))) => outbound::forwarded(&about, *answer),
-        (about, Ok(Counted::Estimate(tokens))) => outbound::counted(&about, tokens),
+        (about, Ok(Counted::Ours(tokens, exactness))) => outbound::counted(&about, tokens, exactness),
         (about, Err(stop)) => outbound::refused(&about, dialect, &stop),
     }
 }

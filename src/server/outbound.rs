@@ -16,7 +16,7 @@ use crate::base::millis::Millis;
 use crate::base::stop::{FaultClass, Refusal, Stop};
 use crate::chat::{Event, Frame, Losses, Usage};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
-use crate::gateway::{About, ChatAnswer, Forwarded};
+use crate::gateway::{About, ChatAnswer, Exactness, Forwarded};
 use crate::pipeline::Burst;
 use crate::server::body::Outgoing;
 
@@ -195,12 +195,14 @@ const DESCRIBES_THE_BODY: [HeaderName; 6] = [
 ];
 
 /// Our own count of a request's tokens, in Anthropic's shape.
-pub fn counted(about: &About, tokens: u64) -> Response<Outgoing> {
+pub fn counted(about: &About, tokens: u64, exactness: Exactness) -> Response<Outgoing> {
     let mut writer = Writer::new();
     writer.object(|w| w.key("input_tokens").u64(tokens));
     let mut response = json(200, writer.into_bytes());
     let mut headers = Headers::of(&mut response);
-    headers.insert(ESTIMATED, HeaderValue::from_static("true"));
+    if exactness == Exactness::Estimate {
+        headers.insert(ESTIMATED, HeaderValue::from_static("true"));
+    }
     headers.describe(about);
     response
 }

@@ -14,6 +14,7 @@ use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
 use crate::state::{Alerts, Ledger, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
+use crate::tokens::Tokens;
 
 /// What steps keep from one request to the next. It belongs to the process.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct Stores {
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
+    pub tokens: Arc<Tokens>,
     /// Budgets that are running low.
     pub alerts: Arc<Alerts>,
     /// How many requests under way have money set aside.
@@ -37,6 +39,7 @@ impl Default for Stores {
             places: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
+            tokens: Arc::default(),
             alerts: Arc::default(),
             reservations: Arc::default(),
         }

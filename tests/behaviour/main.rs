@@ -10,3 +10,4 @@ mod providers;
 mod reload;
 mod server;
 mod streams;
+mod tokens;

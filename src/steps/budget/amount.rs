@@ -40,18 +40,17 @@ impl Prices {
         Ok(Self { rates, service: basis.service })
     }
 
-    /// The most that the request can cost anywhere, with so many tokens of output.
-    pub fn worst(&self, request: &Request, output: u64) -> Nanos {
-        let input = request.most_tokens();
+    /// The most that the request can cost anywhere, with so many tokens of input and output.
+    pub fn worst(&self, request: &Request, input: u64, output: u64) -> Nanos {
         self.dearest(|rates, terms| match request.has_media() {
             true => rates.worst_of_media(input, output, terms),
             false => rates.worst(input, output, terms),
         })
     }
 
-    /// What the request will likely cost, at the dearest target.
-    pub fn likely(&self, request: &Request, output: u64) -> Nanos {
-        let usage = Usage::of(request.estimated_tokens(), output);
+    /// What a request will likely cost, at the dearest target.
+    pub fn likely(&self, input: u64, output: u64) -> Nanos {
+        let usage = Usage::of(input, output);
         self.dearest(|rates, terms| rates.cost(&usage, terms))
     }
 

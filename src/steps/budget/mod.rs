@@ -4,8 +4,8 @@
 //! All budgets of a request are asked together, and either all of them have room or none is touched. What a request
 //! may cost is reckoned at the dearest target that its route can lead to. A `strict` budget sets the most aside that
 //! the request can cost: each byte of it may be a token, and the answer may be as long as was asked for, up to the
-//! budget's `max_output`, which the provider is told. A stream that goes on beyond that all the same is cut, with an
-//! error that says why.
+//! budget's `max_output`, which the provider is told. Where that much is not left, the request is [counted](worst)
+//! if it can be. A stream that goes on beyond that all the same is cut, with an error that says why.
 //!
 //! The step decides and the gateway's account settles, once, however the request ends.
 
@@ -14,6 +14,7 @@ mod cut;
 mod definition;
 mod wallet;
 mod window;
+mod worst;
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step, Tap};
 use crate::pricing::Unknown;
-use crate::state::{Balance, Durability, HoldId, Outputs};
+use crate::state::{Balance, Claim, Durability, HoldId, Outputs};
 use crate::steps::Site;
 
 use amount::Prices;
@@ -109,22 +110,25 @@ impl Spend {
         let strict = self.wallet.budgets.iter().filter(|budget| budget.mode == Mode::Strict);
         let allowed = strict.map(|budget| budget.max_output).min();
         let output = allowed.map(|most| amount::bound_output(request, most));
-        let worst = prices.worst(request, output.unwrap_or(0));
-        let likely = prices.likely(request, self.likely_output(request));
-        let amount = |budget: &Budget| match budget.mode {
-            Mode::Strict => worst,
-            Mode::Balanced => likely,
-            Mode::After => Nanos::ZERO,
-        };
-        if detour.is_some() && prices.worst(request, output.unwrap_or(1)) == Nanos::ZERO {
+        let worst = |input: u64| prices.worst(request, input, output.unwrap_or(0));
+        let likely = prices.likely(cx.tokens.estimate(&cx.model, request), self.likely_output(request));
+        if detour.is_some() && prices.worst(request, request.most_tokens(), output.unwrap_or(1)) == Nanos::ZERO {
             // A budget that is used up has nothing to say about what is free.
             return Ok(Ok(Admitted::default()));
         }
         let cut = output.filter(|_| request.stream);
-        let durability = if allowed.is_some() { Durability::Now } else { Durability::Soon };
-        let hold = HoldId { request: cx.id, attempt: 0 };
-        let claim = self.wallet.claim(hold, &View { cx, chat: Some(request) }, amount, durability);
-        match self.wallet.reserve(claim, cx.clock).await {
+        let claim = self.claim(cx, request, worst(request.most_tokens()), likely);
+        let mut reserved = self.wallet.reserve(claim, cx.clock).await;
+        if let Err(NotReserved::Over(balance)) = &reserved
+            && self.wallet.budget_of(balance).is_some_and(|budget| budget.mode == Mode::Strict)
+        {
+            let is_enough = |input: u64| worst::is_left(balance, worst(input));
+            if let Some(input) = worst::counted(&cx.tokens, targets, &cx.model, request, is_enough).await {
+                let claim = self.claim(cx, request, worst(input), likely);
+                reserved = self.wallet.reserve(claim, cx.clock).await;
+            }
+        }
+        match reserved {
             Ok(Reserved { held, left, low }) => {
                 cx.held = held;
                 Ok(Ok(Admitted { left, low, output: cut }))
@@ -132,6 +136,19 @@ impl Spend {
             Err(NotReserved::Over(balance)) => Ok(Err(balance)),
             Err(NotReserved::Refused(refusal)) => Err(refusal.into()),
         }
+    }
+
+    /// What is to be set aside: the `worst` by strict budgets, and what is `likely` by balanced ones.
+    fn claim(&self, cx: &Cx, request: &Request, worst: Nanos, likely: Nanos) -> Claim {
+        let amount = |budget: &Budget| match budget.mode {
+            Mode::Strict => worst,
+            Mode::Balanced => likely,
+            Mode::After => Nanos::ZERO,
+        };
+        let is_strict = self.wallet.budgets.iter().any(|budget| budget.mode == Mode::Strict);
+        let durability = if is_strict { Durability::Now } else { Durability::Soon };
+        let hold = HoldId { request: cx.id, attempt: 0 };
+        self.wallet.claim(hold, &View { cx, chat: Some(request) }, amount, durability)
     }
 
     /// What becomes of a request whose price nobody knows, by the strictest of the budgets.

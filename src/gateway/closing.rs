@@ -1,0 +1,177 @@
+//! The end of an account: what a request cost goes into the ledger, the metrics and the access log, once.
+//!
+//! Where the provider did not say what the request took, and its encoding is known, its tokens are counted first. That
+//! may take its time on another thread, so such an account closes a little later than its answer. Should the process
+//! stop before that is done, the account closes with the estimate: nothing is ever lost for being counted.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::gateway::bill::Bill;
+use crate::gateway::settle;
+use crate::gateway::witness::Decision;
+use crate::gateway::world::World;
+use crate::pipeline::charge::Held;
+use crate::pipeline::trail::Trail;
+use crate::telemetry::{Line, metrics};
+
+/// All there is to say of a request that is over. Dropping it says it.
+pub struct Closing {
+    pub world: Arc<World>,
+    pub line: Line,
+    pub bill: Bill,
+    /// Attempts that came to nothing, and cost something.
+    pub failed: Vec<settle::Failed>,
+    pub held: Option<Held>,
+    pub trail: Trail,
+}
+
+impl Closing {
+    /// Closes the account: at once, or when its tokens are counted.
+    pub fn begin(mut self) {
+        let Some((encoding, countable)) = self.bill.left_to_count() else { return };
+        let world = Arc::clone(&self.world);
+        // A witness knows of a request when its caller does.
+        if world.witness().is_some() {
+            self.bill.counted(world.stores.tokens.count_here(encoding, &countable));
+        } else if let Ok(runtime) = Handle::try_current() {
+            let tokens = Arc::clone(&world.stores.tokens);
+            let counting = async move {
+                if let Some(input) = tokens.count(encoding, &countable).await {
+                    self.bill.counted(input);
+                }
+            };
+            world.closings().spawn_on(counting, &runtime);
+        }
+    }
+
+    fn close(&mut self) {
+        let line = &mut self.line;
+        line.input_tokens = self.bill.usage.input_said();
+        line.output_tokens = self.bill.usage.output_said();
+        let cost = self.bill.cost();
+        line.cost = cost.as_ref().map(|cost| cost.nanos);
+        line.is_cost_estimated = cost.as_ref().is_some_and(|cost| cost.is_estimate);
+        for wasted in self.failed.iter().filter_map(|failed| failed.bill.cost()) {
+            line.cost = Some(line.cost.unwrap_or_default().plus(wasted.nanos));
+            line.is_cost_estimated |= wasted.is_estimate;
+        }
+        self.world.metrics.request_ended(&metrics::Counted {
+            policy: line.policy.as_ref(),
+            status: line.status,
+            decision: line.outcome,
+            target: line.target.as_ref(),
+            took: line.took,
+            first_token: line.first_token,
+            overhead: line.overhead,
+            input_tokens: line.input_tokens,
+            output_tokens: line.output_tokens,
+            cost: line.cost,
+            is_unpriced: self.bill.is_unpriced(),
+        });
+        let stores = &self.world.stores;
+        if let Some((estimated, said)) = self.bill.lesson() {
+            stores.tokens.learn(&line.model, estimated, said);
+        }
+        if let Some(ledger) = &stores.ledger {
+            if let Some(tokens) = line.output_tokens {
+                stores.outputs.note(&line.model, tokens);
+            }
+            let (bill, cost, held) = (&self.bill, cost.as_ref(), self.held.as_ref());
+            let at = self.world.clock.now();
+            settle::Over { line, at, failed: &self.failed, bill, cost, held }.settle(&**ledger);
+        }
+        self.world.access.write(line);
+        if let Some(witness) = self.world.witness() {
+            let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
+            witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
+        }
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::base::clock::Clock;
+    use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
+    use crate::base::money::Nanos;
+    use crate::gateway::bill::Payee;
+    use crate::pipeline::charge::Question;
+    use crate::pipeline::tariff::Tariff;
+    use crate::pricing::{Rates, Service};
+    use crate::provider::Pools;
+    use crate::telemetry::AccessLog;
+    use crate::tokens::Factor;
+
+    /// The end of a request of 27 tokens by the estimate and 17 by a count, at a dollar for a million.
+    fn closing(world: &Arc<World>) -> Closing {
+        let (model, target) = (ModelName::new("gpt-4o"), TargetName::new("t"));
+        let rates = Rates::simple(Nanos(1_000_000_000), Nanos(0));
+        let quote = Tariff::fixed(Some(rates)).quote(&model, world.clock.now());
+        let payee = Payee { target: target.clone(), provider: ProviderName::new("p"), quote };
+        let text = "a".repeat(80);
+        let body = format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+        let question = Question { body: body.into(), dialect: DialectId::OPENAI_CHAT, estimated: 27, is_text: true };
+        let bill = Bill::of(payee, &question, Factor::default(), Service::Standard).keeping(question, &model);
+        let line = Line { target: Some(target), endpoint: "chat", ..Line::default() };
+        Closing { world: Arc::clone(world), line, bill, failed: Vec::new(), held: None, trail: Trail::default() }
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the access log says the request cost, when `close` has done with its account.
+    fn cost(close: impl FnOnce(Closing)) -> serde_json::Value {
+        let lines = Lines::default();
+        let world = World::new(Clock::system(), Arc::new(Pools::new()), AccessLog::to(lines.clone()));
+        let world = Arc::new(world);
+        close(closing(&world));
+        world.access.flush();
+        let written = lines.0.lock().unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        line["cost_usd"].clone()
+    }
+
+    #[test]
+    fn an_account_closes_when_its_tokens_are_counted() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let counted = cost(|closing| {
+            let world = Arc::clone(&closing.world);
+            runtime.block_on(async {
+                closing.begin();
+                world.closed().await;
+            });
+        });
+        assert_eq!(counted, 0.000_017);
+    }
+
+    #[test]
+    fn an_account_that_nobody_has_the_time_to_count_closes_with_the_estimate() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let estimated = cost(|closing| {
+            runtime.block_on(async { closing.begin() });
+            drop(runtime);
+        });
+        assert_eq!((estimated, cost(Closing::begin)), (0.000_027.into(), 0.000_027.into()));
+    }
+}
