@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::base::ids::ModelName;
@@ -37,7 +36,8 @@ pub struct Tariff {
 /// What was found for a model on a day.
 struct Looked {
     model: ModelName,
-    on: Date,
+    /// Days since 1970.
+    day: i64,
     quote: Option<Quote>,
 }
 
@@ -57,13 +57,14 @@ impl Tariff {
         if let Some(own) = &self.own {
             return Some(Quote { rates: Arc::clone(own), row: None });
         }
-        let on = at.to_zoned(TimeZone::UTC).date();
+        let day = at.as_second().div_euclid(24 * 60 * 60);
         if let Some(last) = &*self.last.load()
-            && last.on == on
+            && last.day == day
             && last.model == *model
         {
             return last.quote.clone();
         }
+        let on = at.to_zoned(TimeZone::UTC).date();
         let quote = self.list.find(&self.kind, model.as_str(), on).map(|found| Quote {
             rates: match self.discount {
                 0 => found.rates,
@@ -71,7 +72,7 @@ impl Tariff {
             },
             row: Some(Priced { model: found.model, since: found.from }),
         });
-        self.last.store(Some(Arc::new(Looked { model: model.clone(), on, quote: quote.clone() })));
+        self.last.store(Some(Arc::new(Looked { model: model.clone(), day, quote: quote.clone() })));
         quote
     }
 }
