@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
@@ -48,7 +49,7 @@ pub trait Exchange: Send {
     fn judge(
         &mut self,
         response: http::Response<ReplyBody>,
-        sent: Sending<'_>,
+        sent: &Sending<'_>,
         watch: Watch,
     ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
@@ -74,7 +75,8 @@ pub async fn execute<X: Exchange>(
     rules: &Rules,
     exchange: &mut X,
 ) -> Result<X::Answer, Stop> {
-    let mut run = Run { cx, rules, deadline: Instant::now() + rules.timeouts.total, tried: Vec::new(), last: None };
+    let begun = Instant::now();
+    let mut run = Run { cx, rules, begun, deadline: begun + rules.timeouts.total, tried: SmallVec::new(), last: None };
     for (i, candidate) in plan.candidates.iter().enumerate() {
         let target = match candidate {
             Candidate::Target(target) => target,
@@ -103,8 +105,11 @@ pub async fn execute<X: Exchange>(
 struct Run<'a> {
     cx: &'a mut Cx,
     rules: &'a Rules,
+    /// When the attempt under way began.
+    begun: Instant,
     deadline: Instant,
-    tried: Vec<TargetName>,
+    /// Nearly always one.
+    tried: SmallVec<[TargetName; 1]>,
     last: Option<Fault>,
 }
 
@@ -132,12 +137,15 @@ impl Run<'_> {
         entry: Entry,
     ) -> Result<X::Answer, Next> {
         for number in 1..=self.rules.attempts_per_target.max(1) {
-            let begun = Instant::now();
+            // The first attempt begins with the run.
+            if self.last.is_some() {
+                self.begun = Instant::now();
+            }
             let is_last = !others_left && number >= self.rules.attempts_per_target;
             let mut losses = Losses::default();
             self.cx.trail.attempts.push(AttemptEntry::begun(target.name.clone()));
             let outcome = self.attempt(target, is_last, exchange, entry, &mut losses).await;
-            self.note(target, begun, &losses, outcome.as_ref().err());
+            self.note(target, &losses, outcome.as_ref().err());
             let fault = match outcome {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
@@ -184,9 +192,8 @@ impl Run<'_> {
             composed => composed?,
         };
         self.tried.push(target.name.clone());
-        let started = Instant::now();
         let limit = exchange.head_limit(self.rules);
-        let due = (started + limit).min(self.deadline);
+        let due = (self.begun + limit).min(self.deadline);
         let connect = self.rules.timeouts.connect;
         let hop = Hop { target: &target.name, connect };
         let Sent { response, key } = match timeout_at(due, target.provider.send(call, hop)).await {
@@ -201,9 +208,15 @@ impl Run<'_> {
             }
         };
         watch.hold_key(key);
-        let sending =
-            Sending { rules: self.rules, clock: self.cx.clock, started, deadline: self.deadline, tried: &self.tried };
-        exchange.judge(response, sending, watch).await
+        let sending = Sending {
+            rules: self.rules,
+            clock: self.cx.clock,
+            started: self.begun,
+            deadline: self.deadline,
+            tried: &self.tried,
+        };
+        // Boxed, since it is large: the futures around it are moved, and each would have to make room for it.
+        Box::pin(exchange.judge(response, &sending, watch)).await
     }
 
     /// No target could be asked: rather than refuse everybody until the first open breaker's time is up, or
@@ -224,21 +237,21 @@ impl Run<'_> {
         None
     }
 
-    fn note(&mut self, target: &Target, begun: Instant, losses: &Losses, fault: Option<&Fault>) {
+    fn note(&mut self, target: &Target, losses: &Losses, fault: Option<&Fault>) {
         if let Some(fault) = fault {
             warn!(request = %self.cx.id, target_name = %target.name, class = fault.class().name(), "{fault}");
         }
         if let Some(entry) = self.cx.trail.attempts.last_mut() {
             entry.outcome = fault.map_or("ok", |fault| fault.class().name());
             entry.reason = fault.map(Fault::to_string).unwrap_or_default();
-            entry.took = begun.elapsed();
+            entry.took = self.begun.elapsed();
             entry.losses = losses.iter().cloned().collect();
         }
     }
 
     fn outcome(self) -> Stop {
         match self.last {
-            Some(fault) => Stop::Failed(Failed { fault, tried: self.tried }),
+            Some(fault) => Stop::Failed(Failed { fault, tried: self.tried.into_vec() }),
             None => Refusal::new(503, "no_target", "the route of this policy leads to no target").into(),
         }
     }

@@ -60,8 +60,8 @@ impl Line {
     fn to_json(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(512);
         writer.object(|w| {
-            w.key("time").str(&self.time.to_string());
-            w.key("request_id").str(self.request_id.as_str());
+            w.key("time").time(self.time);
+            w.key("request_id").request_id(&self.request_id);
             w.key("endpoint").word(self.endpoint);
             word(w, "dialect", self.dialect);
             w.key("stream").bool(self.stream);

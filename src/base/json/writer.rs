@@ -1,6 +1,11 @@
 //! Writing: front to back, without a tree.
 
+use std::io::Write as _;
+
+use jiff::Timestamp;
+
 use super::{Json, Number};
+use crate::base::ids::RequestId;
 use crate::base::millis::Millis;
 use crate::base::text::{self, Text};
 
@@ -96,7 +101,22 @@ impl Writer {
     }
 
     pub fn millis(&mut self, value: Millis) {
-        self.value(|out| out.extend_from_slice(value.as_str().as_bytes()));
+        self.value(|out| out.extend_from_slice(value.as_bytes()));
+    }
+
+    pub fn request_id(&mut self, id: &RequestId) {
+        self.value(|out| {
+            out.push(b'"');
+            out.extend_from_slice(id.as_bytes());
+            out.push(b'"');
+        });
+    }
+
+    pub fn time(&mut self, time: Timestamp) {
+        self.value(|out| {
+            // Writing to a vector cannot fail.
+            let _ = write!(out, "\"{time}\"");
+        });
     }
 
     pub fn bool(&mut self, value: bool) {
