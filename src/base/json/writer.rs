@@ -9,6 +9,14 @@ use crate::base::ids::RequestId;
 use crate::base::millis::Millis;
 use crate::base::text::{self, Text};
 
+/// A key that needs no escapes, as it stands in an object behind another member.
+macro_rules! member {
+    ($key:literal) => {
+        concat!(",\"", $key, "\":")
+    };
+}
+pub(crate) use member;
+
 /// Writes a JSON document front to back.
 #[derive(Default)]
 pub struct Writer {
@@ -42,6 +50,14 @@ impl Writer {
     pub fn key(&mut self, key: &'static str) -> &mut Self {
         self.word(key);
         self.keyed()
+    }
+
+    /// The same, spelled out by `member!`: one piece to copy instead of four.
+    pub fn member(&mut self, member: &'static str) -> &mut Self {
+        let member = if self.needs_comma { member } else { member.trim_start_matches(',') };
+        self.out.extend_from_slice(member.as_bytes());
+        self.needs_comma = false;
+        self
     }
 
     /// The same for a key that came from elsewhere.
