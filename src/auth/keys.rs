@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::caller::Caller;
@@ -10,8 +11,8 @@ use super::key_file::{KeyEntry, KeyFile};
 use super::models;
 use super::rejected::Rejected;
 
-/// Callers by the hash of their key.
-pub(super) struct Keys(HashMap<KeyHash, Held>);
+/// Callers by the hash of their key. Nobody can choose hashes that collide here, so a fast table will do.
+pub(super) struct Keys(HashMap<KeyHash, Held, RandomState>);
 
 struct Held {
     hash: KeyHash,

@@ -90,6 +90,11 @@ impl Account {
         })
     }
 
+    /// When the request came.
+    pub fn opened(&self) -> Timestamp {
+        self.line.time
+    }
+
     /// Notes whose the request is and which policy decides on it.
     pub fn describe(&mut self, cx: &Cx) {
         let line = &mut self.line;

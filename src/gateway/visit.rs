@@ -181,7 +181,7 @@ impl Visit {
         let asked = Asked {
             model: self.cx.model.clone(),
             wants_usage: request.params.wants_usage,
-            created: u64::try_from(self.cx.clock.now().as_second()).unwrap_or(0),
+            created: u64::try_from(self.account.opened().as_second()).unwrap_or(0),
         };
         let is_stream = request.stream;
         self.cx.question = Some(Question {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
@@ -60,7 +61,7 @@ pub trait Exchange: Send {
     fn judge(
         &mut self,
         response: http::Response<ReplyBody>,
-        sent: Sending<'_>,
+        sent: &Sending<'_>,
         watch: Watch,
     ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
@@ -86,8 +87,9 @@ pub async fn execute<X: Exchange>(
     rules: &Rules,
     exchange: &mut X,
 ) -> Result<X::Answer, Stop> {
-    let mut run =
-        Run { cx, rules, deadline: Instant::now() + rules.timeouts.total, tried: Vec::new(), last: None, broke: None };
+    let begun = Instant::now();
+    let (tried, deadline) = (SmallVec::new(), begun + rules.timeouts.total);
+    let mut run = Run { cx, rules, begun, deadline, tried, last: None, broke: None };
     for (i, candidate) in plan.candidates.iter().enumerate() {
         let target = match candidate {
             Candidate::Target(target) => target,
@@ -116,8 +118,11 @@ pub async fn execute<X: Exchange>(
 struct Run<'a> {
     cx: &'a mut Cx,
     rules: &'a Rules,
+    /// When the attempt under way began.
+    begun: Instant,
     deadline: Instant,
-    tried: Vec<TargetName>,
+    /// Nearly always one.
+    tried: SmallVec<[TargetName; 1]>,
     last: Option<Fault>,
     /// There is no money for another attempt.
     broke: Option<Refusal>,
@@ -154,12 +159,15 @@ impl Run<'_> {
                 self.broke = Some(refusal);
                 return Err(Next::GiveUp);
             }
-            let begun = Instant::now();
+            // The first attempt begins with the run.
+            if self.last.is_some() {
+                self.begun = Instant::now();
+            }
             let is_last = !others_left && number >= self.rules.attempts_per_target;
             let mut losses = Losses::default();
             self.cx.trail.attempts.push(AttemptEntry::begun(target.name.clone()));
             let outcome = self.attempt(target, is_last, exchange, entry, &mut losses).await;
-            self.note(target, begun, &losses, outcome.as_ref().err());
+            self.note(target, &losses, outcome.as_ref().err());
             let fault = match outcome {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
@@ -230,9 +238,8 @@ impl Run<'_> {
         self.tried.push(target.name.clone());
         let asked = |model: &ModelName| Asked { target: Arc::clone(target), model: target.model_for(model).clone() };
         self.cx.asked = exchange.model().map(asked);
-        let started = Instant::now();
         let limit = exchange.head_limit(self.rules);
-        let due = (started + limit).min(self.deadline);
+        let due = (self.begun + limit).min(self.deadline);
         let connect = self.rules.timeouts.connect;
         let hop = Hop { target: &target.name, connect };
         let Sent { response, key } = match timeout_at(due, target.provider.send(call, hop)).await {
@@ -247,9 +254,15 @@ impl Run<'_> {
             }
         };
         watch.hold_key(key);
-        let sending =
-            Sending { rules: self.rules, clock: self.cx.clock, started, deadline: self.deadline, tried: &self.tried };
-        exchange.judge(response, sending, watch).await
+        let sending = Sending {
+            rules: self.rules,
+            clock: self.cx.clock,
+            started: self.begun,
+            deadline: self.deadline,
+            tried: &self.tried,
+        };
+        // Boxed, since it is large: the futures around it are moved, and each would have to make room for it.
+        Box::pin(exchange.judge(response, &sending, watch)).await
     }
 
     /// No target could be asked: rather than refuse everybody until the first open breaker's time is up, or
@@ -270,14 +283,14 @@ impl Run<'_> {
         None
     }
 
-    fn note(&mut self, target: &Target, begun: Instant, losses: &Losses, fault: Option<&Fault>) {
+    fn note(&mut self, target: &Target, losses: &Losses, fault: Option<&Fault>) {
         if let Some(fault) = fault {
             warn!(request = %self.cx.id, target_name = %target.name, class = fault.class().name(), "{fault}");
         }
         if let Some(entry) = self.cx.trail.attempts.last_mut() {
             entry.outcome = fault.map_or("ok", |fault| fault.class().name());
             entry.reason = fault.map(Fault::to_string).unwrap_or_default();
-            entry.took = begun.elapsed();
+            entry.took = self.begun.elapsed();
             entry.losses = losses.iter().cloned().collect();
         }
     }
@@ -287,7 +300,7 @@ impl Run<'_> {
             return refusal.into();
         }
         match self.last {
-            Some(fault) => Stop::Failed(Failed { fault, tried: self.tried }),
+            Some(fault) => Stop::Failed(Failed { fault, tried: self.tried.into_vec() }),
             None => Refusal::new(503, "no_target", "the route of this policy leads to no target").into(),
         }
     }

@@ -122,11 +122,11 @@ impl<'a> ChatExchange<'a> {
     async fn streamed(
         &mut self,
         response: Response<ReplyBody>,
+        head: Head,
         sending: &Sending<'_>,
         watch: Watch,
     ) -> Result<Answer, Fault> {
         let target = std::sync::Arc::clone(watch.target());
-        let head = self.head(&target, visible_headers(response.headers()));
         let mut upstream = Upstream::new(response.into_body(), target.dialect.stream_reader(), sending, watch);
         let mut held: Burst = Vec::new();
         while !held.iter().any(|frame| is_semantic(frame)) {
@@ -222,30 +222,33 @@ impl Exchange for ChatExchange<'_> {
         Ok(Call { method: Method::POST, path: target.dialect.chat_path().into(), headers, body: Body::Full(body) })
     }
 
-    async fn judge(
+    /// Not an `async fn`, which would have room for the response twice.
+    fn judge(
         &mut self,
         response: Response<ReplyBody>,
-        sending: Sending<'_>,
+        sending: &Sending<'_>,
         mut watch: Watch,
-    ) -> Result<Answer, Fault> {
-        // Boxed, so that whole answers need not make room for either.
-        if response.status() != StatusCode::OK {
-            return Err(Box::pin(failure(response, &sending, watch)).await);
-        }
-        if self.stream && !is_json(response.headers()) {
-            return Box::pin(self.streamed(response, &sending, watch)).await;
-        }
+    ) -> impl Future<Output = Result<Answer, Fault>> + Send {
         let head = self.head(watch.target(), visible_headers(response.headers()));
-        let timeouts = &sending.rules.timeouts;
-        let limits = collect::Limits {
-            bytes: MAX_ANSWER,
-            between: timeouts.between_tokens,
-            until: (sending.started + timeouts.whole, timeouts.whole, Phase::Whole),
-            deadline: (sending.deadline, timeouts.total),
-        };
-        match collect(response.into_body(), &watch.target().name, &limits).await {
-            Ok(body) => self.whole(head, body, &sending, watch),
-            Err(fault) => Err(watch.lost(fault)),
+        async move {
+            // Boxed, so that whole answers need not make room for either.
+            if response.status() != StatusCode::OK {
+                return Err(Box::pin(failure(response, sending, watch)).await);
+            }
+            if self.stream && !is_json(response.headers()) {
+                return Box::pin(self.streamed(response, head, sending, watch)).await;
+            }
+            let timeouts = &sending.rules.timeouts;
+            let limits = collect::Limits {
+                bytes: MAX_ANSWER,
+                between: timeouts.between_tokens,
+                until: (sending.started + timeouts.whole, timeouts.whole, Phase::Whole),
+                deadline: (sending.deadline, timeouts.total),
+            };
+            match collect(response.into_body(), &watch.target().name, &limits).await {
+                Ok(body) => self.whole(head, body, sending, watch),
+                Err(fault) => Err(watch.lost(fault)),
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -43,14 +44,22 @@ pub async fn collect(mut body: ReplyBody, target: &TargetName, limits: &Limits) 
     let mut gather = Gather::default();
     // A body whose length is known is not asked again after its last byte.
     while !body.is_end_stream() {
-        let (due, phase, limit) = limits.due();
-        let frame = match timeout_at(due, body.frame()).await {
-            Ok(Some(Ok(frame))) => frame,
-            Ok(None) => break,
-            Ok(Some(Err(error))) => {
+        // Short answers come with their heads. For what is here already no clock is looked at.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => {
+                let (due, phase, limit) = limits.due();
+                let silent = |_| Fault::Silent { target: target.clone(), phase, limit };
+                // Boxed, so that answers that need no wait make no room for it.
+                Box::pin(timeout_at(due, body.frame())).await.map_err(silent)?
+            }
+        };
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            None => break,
+            Some(Err(error)) => {
                 return Err(Fault::Cut { target: target.clone(), reason: format!("the connection broke: {error}") });
             }
-            Err(_) => return Err(Fault::Silent { target: target.clone(), phase, limit }),
         };
         let Ok(bytes) = frame.into_data() else { continue };
         if gather.len() + bytes.len() > limits.bytes {

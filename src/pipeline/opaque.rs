@@ -192,11 +192,11 @@ impl Exchange for OpaqueExchange {
     async fn judge(
         &mut self,
         response: Response<ReplyBody>,
-        sending: Sending<'_>,
+        sending: &Sending<'_>,
         mut watch: Watch,
     ) -> Result<OpaqueAnswer, Fault> {
         if response.status().is_client_error() || response.status().is_server_error() {
-            return Err(failure(response, &sending, watch).await);
+            return Err(failure(response, sending, watch).await);
         }
         if response.body().is_end_stream() {
             watch.good();

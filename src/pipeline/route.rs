@@ -137,7 +137,7 @@ impl Route {
         let mut plan = Plan { detail, ..Plan::default() };
         self.extend(&mut plan, facts, Lot::default());
         // The same target twice would be asked twice as often as the rules allow.
-        let mut seen: Vec<*const Target> = Vec::with_capacity(plan.candidates.len());
+        let mut seen: SmallVec<[*const Target; 4]> = SmallVec::new();
         plan.candidates.retain(|candidate| match candidate {
             Candidate::Target(target) => {
                 let known = seen.contains(&Arc::as_ptr(target));

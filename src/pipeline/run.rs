@@ -70,7 +70,8 @@ impl Line {
                 let is_seen = taps.iter().any(|tap| tap.looks_inside());
                 let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
                 let mut exchange = ChatExchange::new(request, &cx.model, &headers, onlookers);
-                execute(cx, &plan, &self.rules, &mut exchange).await?
+                // Boxed, since it is large and would be moved with every future around it.
+                Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await?
             }
         };
         Ok(taps.into_iter().rev().fold(answer, |answer, tap| tap.wrap(answer)))

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::base::ids::ModelName;
@@ -34,13 +33,15 @@ pub struct Tariff {
     discount: u8,
     /// Most requests ask for the model that the last one asked for.
     last: ArcSwapOption<Looked>,
-    guessed: ArcSwapOption<(Date, Quote)>,
+    /// A day since 1970, and the guess for it.
+    guessed: ArcSwapOption<(i64, Quote)>,
 }
 
 /// What was found for a model on a day.
 struct Looked {
     model: ModelName,
-    on: Date,
+    /// Days since 1970.
+    day: i64,
     quote: Option<Quote>,
 }
 
@@ -61,13 +62,14 @@ impl Tariff {
         if let Some(own) = &self.own {
             return Some(Quote { rates: Arc::clone(own), row: None, is_guess: false });
         }
-        let on = at.to_zoned(TimeZone::UTC).date();
+        let day = day(at);
         if let Some(last) = &*self.last.load()
-            && last.on == on
+            && last.day == day
             && last.model == *model
         {
             return last.quote.clone();
         }
+        let on = at.to_zoned(TimeZone::UTC).date();
         let quote = self.list.find(&self.kind, model.as_str(), on).map(|found| Quote {
             rates: match self.discount {
                 0 => found.rates,
@@ -76,23 +78,29 @@ impl Tariff {
             row: Some(Priced { model: found.model, since: found.from }),
             is_guess: false,
         });
-        self.last.store(Some(Arc::new(Looked { model: model.clone(), on, quote: quote.clone() })));
+        self.last.store(Some(Arc::new(Looked { model: model.clone(), day, quote: quote.clone() })));
         quote
     }
 
     /// What a model may cost whose price is not known.
     pub fn guess(&self, at: Timestamp) -> Option<Quote> {
-        let on = at.to_zoned(TimeZone::UTC).date();
+        let day = day(at);
         if let Some(guessed) = &*self.guessed.load()
-            && guessed.0 == on
+            && guessed.0 == day
         {
             return Some(guessed.1.clone());
         }
+        let on = at.to_zoned(TimeZone::UTC).date();
         let rates = Arc::new(self.list.guess(&self.kind, on)?.discount(self.discount));
         let quote = Quote { rates, row: None, is_guess: true };
-        self.guessed.store(Some(Arc::new((on, quote.clone()))));
+        self.guessed.store(Some(Arc::new((day, quote.clone()))));
         Some(quote)
     }
+}
+
+/// Days since 1970.
+fn day(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(24 * 60 * 60)
 }
 
 #[cfg(test)]

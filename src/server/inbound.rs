@@ -1,8 +1,10 @@
 //! From HTTP to the gateway: what is asked, who asks, and the body within its limits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
@@ -19,7 +21,7 @@ use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
 use crate::server::endpoint::{self, Asked};
 use crate::server::listen::Peer;
-use crate::server::outbound;
+use crate::server::outbound::{self, Whole};
 use crate::server::upload::{self, Upload};
 
 /// Where requests come in.
@@ -34,49 +36,57 @@ impl Entrance {
     }
 
     /// Answers one request.
-    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Outgoing> {
+    ///
+    /// Not an `async fn`, which would have room for the request and for its parts.
+    pub fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<Outgoing>> + Send {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        let path = head.uri.path();
-        let asked = endpoint::find(&head.method, path);
-        let (endpoint, dialect) = match asked {
-            Asked::Chat(dialect) => (Endpoint::Chat, dialect),
-            Asked::CountTokens(dialect) => (Endpoint::CountTokens, dialect),
-            Asked::Models(_) => (Endpoint::Other, models_dialect(&head.headers)),
-            Asked::Opaque(endpoint, _) => (endpoint, DialectId::OPENAI_CHAT),
-            Asked::WrongMethod(method) => return outbound::wrong_method(&self.gateway.stray(started, 405), method),
-            Asked::Unknown => return outbound::not_found(&self.gateway.stray(started, 404), path),
-        };
-        let certificate = peer.certificate.as_ref().map(|certificate| certificate.as_ref().as_ref());
-        let (visit, entered) = self
-            .gateway
-            .enter(Arrival {
-                started,
-                endpoint,
-                dialect: Some(dialect),
-                headers: head.headers,
-                peer_certificate: certificate,
-            })
-            .await;
-        let mut response = match entered {
-            Err(stop) => outbound::refused(&visit.refuse(&stop), dialect, &stop),
-            Ok(()) => match asked {
-                Asked::Chat(_) => chat(visit, dialect, body).await,
-                // Boxed, so that chats need not make room for what is asked less often.
-                Asked::CountTokens(_) => Box::pin(count_tokens(visit, dialect, body)).await,
-                Asked::Models(model) => models(visit, dialect, model),
-                Asked::Opaque(_, below) => {
-                    let path = with_query(below, head.uri.query());
-                    Box::pin(opaque(visit, dialect, head.method, path, body)).await
-                }
-                // Turned away above.
-                Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(&visit.request_id(), path),
-            },
-        };
-        if self.drain.has_begun() && head.version < http::Version::HTTP_2 {
-            response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        async move {
+            let path = head.uri.path();
+            let asked = endpoint::find(&head.method, path);
+            let (endpoint, dialect) = match asked {
+                Asked::Chat(dialect) => (Endpoint::Chat, dialect),
+                Asked::CountTokens(dialect) => (Endpoint::CountTokens, dialect),
+                Asked::Models(_) => (Endpoint::Other, models_dialect(&head.headers)),
+                Asked::Opaque(endpoint, _) => (endpoint, DialectId::OPENAI_CHAT),
+                Asked::WrongMethod(method) => return outbound::wrong_method(&self.gateway.stray(started, 405), method),
+                Asked::Unknown => return outbound::not_found(&self.gateway.stray(started, 404), path),
+            };
+            let certificate = peer.certificate.as_ref().map(|certificate| certificate.as_ref().as_ref());
+            let (visit, entered) = self
+                .gateway
+                .enter(Arrival {
+                    started,
+                    endpoint,
+                    dialect: Some(dialect),
+                    headers: head.headers,
+                    peer_certificate: certificate,
+                })
+                .await;
+            let mut response = match entered {
+                Err(stop) => outbound::refused(&visit.refuse(&stop), dialect, &stop),
+                Ok(()) => match asked {
+                    Asked::Chat(_) => chat(visit, dialect, body).await,
+                    // Boxed, so that chats need not make room for what is asked less often.
+                    Asked::CountTokens(_) => Box::pin(count_tokens(visit, dialect, body)).await,
+                    Asked::Models(model) => models(visit, dialect, model),
+                    Asked::Opaque(_, below) => {
+                        let path = with_query(below, head.uri.query());
+                        Box::pin(opaque(visit, dialect, head.method, path, body)).await
+                    }
+                    // Turned away above.
+                    Asked::WrongMethod(_) | Asked::Unknown => outbound::not_found(&visit.request_id(), path),
+                },
+            };
+            if self.drain.has_begun() && head.version < http::Version::HTTP_2 {
+                response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+            }
+            response
         }
-        response
     }
 }
 
@@ -85,9 +95,15 @@ async fn chat(mut visit: Visit, dialect: DialectId, body: Incoming) -> Response<
         Ok(body) => body,
         Err(stop) => return outbound::refused(&visit.refuse(&stop), dialect, &stop),
     };
-    let (about, answer) = visit.chat(body).await;
-    match answer {
-        Ok(answer) => outbound::chat(about, dialect, answer).await,
+    let (about, mut answer) = match visit.chat(body).await {
+        (about, Ok(answer)) => (about, answer),
+        (about, Err(stop)) => return outbound::refused(&about, dialect, &stop),
+    };
+    if answer.is_stream {
+        return outbound::stream(&about, dialect, answer);
+    }
+    match Whole::of(dialect, &mut answer).await {
+        Ok(whole) => outbound::whole(&about, answer.answer.head, whole),
         Err(stop) => outbound::refused(&about, dialect, &stop),
     }
 }
@@ -156,25 +172,45 @@ async fn read(visit: &mut Visit, mut body: Incoming) -> Result<Bytes, Stop> {
     check_length(&body, limit)?;
     check_encoding(visit.headers())?;
     let mut gather = Gather::expecting(expected(&body));
-    let begun = Instant::now();
-    let mut heard = begun;
+    let mut wait = Wait::default();
     while !body.is_end_stream() {
-        let due = (heard + upload::SILENCE).min(begun + upload::WHOLE);
-        let frame = match timeout_at(due, body.frame()).await {
-            Ok(Some(Ok(frame))) => frame,
-            Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(upload::broken_off().into()),
-            Err(_) => return Err(upload::stopped().into()),
+        // Short bodies come with their heads. For what is here already no clock is looked at.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => wait.within(body.frame()).await.ok_or_else(upload::stopped)?,
         };
-        heard = Instant::now();
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            None => break,
+            Some(Err(_)) => return Err(upload::broken_off().into()),
+        };
         let Ok(bytes) = frame.into_data() else { continue };
         if gather.len() + bytes.len() > limit {
             return Err(Refusal::too_large(limit).into());
         }
         gather.push(bytes);
     }
-    visit.body_took(heard - begun);
+    visit.body_took(wait.took);
     Ok(gather.finish())
+}
+
+/// The time a caller is waited for.
+#[derive(Default)]
+struct Wait {
+    begun: Option<Instant>,
+    took: Duration,
+}
+
+impl Wait {
+    /// `None` if it takes longer than a caller may.
+    async fn within<T>(&mut self, coming: impl Future<Output = T>) -> Option<T> {
+        let now = Instant::now();
+        let begun = *self.begun.get_or_insert(now);
+        let due = (now + upload::SILENCE).min(begun + upload::WHOLE);
+        let came = timeout_at(due, coming).await.ok();
+        self.took += now.elapsed();
+        came
+    }
 }
 
 /// Refuses a body by its head, before it is read.

@@ -175,6 +175,8 @@ where
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let ended = tokio::select! {
+            // Nothing is gained by drawing lots for who is asked first.
+            biased;
             ended = connection.as_mut() => ended,
             () = self.drain.begun() => {
                 connection.as_mut().graceful_shutdown();

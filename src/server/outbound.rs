@@ -13,11 +13,12 @@ use http_body::Frame as BodyFrame;
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
 use crate::base::millis::Millis;
+use crate::base::money::Nanos;
 use crate::base::stop::{FaultClass, Refusal, Stop};
-use crate::chat::{Event, Frame, Losses, Usage};
+use crate::chat::{Event, Frame, Losses};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
 use crate::gateway::{About, ChatAnswer, Exactness, Forwarded};
-use crate::pipeline::Burst;
+use crate::pipeline::{Answer, Burst, Head};
 use crate::server::body::Outgoing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,75 +28,71 @@ const POLICY: HeaderName = HeaderName::from_static("x-tidegate-policy");
 const REVISION: HeaderName = HeaderName::from_static("x-tidegate-revision");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const NOT_BUILT_IN: &str = "the dialect is not built in";
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 /// Room for all values that are made for a usual answer.
 const ROOM: usize = 192;
 
 const COST: HeaderName = HeaderName::from_static("x-tidegate-cost-usd");
 const ESTIMATED: HeaderName = HeaderName::from_static("x-tidegate-estimated");
 
-/// Writes a chat answer: as a stream if one was asked for, in one piece otherwise.
-pub async fn chat(about: About, dialect: DialectId, chat: ChatAnswer) -> Response<Outgoing> {
-    let Some(caller) = dialect::by_id(dialect) else { return plain_error(500, "the dialect is not built in") };
-    let head = chat.answer.head;
-    let mut frames = chat.answer.frames;
-    let mut cost = None;
-    let body = if chat.is_stream {
-        let writer = caller.stream_writer(&chat.asked);
-        let request_id = about.request_id.to_string();
-        Outgoing::Stream(Box::new(Stream { frames, writer, request_id, is_over: false }))
-    } else {
-        match whole(caller, &chat.asked, &mut frames).await {
-            Ok((bytes, usage)) => {
-                cost = usage.and_then(|usage| chat.tab.cost(&usage));
-                Outgoing::full(bytes)
-            }
-            Err(stop) => return refused(&about, dialect, &stop),
-        }
-    };
-    let content_type = match &body {
-        Outgoing::Stream(stream) => stream.writer.content_type(),
-        _ => "application/json",
-    };
-    let mut response = Response::new(body);
-    *response.headers_mut() = head.headers;
-    let mut headers = Headers::of(&mut response);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if chat.is_stream {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        // nginx and its like would gather the stream into large pieces.
-        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    }
-    if let Some(provider) = &head.provider {
-        headers.say(MODEL, &[provider.as_str(), "/", head.model.as_str()]);
-    }
-    if let Some(cost) = cost {
-        headers.say(COST, &[&cost.to_string()]);
-    }
-    headers.describe(&about);
+/// Writes a chat answer as a stream.
+pub fn stream(about: &About, dialect: DialectId, chat: ChatAnswer) -> Response<Outgoing> {
+    let Some(caller) = dialect::by_id(dialect) else { return not_built_in() };
+    let Answer { head, frames } = chat.answer;
+    let writer = caller.stream_writer(&chat.asked);
+    let content_type = writer.content_type();
+    let request_id = about.request_id.to_string();
+    let stream = Stream { frames, writer, request_id, is_over: false };
+    let mut response = Response::new(Outgoing::Stream(Box::new(stream)));
+    let mut headers = Headers::of_answer(&mut response, head, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // nginx and its like would gather the stream into large pieces.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.describe(about);
     response
 }
 
-/// The bytes of a whole answer, and what the provider said it used.
-async fn whole(
-    caller: &dyn Dialect,
-    asked: &Asked,
-    frames: &mut BoxStream<'static, Result<Burst, Stop>>,
-) -> Result<(Bytes, Option<Usage>), Stop> {
-    let (mut bytes, mut usage) = (None, None);
-    // Read to the end, so that the answer is accounted for as complete.
-    while let Some(burst) = frames.next().await {
-        for frame in burst? {
-            if let Some(Event::Whole(completion)) = frame.iter().next() {
-                usage.clone_from(&completion.usage);
-            }
-            bytes = match frame.wire(caller.id()) {
-                Some(wire) => Some(wire),
-                None => written(caller, asked, frame).or(bytes),
-            };
-        }
+/// Writes a chat answer that is there in one piece.
+pub fn whole(about: &About, head: Head, whole: Whole) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::full(whole.bytes));
+    let mut headers = Headers::of_answer(&mut response, head, "application/json");
+    if let Some(cost) = whole.cost {
+        headers.say(COST, &[cost.to_string().as_bytes()]);
     }
-    let bytes = bytes.ok_or_else(|| Refusal::internal("a whole answer was asked for and none came"))?;
-    Ok((bytes, usage))
+    headers.describe(about);
+    response
+}
+
+/// A whole answer in the caller's dialect, and what it cost by the word of its provider.
+pub struct Whole {
+    bytes: Bytes,
+    cost: Option<Nanos>,
+}
+
+impl Whole {
+    /// Gathers an answer.
+    ///
+    /// # Errors
+    /// When it breaks off, or is none.
+    pub async fn of(dialect: DialectId, chat: &mut ChatAnswer) -> Result<Self, Stop> {
+        let caller = dialect::by_id(dialect).ok_or_else(|| Refusal::internal(NOT_BUILT_IN))?;
+        let (mut bytes, mut usage) = (None, None);
+        // Read to the end, so that the answer is accounted for as complete.
+        while let Some(burst) = chat.answer.frames.next().await {
+            for frame in burst? {
+                if let Some(Event::Whole(completion)) = frame.iter().next() {
+                    usage.clone_from(&completion.usage);
+                }
+                bytes = match frame.wire(caller.id()) {
+                    Some(wire) => Some(wire),
+                    None => written(caller, &chat.asked, frame).or(bytes),
+                };
+            }
+        }
+        let bytes = bytes.ok_or_else(|| Refusal::internal("a whole answer was asked for and none came"))?;
+        Ok(Self { bytes, cost: usage.and_then(|usage| chat.tab.cost(&usage)) })
+    }
 }
 
 /// A whole answer written in the caller's dialect.
@@ -180,7 +177,7 @@ pub fn forwarded(about: &About, answer: Forwarded) -> Response<Outgoing> {
             headers.map.append(&name, value.clone());
         }
     }
-    headers.say(MODEL, &[answer.target.as_str()]);
+    headers.say(MODEL, &[answer.target.as_str().as_bytes()]);
     headers.describe(about);
     response
 }
@@ -259,16 +256,20 @@ fn write_model(writer: &mut Writer, dialect: DialectId, model: &str) {
 pub fn not_found(id: &RequestId, path: &str) -> Response<Outgoing> {
     let message = format!("`{path}` is not an endpoint; chat is at /v1/chat/completions and /v1/messages");
     let mut response = plain_error(404, &message);
-    Headers::of(&mut response).say(REQUEST_ID, &[id.as_str()]);
+    Headers::of(&mut response).say(REQUEST_ID, &[id.as_bytes()]);
     response
 }
 
 pub fn wrong_method(id: &RequestId, allowed: &'static str) -> Response<Outgoing> {
     let mut response = plain_error(405, &format!("this endpoint takes {allowed}"));
     let mut headers = Headers::of(&mut response);
-    headers.say(REQUEST_ID, &[id.as_str()]);
+    headers.say(REQUEST_ID, &[id.as_bytes()]);
     headers.insert(ALLOW, HeaderValue::from_static(allowed));
     response
+}
+
+fn not_built_in() -> Response<Outgoing> {
+    plain_error(500, NOT_BUILT_IN)
 }
 
 fn plain_error(status: u16, message: &str) -> Response<Outgoing> {
@@ -303,13 +304,24 @@ impl<'a> Headers<'a> {
         Self { map: response.headers_mut(), text: BytesMut::with_capacity(ROOM) }
     }
 
+    /// Those that any chat answer has.
+    fn of_answer(response: &'a mut Response<Outgoing>, head: Head, content_type: &'static str) -> Self {
+        *response.headers_mut() = head.headers;
+        let mut headers = Self::of(response);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(provider) = &head.provider {
+            headers.say(MODEL, &[provider.as_str().as_bytes(), b"/", head.model.as_str().as_bytes()]);
+        }
+        headers
+    }
+
     fn insert(&mut self, name: HeaderName, value: HeaderValue) {
         self.map.insert(name, value);
     }
 
     /// Inserts a value made of pieces. One that cannot be a header is left out.
-    fn say(&mut self, name: HeaderName, pieces: &[&str]) {
-        pieces.iter().for_each(|piece| self.text.extend_from_slice(piece.as_bytes()));
+    fn say(&mut self, name: HeaderName, pieces: &[&[u8]]) {
+        pieces.iter().for_each(|piece| self.text.extend_from_slice(piece));
         if let Ok(value) = HeaderValue::from_maybe_shared(self.text.split().freeze()) {
             self.map.insert(name, value);
         }
@@ -317,12 +329,15 @@ impl<'a> Headers<'a> {
 
     /// Adds what the caller may know of how its request was handled.
     fn describe(mut self, about: &About) {
-        self.say(REQUEST_ID, &[about.request_id.as_str()]);
-        self.say(ATTEMPTS, &[itoa::Buffer::new().format(about.attempts)]);
+        self.say(REQUEST_ID, &[about.request_id.as_bytes()]);
+        match DIGITS.get(about.attempts) {
+            Some(digit) => self.insert(ATTEMPTS, HeaderValue::from_static(digit)),
+            None => self.say(ATTEMPTS, &[itoa::Buffer::new().format(about.attempts).as_bytes()]),
+        }
         if let Some(policy) = &about.policy {
-            self.say(POLICY, &[policy.as_str()]);
+            self.say(POLICY, &[policy.as_str().as_bytes()]);
         }
         self.insert(REVISION, about.revision.clone());
-        self.say(OVERHEAD, &[Millis::of(about.overhead).as_str()]);
+        self.say(OVERHEAD, &[Millis::of(about.overhead).as_bytes()]);
     }
 }

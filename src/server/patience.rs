@@ -63,7 +63,9 @@ pub struct Patient<S> {
     known: usize,
     awaiting: Awaiting,
     is_http2: bool,
-    /// When it must have come.
+    /// A limit that begins when there is next nothing to read. Often something is, and the clock need not be read.
+    upcoming: Option<Duration>,
+    /// When what is awaited must have come.
     due: Instant,
     /// Set again only when it rings early: there may be thousands of reads in an answer.
     reading: Pin<Box<Sleep>>,
@@ -78,6 +80,8 @@ enum Awaiting {
     Hello,
     /// The rest of a head.
     Head,
+    /// Nothing while a request is being answered.
+    Nothing,
     /// The next request.
     Next,
     /// It has not come in time.
@@ -89,24 +93,25 @@ impl<S> Patient<S> {
         let due = Instant::now() + limits.head;
         let reading = Box::pin(sleep_until(due));
         let awaiting = Awaiting::Hello;
-        Self { stream, limits, requests, known: 0, awaiting, is_http2: false, due, reading, writing: None }
+        let (known, is_http2, upcoming, writing) = (0, false, None, None);
+        Self { stream, limits, requests, known, awaiting, is_http2, upcoming, due, reading, writing }
     }
 
     fn await_from_now(&mut self, what: Awaiting, limit: Duration) {
-        (self.awaiting, self.due) = (what, Instant::now() + limit);
-        if self.due < self.reading.deadline() {
-            self.reading.as_mut().reset(self.due);
-        }
+        (self.awaiting, self.upcoming) = (what, Some(limit));
     }
 
     fn is_answering(&self) -> bool {
         self.requests.0.under_way.load(Ordering::Relaxed) > 0
     }
 
-    /// Lets the time begin anew while a request is being answered, and once more when one was in between.
+    /// Awaits nothing while a request is being answered, and the next one from when one was.
     fn look_at_requests(&mut self) {
         let ever = self.requests.0.ever.load(Ordering::Relaxed);
-        if std::mem::replace(&mut self.known, ever) != ever || self.is_answering() {
+        let was_asked = std::mem::replace(&mut self.known, ever) != ever;
+        if self.is_answering() {
+            (self.awaiting, self.upcoming) = (Awaiting::Nothing, None);
+        } else if was_asked || self.awaiting == Awaiting::Nothing {
             self.await_from_now(Awaiting::Next, self.limits.idle);
         }
     }
@@ -117,7 +122,7 @@ impl<S> Patient<S> {
             // The time that began with the connection is for the whole of the first head.
             Awaiting::Hello => (self.awaiting, self.is_http2) = (Awaiting::Head, bytes.starts_with(b"PRI")),
             Awaiting::Head if self.is_http2 => self.await_from_now(Awaiting::Next, self.limits.idle),
-            Awaiting::Next if !self.is_http2 && !self.is_answering() => {
+            Awaiting::Next if !self.is_http2 => {
                 self.await_from_now(Awaiting::Head, self.limits.head);
             }
             _ => {}
@@ -126,8 +131,18 @@ impl<S> Patient<S> {
 
     /// Nothing has come. True if it is too late for it.
     fn is_too_late(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(limit) = self.upcoming.take() {
+            self.due = Instant::now() + limit;
+            if self.due < self.reading.deadline() {
+                self.reading.as_mut().reset(self.due);
+            }
+        }
         while self.reading.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= self.due {
+            let now = Instant::now();
+            if self.awaiting == Awaiting::Nothing {
+                self.due = now + self.limits.idle;
+            }
+            if now >= self.due {
                 return true;
             }
             self.reading.as_mut().reset(self.due);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::base::ids::{KeyName, ModelName, PolicyName, RequestId, TargetName};
-use crate::base::json::{Number, Writer};
+use crate::base::json::{Number, Writer, member};
 use crate::base::millis::Millis;
 use crate::base::money::Nanos;
 use crate::telemetry::tray::{Sender, Tray};
@@ -60,35 +60,35 @@ impl Line {
     fn to_json(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(512);
         writer.object(|w| {
-            w.key("time").str(&self.time.to_string());
-            w.key("request_id").str(self.request_id.as_str());
-            w.key("endpoint").word(self.endpoint);
-            word(w, "dialect", self.dialect);
-            w.key("stream").bool(self.stream);
-            w.key("status").u64(u64::from(self.status));
-            w.key("outcome").word(self.outcome);
-            optional(w, "code", self.code.as_deref());
-            optional(w, "policy", self.policy.as_ref().map(PolicyName::as_str));
-            optional(w, "key", self.key.as_ref().map(KeyName::as_str));
-            optional(w, "team", self.team.as_deref());
-            optional(w, "user", self.user.as_deref());
-            w.key("model").str(self.model.as_str());
-            optional(w, "target", self.target.as_ref().map(TargetName::as_str));
-            w.key("attempts").u64(self.attempts as u64);
-            count(w, "input_tokens", self.input_tokens);
-            count(w, "output_tokens", self.output_tokens);
+            w.member(member!("time")).time(self.time);
+            w.member(member!("request_id")).request_id(&self.request_id);
+            w.member(member!("endpoint")).word(self.endpoint);
+            word(w, member!("dialect"), self.dialect);
+            w.member(member!("stream")).bool(self.stream);
+            w.member(member!("status")).u64(u64::from(self.status));
+            w.member(member!("outcome")).word(self.outcome);
+            optional(w, member!("code"), self.code.as_deref());
+            optional(w, member!("policy"), self.policy.as_ref().map(PolicyName::as_str));
+            optional(w, member!("key"), self.key.as_ref().map(KeyName::as_str));
+            optional(w, member!("team"), self.team.as_deref());
+            optional(w, member!("user"), self.user.as_deref());
+            w.member(member!("model")).str(self.model.as_str());
+            optional(w, member!("target"), self.target.as_ref().map(TargetName::as_str));
+            w.member(member!("attempts")).u64(self.attempts as u64);
+            count(w, member!("input_tokens"), self.input_tokens);
+            count(w, member!("output_tokens"), self.output_tokens);
             if let Some(cost) = self.cost {
-                w.key("cost_usd").number(&Number::from(cost));
+                w.member(member!("cost_usd")).number(&Number::from(cost));
             }
             if self.is_cost_estimated {
-                w.key("cost_estimated").bool(true);
+                w.member(member!("cost_estimated")).bool(true);
             }
-            word(w, "finish", self.finish);
-            millis(w, "took_ms", Some(self.took));
-            millis(w, "first_token_ms", self.first_token);
-            millis(w, "overhead_ms", self.overhead);
+            word(w, member!("finish"), self.finish);
+            millis(w, member!("took_ms"), Some(self.took));
+            millis(w, member!("first_token_ms"), self.first_token);
+            millis(w, member!("overhead_ms"), self.overhead);
             if !self.losses.is_empty() {
-                w.key("losses").array(|w| self.losses.iter().for_each(|loss| w.str(loss)));
+                w.member(member!("losses")).array(|w| self.losses.iter().for_each(|loss| w.str(loss)));
             }
         });
         let mut line = writer.into_bytes();
@@ -97,27 +97,27 @@ impl Line {
     }
 }
 
-fn word(writer: &mut Writer, key: &'static str, value: Option<&'static str>) {
+fn word(writer: &mut Writer, member: &'static str, value: Option<&'static str>) {
     if let Some(value) = value {
-        writer.key(key).word(value);
+        writer.member(member).word(value);
     }
 }
 
-fn optional(writer: &mut Writer, key: &'static str, value: Option<&str>) {
+fn optional(writer: &mut Writer, member: &'static str, value: Option<&str>) {
     if let Some(value) = value {
-        writer.key(key).str(value);
+        writer.member(member).str(value);
     }
 }
 
-fn count(writer: &mut Writer, key: &'static str, value: Option<u64>) {
+fn count(writer: &mut Writer, member: &'static str, value: Option<u64>) {
     if let Some(value) = value {
-        writer.key(key).u64(value);
+        writer.member(member).u64(value);
     }
 }
 
-fn millis(writer: &mut Writer, key: &'static str, value: Option<Duration>) {
+fn millis(writer: &mut Writer, member: &'static str, value: Option<Duration>) {
     if let Some(value) = value {
-        writer.key(key).millis(Millis::of(value));
+        writer.member(member).millis(Millis::of(value));
     }
 }
 

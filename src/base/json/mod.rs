@@ -18,6 +18,7 @@ pub use reader::Reader;
 pub(super) use scan::next_special;
 pub use value::{Json, Kind, Number};
 pub use writer::Writer;
+pub(crate) use writer::member;
 
 #[cfg(test)]
 mod tests {

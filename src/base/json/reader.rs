@@ -27,8 +27,7 @@ impl<'a> Reader<'a> {
     /// What kind of value comes next.
     #[inline]
     pub fn peek(&mut self) -> Result<Kind> {
-        self.skip_space();
-        match self.byte() {
+        match self.next_byte() {
             Some(b'{') => Ok(Kind::Object),
             Some(b'[') => Ok(Kind::Array),
             Some(b'"') => Ok(Kind::String),
@@ -44,20 +43,17 @@ impl<'a> Reader<'a> {
     /// next to nothing where that member is the first, as a `type` commonly is.
     pub fn glimpse(&self, name: &str) -> Option<Cow<'a, str>> {
         let mut ahead = self.clone();
-        ahead.skip_space();
+        ahead.next_byte();
         ahead.eat(b'{').then_some(())?;
         loop {
-            ahead.skip_space();
-            (ahead.byte() == Some(b'"')).then_some(())?;
+            (ahead.next_byte() == Some(b'"')).then_some(())?;
             let key = ahead.key().ok()?;
-            ahead.skip_space();
-            ahead.eat(b':').then_some(())?;
-            ahead.skip_space();
+            ahead.colon().ok()?;
             if key == name {
-                return (ahead.byte() == Some(b'"')).then(|| ahead.key().ok())?;
+                return (ahead.next_byte() == Some(b'"')).then(|| ahead.key().ok())?;
             }
             ahead.skip().ok()?;
-            ahead.skip_space();
+            ahead.next_byte();
             ahead.eat(b',').then_some(())?;
         }
     }
@@ -65,24 +61,17 @@ impl<'a> Reader<'a> {
     /// Reads an object: `member` is called for each key and reads its value. A value it does not read is skipped.
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
         self.want(Kind::Object)?;
-        self.enter()?;
-        self.skip_space();
-        if self.eat(b'}') {
-            self.depth -= 1;
+        if self.opens_empty(b'}')? {
             return Ok(());
         }
         loop {
-            self.skip_space();
-            if self.byte() != Some(b'"') {
+            if self.next_byte() != Some(b'"') {
                 return Err(self.not_json("expected a key"));
             }
             let key = self.key()?;
-            self.skip_space();
-            if !self.eat(b':') {
-                return Err(self.not_json("expected `:`"));
-            }
+            self.colon()?;
             // A look at the value's kind passes the space before it, and that is not reading it.
-            self.skip_space();
+            self.next_byte();
             let before = self.at;
             member(self, &key).map_err(|wrong| wrong.within(key.as_ref()))?;
             if self.at == before {
@@ -97,14 +86,11 @@ impl<'a> Reader<'a> {
     /// Reads an array: `item` is called with each index and reads the item. An item it does not read is skipped.
     pub fn array(&mut self, mut item: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
         self.want(Kind::Array)?;
-        self.enter()?;
-        self.skip_space();
-        if self.eat(b']') {
-            self.depth -= 1;
+        if self.opens_empty(b']')? {
             return Ok(());
         }
         for index in 0.. {
-            self.skip_space();
+            self.next_byte();
             let before = self.at;
             item(self, index).map_err(|wrong| wrong.within(format!("[{index}]")))?;
             if self.at == before {
@@ -178,7 +164,7 @@ impl<'a> Reader<'a> {
 
     /// Any value, as its bytes.
     pub fn raw(&mut self) -> Result<Json> {
-        self.skip_space();
+        self.next_byte();
         let start = self.at;
         self.skip()?;
         Ok(Json(self.slice(start, self.at)))
@@ -186,7 +172,7 @@ impl<'a> Reader<'a> {
 
     /// What `value` reads, and its bytes.
     pub fn with_raw<T>(&mut self, value: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, Json)> {
-        self.skip_space();
+        self.next_byte();
         let start = self.at;
         let value = value(self)?;
         Ok((value, Json(self.slice(start, self.at))))
@@ -194,7 +180,7 @@ impl<'a> Reader<'a> {
 
     /// Any value, as a text of its own that can be edited in place.
     pub fn raw_text(&mut self) -> Result<Text> {
-        self.skip_space();
+        self.next_byte();
         let start = self.at;
         self.skip()?;
         Ok(Text::json_value(self.slice(start, self.at), start))
@@ -214,22 +200,15 @@ impl<'a> Reader<'a> {
 
     /// Checks an object and passes it by: nobody asks for its keys.
     fn skip_object(&mut self) -> Result<()> {
-        self.enter()?;
-        self.skip_space();
-        if self.eat(b'}') {
-            self.depth -= 1;
+        if self.opens_empty(b'}')? {
             return Ok(());
         }
         loop {
-            self.skip_space();
-            if self.byte() != Some(b'"') {
+            if self.next_byte() != Some(b'"') {
                 return Err(self.not_json("expected a key"));
             }
             self.skip_string()?;
-            self.skip_space();
-            if !self.eat(b':') {
-                return Err(self.not_json("expected `:`"));
-            }
+            self.colon()?;
             self.skip()?;
             if self.ends(b'}')? {
                 return Ok(());
@@ -239,8 +218,7 @@ impl<'a> Reader<'a> {
 
     /// The document must end here.
     pub fn end(mut self) -> Result<()> {
-        self.skip_space();
-        match self.byte() {
+        match self.next_byte() {
             None => Ok(()),
             Some(_) => Err(self.not_json("expected the end of the document")),
         }
@@ -264,32 +242,50 @@ impl<'a> Reader<'a> {
         Err(Malformed::new(format!("expected {}, found {}", kind.with_article(), found.with_article())))
     }
 
+    /// Enters an object or an array. True if there is nothing in it, which is then behind.
     #[inline]
-    fn enter(&mut self) -> Result<()> {
-        self.at += 1;
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
+    fn opens_empty(&mut self, close: u8) -> Result<bool> {
+        if self.depth == MAX_DEPTH {
             return Err(Malformed::new(format!("nested more than {MAX_DEPTH} levels deep")));
         }
+        self.at += 1;
+        let is_empty = self.next_byte() == Some(close);
+        if is_empty {
+            self.at += 1;
+        } else {
+            self.depth += 1;
+        }
+        Ok(is_empty)
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<()> {
+        if self.next_byte() != Some(b':') {
+            return Err(self.not_json("expected `:`"));
+        }
+        self.at += 1;
         Ok(())
     }
 
     /// After an item: true at the closing bracket, false after a comma.
     #[inline]
     fn ends(&mut self, close: u8) -> Result<bool> {
-        self.skip_space();
-        if self.eat(b',') {
-            return Ok(false);
+        match self.next_byte() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                self.depth -= 1;
+                Ok(true)
+            }
+            _ => Err(self.not_json(if close == b'}' { "expected `,` or `}`" } else { "expected `,` or `]`" })),
         }
-        if self.eat(close) {
-            self.depth -= 1;
-            return Ok(true);
-        }
-        Err(self.not_json(if close == b'}' { "expected `,` or `}`" } else { "expected `,` or `]`" }))
     }
 
     /// Passes a string by; true if it has escapes.
-    #[inline]
+    #[inline(always)]
     fn skip_string(&mut self) -> Result<bool> {
         let bytes = self.source.as_bytes();
         let at = next_special(bytes, self.at + 1);
@@ -301,6 +297,7 @@ impl<'a> Reader<'a> {
     }
 
     /// From a byte at `at` that is no quote.
+    #[inline(never)]
     fn skip_rest_of_string(&mut self, mut at: usize) -> Result<()> {
         let bytes = self.source.as_bytes();
         loop {
@@ -373,10 +370,14 @@ impl<'a> Reader<'a> {
         found
     }
 
+    /// The next byte that is no space. It is not passed by.
     #[inline]
-    fn skip_space(&mut self) {
-        while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
+    fn next_byte(&mut self) -> Option<u8> {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                found => return found,
+            }
         }
     }
 
@@ -385,6 +386,7 @@ impl<'a> Reader<'a> {
         self.source.get(from..to).map(|part| self.source.slice_ref(part)).unwrap_or_default()
     }
 
+    #[cold]
     fn not_json(&self, what: &str) -> Malformed {
         Malformed::new(format!("not valid JSON: {what} at byte {}", self.at))
     }

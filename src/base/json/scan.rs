@@ -7,11 +7,15 @@
 #[inline]
 pub(in crate::base) fn next_special(bytes: &[u8], from: usize) -> usize {
     let (words, _) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
-    let words = words.get(..2).unwrap_or(words);
-    match first_in(words) {
-        Some(within) => from + within,
-        None => next_special_far(bytes, from + 8 * words.len()),
+    // Only the last strings of a document have less behind them.
+    let [first, second, ..] = words else { return next_special_far(bytes, from) };
+    if let Some(within) = first_in(*first) {
+        return from + within;
     }
+    if let Some(within) = first_in(*second) {
+        return from + 8 + within;
+    }
+    next_special_far(bytes, from + 16)
 }
 
 fn next_special_far(bytes: &[u8], from: usize) -> usize {
@@ -21,7 +25,8 @@ fn next_special_far(bytes: &[u8], from: usize) -> usize {
     let from = from + 64 * blocks.iter().take_while(is_clean).count();
     let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     let in_rest = || rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len());
-    from + first_in(words).unwrap_or_else(|| 8 * words.len() + in_rest())
+    let in_words = words.iter().enumerate().find_map(|(nth, word)| Some(8 * nth + first_in(*word)?));
+    from + in_words.unwrap_or_else(|| 8 * words.len() + in_rest())
 }
 
 fn is_special(byte: u8) -> bool {
@@ -31,15 +36,13 @@ fn is_special(byte: u8) -> bool {
 /// Each of the three tests sets the high bit of the bytes it finds. A borrow may set a bit too many, but only above
 /// the first.
 #[inline]
-fn first_in(words: &[[u8; 8]]) -> Option<usize> {
+fn first_in(word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
-    words.iter().enumerate().find_map(|(nth, word)| {
-        let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
-        let found = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        (found & HIGH != 0).then(|| 8 * nth + (found & HIGH).trailing_zeros() as usize / 8)
-    })
+    let word = u64::from_le_bytes(word);
+    let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
+    let found = (quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash)
+        | (word.wrapping_sub(ONES * 0x20) & !word);
+    (found & HIGH != 0).then(|| (found & HIGH).trailing_zeros() as usize / 8)
 }

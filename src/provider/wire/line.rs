@@ -45,7 +45,8 @@ struct Connections {
 #[derive(Debug)]
 struct Idle {
     http1: Http1,
-    since: Instant,
+    /// How many times it was looked at and found idle.
+    looks: u32,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,9 @@ impl Line {
     }
 
     pub(super) fn leads_to(&self, uri: &Uri) -> bool {
-        uri.authority() == Some(&self.authority) && uri.scheme() == Some(&self.scheme)
+        // Nearly always spelled alike, which is quickly seen; otherwise names of hosts know no case.
+        let same_place = |other: &Authority| other.as_str() == self.authority.as_str() || *other == self.authority;
+        uri.authority().is_some_and(same_place) && uri.scheme() == Some(&self.scheme)
     }
 
     pub(super) fn is_shared(&self) -> bool {
@@ -90,7 +93,7 @@ impl Line {
             if idle.http1.mover != mover {
                 continue;
             }
-            let readiness = idle.look();
+            let readiness = idle.http1.look();
             if readiness != Readiness::Busy {
                 let http1 = connections.idle.remove(at).http1;
                 if readiness == Readiness::Ready {
@@ -128,7 +131,7 @@ impl Line {
     /// Takes an HTTP/1.1 connection back whose exchange is over.
     pub(super) fn put(&self, mut http1: Http1) {
         if http1.look() != Readiness::Closed {
-            self.lock().idle.push(Idle { http1, since: Instant::now() });
+            self.lock().idle.push(Idle { http1, looks: 0 });
         }
     }
 
@@ -153,7 +156,7 @@ impl Line {
 
     fn close_idle(&self) {
         let mut connections = self.lock();
-        connections.idle.retain_mut(|idle| idle.look() != Readiness::Closed);
+        connections.idle.retain_mut(|idle| idle.look_again() != Readiness::Closed);
         connections.shared.retain(|shared| !shared.is_over());
     }
 
@@ -163,9 +166,11 @@ impl Line {
 }
 
 impl Idle {
-    /// One that has been idle for long counts as closed: the other end is about to do so.
-    fn look(&mut self) -> Readiness {
-        if self.since.elapsed() > IDLE { Readiness::Closed } else { self.http1.look() }
+    /// One that has been idle for long counts as closed: the other end is about to do so. Its looks are counted, since
+    /// a clock would have to be read for each exchange.
+    fn look_again(&mut self) -> Readiness {
+        self.looks += 1;
+        if LOOK_EVERY * self.looks > IDLE { Readiness::Closed } else { self.http1.look() }
     }
 }
 
