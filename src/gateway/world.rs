@@ -48,6 +48,12 @@ impl World {
         self
     }
 
+    /// The same world, with stores that may outlive it.
+    #[must_use]
+    pub fn with(self, stores: Stores) -> Self {
+        Self { stores, ..self }
+    }
+
     /// The same world, watched.
     #[must_use]
     pub fn before(self, witness: Arc<dyn Witness>) -> Self {

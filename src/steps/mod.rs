@@ -11,14 +11,14 @@ use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
-use crate::state::{Ledger, LocalWindows, Outputs, Places, Windows};
+use crate::state::{Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 
 /// What steps keep from one request to the next. It belongs to the process.
 #[derive(Clone)]
 pub struct Stores {
     pub windows: Arc<dyn Windows>,
-    pub places: Arc<Places>,
+    pub places: Arc<dyn Places>,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
@@ -29,7 +29,7 @@ impl Default for Stores {
     fn default() -> Self {
         Self {
             windows: Arc::new(LocalWindows::default()),
-            places: Arc::default(),
+            places: Arc::new(LocalPlaces::default()),
             ledger: None,
             outputs: Arc::default(),
         }
