@@ -3,7 +3,6 @@
 mod losses;
 mod model;
 #[path = "../../../../tests/support/redis.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
 mod redis;
 
 use std::time::Duration;
