@@ -93,7 +93,7 @@ impl Link {
                     Ok(Ok(value)) => return Ok(value),
                     Ok(Err(error)) if is_refusal(&error) => return Err(Lost { was_sent, why: error.to_string() }),
                     Ok(Err(error)) => error.to_string(),
-                    Err(_) => self.silence(self.timeout),
+                    Err(_) => silence(self.timeout),
                 },
                 () = session.is_over.cancelled() => "the connection was lost".to_owned(),
             };
@@ -134,9 +134,7 @@ impl Link {
                 State::Trying => Err("no connection".to_owned()),
             },
             Ok(Err(_)) => Err("the store was closed".to_owned()),
-            Err(_) => {
-                Err(format!("no connection to the store at {} within {}", self.place, duration::show(self.timeout)))
-            }
+            Err(_) => Err(format!("the shared store could not be reached within {}", duration::show(self.timeout))),
         }
     }
 
@@ -180,7 +178,7 @@ impl Link {
                 Ok(Session { connection, number, is_over: CancellationToken::new() })
             }
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(self.silence(self.patience())),
+            Err(_) => Err(silence(self.patience())),
         }
     }
 
@@ -203,9 +201,11 @@ impl Link {
         (self.timeout * 4).max(Duration::from_millis(500))
     }
 
-    fn silence(&self, limit: Duration) -> String {
-        format!("the store at {} gave no answer within {}", self.place, duration::show(limit))
-    }
+}
+
+/// Callers may read it, so it does not say where the store is; the log does.
+fn silence(limit: Duration) -> String {
+    format!("the shared store gave no answer within {}", duration::show(limit))
 }
 
 impl Session {
@@ -245,7 +245,7 @@ impl Session {
             answers = timeout(patience, pipeline.query_async::<Vec<RedisResult<Value>>>(&mut connection)) => answers,
             () = self.is_over.cancelled() => return Err("the connection was lost".to_owned()),
         };
-        let answers = answers.map_err(|_| link.silence(patience))?.map_err(|error| error.to_string())?;
+        let answers = answers.map_err(|_| silence(patience))?.map_err(|error| error.to_string())?;
         if answers.iter().flatten_errors().any(is_unknown) {
             script::load(&mut connection).await.map_err(|error| error.to_string())?;
             return Err("the store has forgotten the scripts".to_owned());

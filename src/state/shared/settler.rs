@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redis::{Value, from_redis_value};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::hub::Hub;
 use super::link::Session;
@@ -65,7 +65,7 @@ impl Settler {
                 () = self.hub.queue.rung() => self.tell(session).await,
             };
             if let Err(why) = is_told {
-                tracing::debug!(why, "the connection to the shared store has failed");
+                debug!(why, "the connection to the shared store has failed");
                 return;
             }
             if self.hub.queue.is_closed() {
