@@ -152,7 +152,8 @@ fn start(criterion: &mut Criterion) {
 }
 
 fn share(criterion: &mut Criterion) {
-    let (redis, runtime) = (Redis::start(), tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let (redis, runtime) =
+        (Redis::start(), tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
     let settings = Settings {
         url: Secret::new(redis.url()),
         prefix: "bench".into(),

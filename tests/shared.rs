@@ -225,6 +225,9 @@ async fn a_gateway_alone_spends_its_share_and_books_it_afterwards() {
     assert!((1..999).contains(&passed), "{passed} have passed alone");
     assert_eq!(member.status("tight"), "402");
     redis.start_again();
+    while get(&member.running.admin, "/budgets").starts_with("HTTP/1.1 503") {
+        std::thread::yield_now();
+    }
     let store = store(&redis).await;
     let bill = member.stop();
     let account = &store.accounts().await.unwrap()[0];

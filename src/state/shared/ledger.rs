@@ -192,6 +192,7 @@ impl Ledger for Shared {
     fn flush(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
             let told = async {
+                self.hub.link.retried().await;
                 tokio::select! {
                     biased;
                     () = self.hub.queue.told(self.hub.queue.mark()) => Ok(()),

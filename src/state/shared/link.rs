@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -28,6 +28,8 @@ pub(super) struct Link {
     pub timeout: Duration,
     state: watch::Sender<State>,
     sessions: AtomicU64,
+    /// Somebody wants to know now whether the store is back.
+    hurry: Notify,
 }
 
 #[derive(Clone)]
@@ -77,6 +79,7 @@ impl Link {
             timeout: settings.timeout,
             state: watch::Sender::new(State::Trying),
             sessions: AtomicU64::new(0),
+            hurry: Notify::new(),
         })
     }
 
@@ -136,6 +139,22 @@ impl Link {
             Ok(Err(_)) => Err("the store was closed".to_owned()),
             Err(_) => Err(format!("the shared store could not be reached within {}", duration::show(self.timeout))),
         }
+    }
+
+    /// Has a store that is away tried at once, and waits until it is known how that went.
+    pub async fn retried(&self) {
+        let mut states = self.state.subscribe();
+        if self.is_down().is_some() {
+            self.hurry.notify_one();
+            // The sender is ours.
+            let _ = states.changed().await;
+        }
+    }
+
+    /// Waits for so long, or until somebody is in a hurry.
+    pub async fn pause(&self, pause: Duration) {
+        // Whoever wakes us is as good as the time that is over.
+        let _ = timeout(pause, self.hurry.notified()).await;
     }
 
     /// Waits until it is known whether the store can be reached.
@@ -200,7 +219,6 @@ impl Link {
     pub fn patience(&self) -> Duration {
         (self.timeout * 4).max(Duration::from_millis(500))
     }
-
 }
 
 /// Callers may read it, so it does not say where the store is; the log does.

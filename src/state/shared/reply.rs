@@ -4,7 +4,7 @@ use redis::{Value, from_redis_value};
 
 use crate::base::money::Nanos;
 use crate::state::account::nanos;
-use crate::state::claim::{Balance, Claim, Denied, Unavailable};
+use crate::state::claim::{Balance, Claim, Denied, Leg, Unavailable};
 
 /// Reads the answer of the script `reserve`.
 pub(super) fn to_claim(claim: &Claim, answer: Value) -> Result<Vec<Balance>, Denied> {
@@ -15,7 +15,7 @@ pub(super) fn to_claim(claim: &Claim, answer: Value) -> Result<Vec<Balance>, Den
     match (word.as_str(), rest) {
         ("ok", sums) if sums.len() == 2 * claim.legs.len() => {
             let (pairs, _) = sums.as_chunks::<2>();
-            let balance = |(leg, [spent, held]): (&crate::state::claim::Leg, &[String; 2])| Balance {
+            let balance = |(leg, [spent, held]): (&Leg, &[String; 2])| Balance {
                 account: leg.account.clone(),
                 spent: amount(spent),
                 held: amount(held),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Value, from_redis_value};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{debug, error, warn};
 
 use super::hub::Hub;
@@ -34,7 +34,7 @@ impl Settler {
                 Err(why) => {
                     self.hub.link.down(&why);
                     // So that gateways do not come back all at the same moment.
-                    sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+                    self.hub.link.pause(pause.mul_f64(0.5 + fastrand::f64())).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
