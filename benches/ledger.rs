@@ -1,8 +1,11 @@
 //! What keeping books costs: the decision alone, the way to the disk, and promises that wait for it.
 //!
 //! Run `cargo bench --bench ledger`; a name after `--` picks benches, as criterion does. The folder is made
-//! where temporary files are (`TMPDIR`); what a promise costs is what that disk's `fdatasync` costs.
+//! where temporary files are (`TMPDIR`); what a promise costs is what that disk's `fdatasync` costs. Those of the shared
+//! store start a `redis-server` of their own, on a socket, so there is no network in their numbers.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot open its own books shall stop")]
+
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
@@ -11,9 +14,17 @@ use smallvec::smallvec;
 
 use tidegate::base::ids::{AccountId, RequestId};
 use tidegate::base::money::Nanos;
+use tidegate::base::secret::Secret;
+use tidegate::state::shared::{OnLoss, Settings};
 use tidegate::state::{
-    Books, Claim, CostLine, Counts, Durability, Embedded, HoldId, Ledger, Leg, Options, Settlement, Slot,
+    Books, Claim, CostLine, Counts, Durability, Embedded, HoldId, Ledger, Leg, Options, Settlement, Shared, Slot,
 };
+
+use redis::Redis;
+
+#[path = "../tests/support/redis.rs"]
+#[expect(dead_code, reason = "tests use the rest of it")]
+mod redis;
 
 /// Pairs of a reservation and its settlement between two looks at the clock.
 const PAIRS: usize = 4096;
@@ -140,9 +151,42 @@ fn start(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn share(criterion: &mut Criterion) {
+    let (redis, runtime) =
+        (Redis::start(), tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let settings = Settings {
+        url: Secret::new(redis.url()),
+        prefix: "bench".into(),
+        on_loss: OnLoss::Refuse,
+        timeout: Duration::from_secs(10),
+        gone_after: Duration::from_secs(30),
+    };
+    let (caller, ledger) = (Caller::new(), runtime.block_on(Shared::open(&settings, None)).unwrap());
+    let pair = async || {
+        let claim = caller.claim(Durability::Now);
+        let hold = claim.hold;
+        ledger.reserve(claim).await.unwrap();
+        ledger.settle(caller.settlement(hold));
+    };
+    let mut group = criterion.benchmark_group("shared");
+    group.bench_function("reserve, settle, and be sure of both", |bencher| {
+        bencher.iter(|| {
+            runtime.block_on(async {
+                pair().await;
+                ledger.flush().await.unwrap();
+            });
+        });
+    });
+    group.throughput(Throughput::Elements(RESERVERS as u64)).sample_size(20);
+    group.bench_function(format!("{RESERVERS} at a time reserve, then settle"), |bencher| {
+        bencher.iter(|| runtime.block_on(join_all((0..RESERVERS).map(|_| pair()))));
+    });
+    group.finish();
+}
+
 fn open(folder: &std::path::Path) -> Embedded {
     Embedded::open(folder, &Options::default(), Timestamp::now()).unwrap()
 }
 
-criterion_group!(benches, decide, write, start);
+criterion_group!(benches, decide, write, start, share);
 criterion_main!(benches);

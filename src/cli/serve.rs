@@ -1,7 +1,7 @@
 //! `tidegate serve`: run the gateway until told to stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,11 @@ use crate::base::clock::Clock;
 use crate::base::duration;
 use crate::gateway::reload::{Broken, Reloader, Start};
 use crate::gateway::{self, Gateway, World};
-use crate::policy::{self, Connections, Environment};
+use crate::policy::{self, Connections, Environment, State};
 use crate::provider::Pools;
 use crate::server::{self, Drain, Listener, TlsSettings, Workers};
-use crate::state::{Embedded, Options, Trouble};
+use crate::state::{Embedded, Ledger, Options, Shared, Trouble};
+use crate::steps::Stores;
 use crate::telemetry::{AccessLog, log};
 
 /// What `serve` can be told.
@@ -67,14 +68,14 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
     let access = if args.no_access_log { AccessLog::off() } else { AccessLog::stdout() };
     let clock = Clock::system();
     let world = World::new(clock, Arc::new(Pools::new()), access);
-    let world = match ledger(&args.files, clock) {
-        Ok(None) => Arc::new(world),
-        Ok(Some(ledger)) => Arc::new(world.keeping(Arc::new(ledger))),
+    let (stores, shared) = match stores(&args.files, clock).await {
+        Ok(stores) => stores,
         Err(trouble) => {
             eprintln!("error: {trouble}");
             return ExitCode::from(NOT_STARTED);
         }
     };
+    let world = Arc::new(world.with(stores));
     let start = match Reloader::start(&args.files, &world) {
         Ok(start) => start,
         Err(Broken(report)) => {
@@ -87,6 +88,9 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
     if let Err(message) = log::start(format, start.settings.log_level) {
         eprintln!("error: {message}");
         return ExitCode::from(BAD_FILES);
+    }
+    if let Some(why) = shared.and_then(|shared| shared.trouble()) {
+        error!(%why, "the shared store cannot be reached; the gateway starts without it");
     }
     for warning in &start.warnings {
         warn!("{warning}");
@@ -113,10 +117,27 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
     run_until_stopped(gateway, Arc::new(start.reloader), data, admin, signals, start.settings.drain).await
 }
 
-/// The ledger that the files ask for. What is wrong with the files themselves is said later.
-fn ledger(files: &[PathBuf], clock: Clock) -> Result<Option<Embedded>, Trouble> {
-    let folder = policy::load(files, &Environment::process()).config.and_then(|config| config.state);
-    folder.map(|folder| Embedded::open(&folder, &Options::default(), clock.now())).transpose()
+/// The stores that the files ask for. What is wrong with the files themselves is said later.
+async fn stores(files: &[PathBuf], clock: Clock) -> Result<(Stores, Option<Arc<Shared>>), String> {
+    let environment = Environment::process();
+    let open = |folder: &Path| {
+        Embedded::open(folder, &Options::default(), clock.now()).map_err(|trouble: Trouble| trouble.to_string())
+    };
+    match policy::load(files, &environment).config.and_then(|config| config.state) {
+        None => Ok((Stores::default(), None)),
+        Some(State::Folder(folder)) => {
+            let ledger: Arc<dyn Ledger> = Arc::new(open(&folder)?);
+            Ok((Stores { ledger: Some(ledger), ..Stores::default() }, None))
+        }
+        Some(State::Shared(state)) => {
+            let Ok(settings) = state.settings(&environment) else { return Ok((Stores::default(), None)) };
+            let lines = state.folder.as_deref().map(open).transpose()?;
+            let shared = Arc::new(Shared::open(&settings, lines).await?);
+            let ledger: Arc<dyn Ledger> = Arc::clone(&shared) as _;
+            let (windows, places) = (shared.windows(), shared.places());
+            Ok((Stores { windows, places, ledger: Some(ledger), ..Stores::default() }, Some(shared)))
+        }
+    }
 }
 
 async fn listeners(args: &ServeArgs, start: &Start) -> Result<(Listener, Listener), ExitCode> {

@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 
 use crate::gateway::jwks::FetchOverPools;
 use crate::gateway::{Gateway, World};
-use crate::policy::{Environment, Loaded, Parts, Settings, Snapshot, compile, load};
+use crate::policy::{Environment, Loaded, Parts, Settings, Snapshot, State, compile, load};
 
 /// What a start needs beside the snapshot.
 pub struct Start {
@@ -205,6 +205,10 @@ fn make(loaded: &Loaded, world: &World, previous: Option<&Snapshot>) -> Result<(
     };
     let snapshot = compile(config, &loaded.revision, &parts).map_err(|problems| loaded.report(&problems))?;
     let settings = Settings::of(config, &environment).map_err(|problem| loaded.report(&[problem]))?;
+    if let Some(State::Shared(shared)) = &config.state {
+        // It is opened when the process starts; here it is only seen whether it could be.
+        shared.settings(&environment).map_err(|problem| loaded.report(&[problem]))?;
+    }
     Ok((snapshot, settings))
 }
 

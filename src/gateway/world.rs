@@ -57,6 +57,13 @@ impl World {
         self
     }
 
+    /// The same world, with stores that may outlive it.
+    #[must_use]
+    pub fn with(self, stores: Stores) -> Self {
+        let shadows = Shadows::new(self.clock, Arc::clone(&stores.tokens));
+        Self { shadows, stores, ..self }
+    }
+
     /// The same world, watched.
     #[must_use]
     pub fn before(self, witness: Arc<dyn Witness>) -> Self {

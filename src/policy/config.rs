@@ -13,17 +13,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::codes;
 use super::condition::Condition;
 use super::decode::At;
 use super::document::{
     CertificateName, Content, LogFormat, LogLevel, Losses, Mode, OnDisconnect, Pick, Sticky, TelemetryDialect,
 };
-use super::reference::Template;
+use super::problem::Problem;
+use super::reference::{Environment, Template, Unresolved};
 use super::selector::Selector;
 use crate::base::ids::{PolicyName, ProviderName, TargetName};
 use crate::base::money::Nanos;
 use crate::base::stop::FaultClass;
 use crate::pricing::{PriceList, Unknown};
+use crate::state::shared::{self, OnLoss};
 use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
 
@@ -46,10 +49,48 @@ pub struct Config {
     pub budgets: BTreeMap<String, At<Definition>>,
     /// A URL that warnings of budgets are posted to.
     pub webhook: Option<At<Template>>,
-    /// Where the ledger is, if one is kept.
-    pub state: Option<PathBuf>,
+    /// Where the books are, if any are kept.
+    pub state: Option<State>,
     /// In the order they are tried; the first that matches is the one.
     pub policies: Vec<PolicyConfig>,
+}
+
+/// Where the books are.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// This gateway's own.
+    Folder(PathBuf),
+    Shared(SharedState),
+}
+
+/// A server that several gateways share.
+#[derive(Debug, Clone)]
+pub struct SharedState {
+    pub url: At<Template>,
+    pub prefix: String,
+    pub on_loss: OnLoss,
+    pub timeout: Duration,
+    pub gone_after: Duration,
+    /// Where this gateway keeps lines of the bill of its own, if it does.
+    pub folder: Option<PathBuf>,
+}
+
+impl SharedState {
+    /// # Errors
+    /// When the URL's reference stands for nothing, or for something that is no such URL.
+    pub fn settings(&self, environment: &Environment) -> Result<shared::Settings, Problem> {
+        let unresolved = |error: Unresolved| Problem::error(codes::UNRESOLVED, error.to_string()).at(self.url.span, "");
+        let url = self.url.resolve(environment).map_err(unresolved)?;
+        shared::check_url(&url)
+            .map_err(|why| Problem::error(codes::WRONG_VALUE, why).at(self.url.span, "what this stands for"))?;
+        Ok(shared::Settings {
+            url,
+            prefix: self.prefix.clone(),
+            on_loss: self.on_loss,
+            timeout: self.timeout,
+            gone_after: self.gone_after,
+        })
+    }
 }
 
 /// Paths of PEM files.

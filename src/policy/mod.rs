@@ -31,7 +31,7 @@ mod tree;
 
 pub use compile::{Parts, compile};
 pub use condition::Condition;
-pub use config::Config;
+pub use config::{Config, State};
 pub use decode::{At, OneOrMany, Table};
 pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
 pub use file::read as read_file;

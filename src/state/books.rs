@@ -241,7 +241,7 @@ impl Books {
 }
 
 /// Why a claim makes no sense.
-fn check(claim: &Claim, slot: Slot) -> Result<(), &'static str> {
+pub(super) fn check(claim: &Claim, slot: Slot) -> Result<(), &'static str> {
     if claim.lapses <= claim.at {
         return Err("it lapses before it begins");
     }

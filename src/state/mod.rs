@@ -5,12 +5,14 @@
 //!
 //! [`Books`] decides, purely: no IO, no clock. What it decides is a fact, an [`Entry`](record::Entry). [`Memory`]
 //! keeps the books only; [`Embedded`] also writes each fact to an append-only log and is what one machine uses.
-//! The log is the truth; the sums kept beside it in sled are derived from it and may be lost at any time.
+//! The log is the truth; the sums kept beside it in sled are derived from it and may be lost at any time. [`Shared`]
+//! has the same rules as scripts of a server that several gateways share.
 //!
 //! Caps and windows belong to whoever asks: they come with each claim and are never stored, so changing
 //! them resets nothing. What a token costs, and which budget a request falls under, is not known here.
 //!
-//! [`Windows`] and [`Places`] are for rates and for what happens at the same time; they are forgotten with the process.
+//! [`Windows`] and [`Places`] are for rates and for what happens at the same time; they are forgotten with the process,
+//! unless they are shared.
 
 mod account;
 mod alerts;
@@ -30,6 +32,7 @@ pub mod read;
 pub mod record;
 pub mod report;
 mod segment;
+pub mod shared;
 mod slot;
 mod sums;
 #[cfg(test)]
@@ -47,7 +50,8 @@ pub use ledger::{Ledger, Settlement, Standing};
 pub use line::{CostLine, Counts, Mark, Priced};
 pub use memory::Memory;
 pub use outputs::Outputs;
-pub use places::{Place, Places};
+pub use places::{LocalPlaces, NoPlace, Place, Places};
+pub use shared::Shared;
 pub use slot::Slot;
 pub use trouble::Trouble;
 pub use windows::{Full, LocalWindows, Room, Windows};

@@ -141,7 +141,7 @@ fn worth(rate: Rate, amount: u64) -> u64 {
 }
 
 /// What is left when it takes `busy` nanoseconds to work off what was taken.
-fn room(rate: Rate, busy: u64) -> Room {
+pub(super) fn room(rate: Rate, busy: u64) -> Room {
     let free = nanos(rate.per).saturating_sub(busy);
     let remaining = u128::from(free) * u128::from(rate.amount.get()) / rate.per.as_nanos().max(1);
     let remaining = u64::try_from(remaining).unwrap_or(u64::MAX);

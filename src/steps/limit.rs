@@ -23,7 +23,7 @@ use crate::pipeline::ending::{Ending, How, at_end};
 use crate::pipeline::facts::{Endpoint, Facts, Subject};
 use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::{Answer, Flow, Step, Tap};
-use crate::state::{Full, Place, Places, Room, Windows};
+use crate::state::{Full, NoPlace, Place, Places, Room, Windows};
 use crate::steps::Site;
 
 /// The settings of a `limit` step.
@@ -74,7 +74,7 @@ pub struct Limit {
     waiting: Arc<AtomicU32>,
     when_unavailable: WhenUnavailable,
     windows: Arc<dyn Windows>,
-    places: Arc<Places>,
+    places: Arc<dyn Places>,
 }
 
 impl Limit {
@@ -111,7 +111,7 @@ impl Limit {
 
     async fn take(&self, subject: &str, estimate: Option<u64>, patience: &mut Patience) -> Result<Admitted, Stop> {
         let place = match self.concurrent {
-            Some(count) => Some(self.enter(subject, count.get(), patience).await?),
+            Some(count) => self.enter(subject, count.get(), patience).await?,
             None => None,
         };
         let requests = match self.requests {
@@ -128,19 +128,22 @@ impl Limit {
         Ok(Admitted { place, debit, requests, tokens })
     }
 
-    async fn enter(&self, subject: &str, count: u32, patience: &mut Patience) -> Result<Place, Stop> {
+    /// Takes a place, if need be once there is one. `None` if nobody can tell and that does not matter.
+    async fn enter(&self, subject: &str, count: u32, patience: &mut Patience) -> Result<Option<Place>, Stop> {
         let key = format!("{}:c:{subject}", self.prefix);
-        if let Some(place) = self.places.enter(&key, count, Duration::ZERO).await {
-            return Ok(place);
+        let mut entered = self.places.enter(&key, count, Duration::ZERO).await;
+        if matches!(entered, Err(NoPlace::Taken)) && patience.begin() {
+            entered = self.places.enter(&key, count, patience.left()).await;
         }
-        let waited = match patience.begin() {
-            true => self.places.enter(&key, count, patience.left()).await,
-            false => None,
-        };
-        waited.ok_or_else(|| {
-            let message = format!("there are {count} requests under way already, which is all that is allowed");
-            Refusal::new(429, RATE_LIMITED, message).after(Duration::from_secs(1)).into()
-        })
+        match entered {
+            Ok(place) => Ok(Some(place)),
+            Err(NoPlace::Taken) => {
+                let message = format!("there are {count} requests under way already, which is all that is allowed");
+                Err(Refusal::new(429, RATE_LIMITED, message).after(Duration::from_secs(1)).into())
+            }
+            Err(NoPlace::Unavailable(_)) if self.when_unavailable == WhenUnavailable::Allow => Ok(None),
+            Err(NoPlace::Unavailable(reason)) => Err(unavailable(&reason)),
+        }
     }
 
     /// Takes so much, if need be once there is room. `None` if nobody can tell and that does not matter.
@@ -156,10 +159,7 @@ impl Limit {
             match self.windows.take(key, rate, amount).await {
                 Ok(room) => return Ok(Some(room)),
                 Err(Full::Unavailable(_)) if self.when_unavailable == WhenUnavailable::Allow => return Ok(None),
-                Err(Full::Unavailable(reason)) => {
-                    let message = format!("the limit cannot be checked: {reason}");
-                    return Err(Refusal::new(503, "limit_unavailable", message).into());
-                }
+                Err(Full::Unavailable(reason)) => return Err(unavailable(&reason)),
                 Err(Full::Wait(_, wait)) if wait <= patience.left() && patience.begin() => sleep(wait).await,
                 Err(Full::Wait(room, wait)) => {
                     let message = format!("the limit of {rate} {} is reached", what.name());
@@ -353,6 +353,10 @@ static TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
+
+fn unavailable(reason: &str) -> Stop {
+    Refusal::new(503, "limit_unavailable", format!("the limit cannot be checked: {reason}")).into()
+}
 
 fn refused(message: String, what: What, room: Room) -> Refusal {
     let mut refusal = Refusal::new(429, RATE_LIMITED, message);

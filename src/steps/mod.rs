@@ -12,7 +12,7 @@ use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
-use crate::state::{Alerts, Ledger, LocalWindows, Outputs, Places, Windows};
+use crate::state::{Alerts, Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 use crate::tokens::Tokens;
 
@@ -20,7 +20,7 @@ use crate::tokens::Tokens;
 #[derive(Clone)]
 pub struct Stores {
     pub windows: Arc<dyn Windows>,
-    pub places: Arc<Places>,
+    pub places: Arc<dyn Places>,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
@@ -36,7 +36,7 @@ impl Default for Stores {
     fn default() -> Self {
         Self {
             windows: Arc::new(LocalWindows::default()),
-            places: Arc::default(),
+            places: Arc::new(LocalPlaces::default()),
             ledger: None,
             outputs: Arc::default(),
             tokens: Arc::default(),

@@ -5,6 +5,8 @@
 
 mod client;
 mod house;
+pub mod redis;
+pub mod running;
 mod upstream;
 
 pub use client::{Answered, Ending, Http};

@@ -11,6 +11,7 @@ use crate::base::units::{Address, Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table};
 use crate::policy::reference::Template;
 use crate::pricing::Unknown;
+use crate::state::shared::OnLoss;
 use crate::steps::budget::Definition;
 
 /// A gateway file, or a part of one that another imports.
@@ -44,7 +45,7 @@ pub struct GatewayDoc {
     pub budgets: Table<At<Definition>>,
     /// Who is told of budgets that are running low.
     pub alerts: Option<AlertsDoc>,
-    pub state: Option<StateDoc>,
+    pub state: Option<At<StateDoc>>,
     pub limits: Option<LimitsDoc>,
     pub log: Option<LogDoc>,
     pub telemetry: Option<TelemetryDoc>,
@@ -102,12 +103,25 @@ pub enum Pick {
     LeastBusy,
 }
 
-/// Where the gateway keeps what outlives it.
+/// Where the gateway keeps what outlives it: in a folder, or in a server that several gateways share.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateDoc {
-    /// A folder for the ledger and what is derived from it. Relative paths start from this file's folder.
-    pub dir: At<String>,
+    /// A folder for the ledger and what is derived from it; with `redis`, for this gateway's own lines of the bill.
+    /// Relative paths start from this file's folder.
+    pub dir: Option<At<String>>,
+    /// The URL of a Redis or Valkey that keeps budgets and limits for all gateways: `redis://`, `rediss://` or
+    /// `unix://`.
+    pub redis: Option<At<Template>>,
+    /// Gateways with the same prefix share everything; `tidegate` if not said.
+    pub prefix: Option<At<String>>,
+    /// What happens while the server cannot be reached.
+    pub on_loss: Option<At<OnLoss>>,
+    /// How long a request waits for the server; `250ms` if not said.
+    pub timeout: Option<At<Period>>,
+    /// A gateway that was not heard of for so long is thought to be dead, and what it held is booked as spent; `30s`
+    /// if not said.
+    pub gone_after: Option<At<Period>>,
 }
 
 /// Prices of models, over the list that comes with the binary.
