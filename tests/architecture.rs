@@ -39,6 +39,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("similar", &["rehearsal"]),
     ("serde_json_path", &["rehearsal"]),
     ("notify", &["gateway"]),
+    ("regex_automata", &["steps"]),
+    ("regex_syntax", &["steps"]),
+    ("hmac", &["steps"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

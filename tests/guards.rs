@@ -6,6 +6,8 @@ mod corpus;
 mod hostile;
 #[path = "guards/laws.rs"]
 mod laws;
+#[path = "guards/oracle.rs"]
+mod oracle;
 #[path = "guards/quality.rs"]
 mod quality;
 #[path = "guards/values.rs"]

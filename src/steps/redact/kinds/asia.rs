@@ -36,7 +36,7 @@ pub const KINDS: &[Kind] = &[
         &[Shape::number(r"(?:AN|AP|AR|AS|BR|CG|CH|DD|DL|DN|GA|GJ|HP|HR|JH|JK|KA|KL|LA|LD|MH|ML|MN|MP|MZ|NL|OD|OR|PB|PY|RJ|SK|TN|TR|TS|UK|UP|WB)[ -]?\d{1,2}[ -]?[A-Z]{1,3}[ -]?\d{4}").sure(50, 95)],
         &["vehicle «KA53ME3456»"], &["XX53ME3456"]),
     national("au_tfn", "TFN", "an Australian tax file number with its check, after a word that names it", &["tfn", "tax file"],
-        &[Shape::number(r"\d{3}[ -]?\d{3}[ -]?\d{3}").check(|text| { let all = digits(text); all.len() == 9 && weighted(&all, &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0 && !is_one_digit(&all) }).in_context()],
+        &[Shape::number(r"\d{3}[ -]?\d{3}[ -]?\d{3}").check(|text| { let all = digits(text); all.len() == 9 && weighted(&all, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !is_one_digit(&all) }).in_context()],
         &["TFN: «876 543 210»"], &["876 543 210", "TFN 876 543 211"]),
     national("au_abn", "ABN", "an Australian business number with its check, spaced or after a word that names it", &["abn", "australian business"],
         &[Shape::number(r"\d{2} \d{3} \d{3} \d{3}").check(abn).sure(70, 95), Shape::number(r"\d{11}").check(abn).in_context()],

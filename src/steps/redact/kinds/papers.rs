@@ -55,18 +55,17 @@ fn numbered(text: &str) -> bool {
 /// ISO 3779, with the check character of North America.
 fn vin(text: &str) -> bool {
     const WEIGHTS: [u32; 17] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
-    let value = |c: char| {
-        c.to_digit(10).unwrap_or_else(|| match c {
-            'A' | 'J' => 1,
-            'B' | 'K' | 'S' => 2,
-            'C' | 'L' | 'T' => 3,
-            'D' | 'M' | 'U' => 4,
-            'E' | 'N' | 'V' => 5,
-            'F' | 'W' => 6,
-            'G' | 'P' | 'X' => 7,
-            'H' | 'Y' => 8,
-            _ => 9,
-        })
+    let value = |c: char| match c {
+        '0'..='9' => c.to_digit(10).unwrap_or_default(),
+        'A' | 'J' => 1,
+        'B' | 'K' | 'S' => 2,
+        'C' | 'L' | 'T' => 3,
+        'D' | 'M' | 'U' => 4,
+        'E' | 'N' | 'V' => 5,
+        'F' | 'W' => 6,
+        'G' | 'P' | 'X' => 7,
+        'H' | 'Y' => 8,
+        _ => 9,
     };
     let values: Vec<u32> = text.chars().map(value).collect();
     let rest: u32 = values.iter().zip(WEIGHTS).map(|(value, weight)| value * weight).sum::<u32>() % 11;
