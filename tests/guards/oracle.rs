@@ -50,11 +50,12 @@ fn is_apart(shape: &Shape, text: &str, from: usize, to: usize) -> bool {
                 Some('\\' | '%' | '&') => true,
                 _ => false,
             };
-            !joined_before && !(matches!(next, Some('.' | '-' | '/' | ':' | '#' | '@')) && is_word(second))
+            let joined_behind = matches!(next, Some('.' | '-' | '/' | ':' | '#' | '@')) && is_word(second);
+            !joined_before && !joined_behind
         }
         Edge::Apart(signs) => {
             let is_sign = |c: Option<char>| c.is_some_and(|c| signs.contains(c));
-            !(is_sign(last) && is_word(second_last)) && !(is_sign(next) && is_word(second))
+            !(is_sign(last) && is_word(second_last) || is_sign(next) && is_word(second))
         }
         Edge::Address | Edge::Begin | Edge::Free => unreachable!("no such kind is asked for"),
     }

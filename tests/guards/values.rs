@@ -27,7 +27,7 @@ fn luhn(body: &str) -> char {
                     if value > 9 { value - 9 } else { value }
                 })
                 .sum();
-            sum % 10 == 0
+            sum.is_multiple_of(10)
         })
         .unwrap()
 }
@@ -188,7 +188,7 @@ pub fn abn(rng: &mut Rng) -> String {
             .enumerate()
             .map(|(at, (c, weight))| (u32::from(c - b'0') - u32::from(at == 0)) * weight)
             .sum();
-        if sum % 89 == 0 {
+        if sum.is_multiple_of(89) {
             return grouped(&number, &[2, 3, 3, 3], " ");
         }
     }

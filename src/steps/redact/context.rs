@@ -24,6 +24,10 @@ impl Phrases {
         Self(phrases.into_iter().map(|phrase| words_of(&phrase.to_lowercase(), usize::MAX).into_vec()).collect())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether one of them ends within `WORDS` words; `words` come nearest first.
     fn within(&self, words: &[String], most: usize) -> bool {
         self.0.iter().any(|phrase| (0..most.min(words.len())).any(|at| ends_with(words, at, phrase)))

@@ -277,13 +277,17 @@ impl Rules {
         let is_near = match name {
             Some(name) => name.has_next(&group.near),
             None if rule.alone == rule.near && rule.alone >= self.threshold => true,
+            None if group.near.is_empty() => false,
             None => before.get_or_insert_with(|| Before::read(past)).has(&group.near),
         };
         let score = if is_near { rule.near } else { rule.alone };
         if score < self.threshold {
             return Decision::Nothing;
         }
-        if !is_near && before.get_or_insert_with(|| Before::read(past)).has_next(&group.unless) {
+        if !is_near
+            && !group.unless.is_empty()
+            && before.get_or_insert_with(|| Before::read(past)).has_next(&group.unless)
+        {
             return Decision::Nothing;
         }
         if self.tail(shape).is_some() {
