@@ -41,6 +41,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("notify", &["gateway"]),
     ("bpe_openai", &["tokens"]),
     ("quick_cache", &["tokens"]),
+    ("regex_automata", &["steps"]),
+    ("regex_syntax", &["steps"]),
+    ("hmac", &["steps"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod limit;
+pub mod redact;
 pub mod rewrite;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,93 @@
+//! What is done with a finding.
+
+use std::collections::BTreeMap;
+
+use super::detector::Detector;
+use super::lane::{Found, Judge};
+use super::vault::Vault;
+
+/// What leaves in place of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A placeholder that can be given back.
+    Replace,
+    /// Stars, and the last four letters or digits if there are more than eight.
+    Mask,
+    /// A keyed hash: the same for the same value, and no way back.
+    Hash,
+    /// Nothing: the request or the answer ends.
+    Refuse,
+    /// The value itself; it is only counted.
+    Report,
+}
+
+/// Something was found that may not be there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the text contains `{kind}`, which the policy refuses")]
+pub struct Refused {
+    pub kind: String,
+}
+
+/// A judge that does what a policy says, and counts what it saw.
+pub struct Replacer<'a, F> {
+    detector: &'a Detector,
+    vault: &'a mut Vault,
+    action: F,
+    /// How many findings there were, by the name of their kind.
+    pub seen: BTreeMap<String, usize>,
+}
+
+impl<'a, F: Fn(&str) -> Action> Replacer<'a, F> {
+    /// `action` tells what to do by the name of a kind.
+    pub fn new(detector: &'a Detector, vault: &'a mut Vault, action: F) -> Self {
+        Self { detector, vault, action, seen: BTreeMap::new() }
+    }
+}
+
+impl<F: Fn(&str) -> Action> Judge for Replacer<'_, F> {
+    type Stop = Refused;
+
+    fn judge(&mut self, found: Found<'_>, out: &mut String) -> Result<(), Refused> {
+        let (name, label) = (self.detector.name(found.shape), self.detector.label(found.shape));
+        if self.detector.is_allowed(found.source) {
+            out.push_str(found.source);
+            return Ok(());
+        }
+        *self.seen.entry(name.to_owned()).or_default() += 1;
+        match (self.action)(name) {
+            Action::Replace => out.push_str(&self.vault.placeholder(label, found.source)),
+            Action::Mask => mask(found.source, out),
+            Action::Hash => {
+                let hash = self.vault.key().hash(label, found.source);
+                out.extend(["<", label, ":", &hash, ">"]);
+            }
+            Action::Refuse => return Err(Refused { kind: name.to_owned() }),
+            Action::Report => out.push_str(found.source),
+        }
+        Ok(())
+    }
+}
+
+fn mask(value: &str, out: &mut String) {
+    let count = value.chars().filter(|c| c.is_alphanumeric()).count();
+    let shown = if count > 8 { 4 } else { 0 };
+    let mut left = count;
+    for c in value.chars() {
+        let is_hidden = c.is_alphanumeric() && left > shown;
+        out.push(if is_hidden { '*' } else { c });
+        left -= usize::from(c.is_alphanumeric());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_keeps_the_last_four() {
+        let mut out = String::new();
+        mask("4111 1111 1111 1234", &mut out);
+        mask(" 123-456", &mut out);
+        assert_eq!(out, "**** **** **** 1234 ***-***");
+    }
+}

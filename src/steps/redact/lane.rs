@@ -1,0 +1,216 @@
+//! One lane of a stream: text goes in as it comes, and comes out when it has been judged.
+//!
+//! A lane is one text of an answer: a choice's text, its reasoning, the arguments of one tool call. It holds
+//! back what may still become a finding and lets go of the rest, so that what left is always the beginning
+//! of what the whole text would have become. What is swallowed by a finding that has been decided is not
+//! held back: it never leaves.
+//!
+//! A lane knows characters and the source they were written in, not how sources are written: in JSON
+//! arguments `\u0034` is one character and six bytes of source.
+
+use super::context::REACH;
+use super::fold::Run;
+use super::machine::TailWalk;
+use super::rules::{Decision, Hit, Rules, Scout};
+
+/// What a judge sees of a finding.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    pub shape: usize,
+    pub score: u8,
+    /// The source it was written in.
+    pub source: &'a str,
+}
+
+/// Writes what is to leave in place of a finding.
+pub trait Judge {
+    type Stop;
+
+    /// # Errors
+    /// When nothing more may leave.
+    fn judge(&mut self, found: Found<'_>, out: &mut String) -> Result<(), Self::Stop>;
+}
+
+/// The text that has not left yet, with the folded text before it for context.
+#[derive(Debug, Clone, Default)]
+pub struct Lane {
+    /// Folded text: what is past, then what is held.
+    folded: Vec<u8>,
+    /// For each byte held: the bytes of source of its character, on the first byte of the character.
+    spans: Vec<u8>,
+    /// Where the held text begins in `folded`.
+    head: usize,
+    source: String,
+    /// The source of invisible characters, which go with the character that follows.
+    unseen: usize,
+    run: Run,
+    swallowing: Option<(Hit, TailWalk)>,
+}
+
+impl Lane {
+    /// A lane that knows what was said before.
+    pub fn after(before: &str) -> Self {
+        let folded = super::scan::context_of(before);
+        Self { head: folded.len(), folded, ..Self::default() }
+    }
+
+    /// Takes a character and the source it was written in. `None` is what no finding may contain.
+    pub fn take(&mut self, c: Option<char>, source: &str) {
+        let mut utf8 = [0; 4];
+        let bytes = c.map_or(&[0xFF][..], |c| self.run.read(c, &mut utf8));
+        self.source.push_str(source);
+        let span = self.unseen + source.len();
+        let Some((_, rest)) = bytes.split_first() else {
+            self.unseen = span;
+            return;
+        };
+        self.unseen = 0;
+        self.folded.extend_from_slice(bytes);
+        self.spans.push(u8::try_from(span).unwrap_or(u8::MAX));
+        self.spans.extend(rest.iter().map(|_| 0));
+    }
+
+    /// Takes text that is its own source.
+    pub fn take_text(&mut self, text: &str) {
+        if text.is_ascii() && self.unseen == 0 {
+            self.run = Run::default();
+            self.source.push_str(text);
+            self.folded.extend_from_slice(text.as_bytes());
+            self.spans.resize(self.spans.len() + text.len(), 1);
+            return;
+        }
+        let mut utf8 = [0; 4];
+        for c in text.chars() {
+            self.take(Some(c), c.encode_utf8(&mut utf8));
+        }
+    }
+
+    /// Lets go of what is decided.
+    ///
+    /// # Errors
+    /// When the judge stops.
+    pub fn release<J: Judge>(&mut self, rules: &Rules, judge: &mut J, out: &mut String) -> Result<(), J::Stop> {
+        let result = self.advance(rules, judge, out, false);
+        self.unless_stopped(result)
+    }
+
+    /// The text ends here: everything is decided and leaves. What follows is another text, with this one for context.
+    ///
+    /// # Errors
+    /// When the judge stops.
+    pub fn finish<J: Judge>(&mut self, rules: &Rules, judge: &mut J, out: &mut String) -> Result<(), J::Stop> {
+        let result = self.advance(rules, judge, out, true);
+        self.unless_stopped(result)?;
+        out.push_str(&self.source);
+        self.source.clear();
+        self.unseen = 0;
+        self.run = Run::default();
+        Ok(())
+    }
+
+    /// Notes what stands between texts, for the context of the next.
+    pub fn pass(&mut self, between: &str) {
+        self.folded.extend_from_slice(between.as_bytes());
+        self.head = self.folded.len();
+        self.spans.clear();
+        self.forget();
+    }
+
+    /// How much is held, in folded bytes. What a decided finding swallows is not held.
+    pub fn held(&self) -> usize {
+        if self.swallowing.is_some() { 0 } else { self.folded.len() - self.head }
+    }
+
+    /// After a stop nothing is left that could leave by mistake.
+    fn unless_stopped<E>(&mut self, result: Result<(), E>) -> Result<(), E> {
+        if result.is_err() {
+            *self = Self::default();
+        }
+        result
+    }
+
+    fn advance<J: Judge>(
+        &mut self,
+        rules: &Rules,
+        judge: &mut J,
+        out: &mut String,
+        ended: bool,
+    ) -> Result<(), J::Stop> {
+        let base = self.head;
+        let mut at = 0;
+        let mut gone = 0;
+        let result = loop {
+            if let Some((hit, mut walk)) = self.swallowing.take() {
+                let rest = self.folded.get(base + at + hit.length..).unwrap_or_default();
+                let tail = rules.tail(hit.shape).map_or(Some(0), |tail| tail.walk(&mut walk, rest, ended));
+                let Some(tail) = tail else {
+                    self.swallowing = Some((hit, walk));
+                    break Ok(());
+                };
+                if let Err(stop) = self.replace(hit, &mut at, hit.length + tail, &mut gone, judge, out) {
+                    break Err(stop);
+                }
+                continue;
+            }
+            if base + at >= self.folded.len() {
+                break Ok(());
+            }
+            if !rules.may_begin(&self.folded, base + at) {
+                self.step(&mut at, &mut gone, out);
+                continue;
+            }
+            match rules.decide(&self.folded, base + at, ended.then(Scout::default).as_mut()) {
+                Decision::Nothing => self.step(&mut at, &mut gone, out),
+                Decision::Hold => break Ok(()),
+                Decision::Found(hit) if rules.tail(hit.shape).is_some() => {
+                    let tail = rules.tail(hit.shape).map(super::machine::Tail::begin);
+                    self.swallowing = tail.map(|walk| (hit, walk));
+                }
+                Decision::Found(hit) => {
+                    if let Err(stop) = self.replace(hit, &mut at, hit.length, &mut gone, judge, out) {
+                        break Err(stop);
+                    }
+                }
+            }
+        };
+        self.source.drain(..gone);
+        self.spans.drain(..at);
+        self.head += at;
+        self.forget();
+        result
+    }
+
+    /// One byte is no finding: it leaves.
+    fn step(&self, at: &mut usize, gone: &mut usize, out: &mut String) {
+        let span = self.spans.get(*at).copied().map_or(0, usize::from);
+        out.push_str(self.source.get(*gone..*gone + span).unwrap_or_default());
+        *at += 1;
+        *gone += span;
+    }
+
+    fn replace<J: Judge>(
+        &self,
+        hit: Hit,
+        at: &mut usize,
+        length: usize,
+        gone: &mut usize,
+        judge: &mut J,
+        out: &mut String,
+    ) -> Result<(), J::Stop> {
+        let spans = self.spans.get(*at..*at + length).unwrap_or_default();
+        let span: usize = spans.iter().copied().map(usize::from).sum();
+        let source = self.source.get(*gone..*gone + span).unwrap_or_default();
+        *at += length;
+        *gone += span;
+        judge.judge(Found { shape: hit.shape, score: hit.score, source }, out)
+    }
+
+    /// Drops the past that no context reaches.
+    fn forget(&mut self) {
+        const KEPT: usize = REACH + 8;
+        if self.head > 8 * KEPT {
+            self.folded.drain(..self.head - KEPT);
+            self.head = KEPT;
+        }
+    }
+}
