@@ -32,6 +32,8 @@ pub enum Kind {
     /// hyper in this bench's own program, without any policy: what could be had at the best.
     Hyper,
     Tidegate,
+    /// Tidegate with rate limits and budgets on each request, and the ledger on disk.
+    Limited,
 }
 
 /// A subject that answers.
@@ -52,6 +54,7 @@ impl Kind {
             Self::Haproxy => "haproxy",
             Self::Hyper => "hyper",
             Self::Tidegate => "tidegate",
+            Self::Limited => "limited",
         }
     }
 
@@ -60,7 +63,7 @@ impl Kind {
         match self {
             Self::Direct => None,
             Self::Hyper => std::env::current_exe().ok(),
-            Self::Tidegate => Some(TIDEGATE.into()),
+            Self::Tidegate | Self::Limited => Some(TIDEGATE.into()),
             // Debian keeps them where the path of ordinary users does not lead.
             Self::Nginx | Self::Haproxy => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
@@ -143,9 +146,9 @@ impl Subject {
                 fs::write(folder.join("key"), bare::KEY)?;
                 command.arg(BARE).args([self.address.to_string(), mock.to_string()]);
             }
-            Kind::Tidegate => {
+            Kind::Tidegate | Kind::Limited => {
                 let made = Command::new(program)
-                    .args(["key", "create", "bench", "--file", "keys.yaml"])
+                    .args(["key", "create", "bench", "--team", "load", "--file", "keys.yaml"])
                     .current_dir(folder)
                     .output()?;
                 if !made.status.success() {
@@ -153,7 +156,7 @@ impl Subject {
                     return Err(wrong(format!("no key could be made: {said}")));
                 }
                 fs::write(folder.join("key"), made.stdout)?;
-                fs::write(folder.join("tidegate.yaml"), tidegate(self.address, free_address()?, mock))?;
+                fs::write(folder.join("tidegate.yaml"), tidegate(self.kind, self.address, free_address()?, mock))?;
                 command.args(["serve", "-f", "tidegate.yaml"]).current_dir(folder);
             }
         }
@@ -238,20 +241,31 @@ backend mock
     )
 }
 
-fn tidegate(listen: SocketAddr, admin: SocketAddr, mock: SocketAddr) -> String {
+fn tidegate(kind: Kind, listen: SocketAddr, admin: SocketAddr, mock: SocketAddr) -> String {
+    let (books, steps) = if kind == Kind::Limited { (BOOKS, STEPS) } else { ("", "") };
     format!(
         r#"version: 1
 listen: {listen}
 admin: {admin}
 callers: {{ keys: keys.yaml }}
 providers:
-  mock: {{ kind: openai_compatible, url: "http://{mock}/v1", key: "sk-mock" }}
-policies:
+  mock: {{ kind: openai_compatible, url: "http://{mock}/v1", key: "sk-mock", price: {{ in: 2, out: 8 }} }}
+{books}policies:
   - policy: default
-    route: mock
+{steps}    route: mock
 "#
     )
 }
+
+const BOOKS: &str = "state: { dir: state }
+budgets:
+  team: { per: team, usd: 1000000, window: month, warn_at: 80%, mode: balanced }
+  key: { per: key, usd: 1000000, window: day, mode: balanced }
+";
+const STEPS: &str = "    steps:
+    - limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 10000 }
+    - budget: [team, key]
+";
 
 /// An address nobody listens at. Somebody might take it before we do; that is an error then, not a danger.
 fn free_address() -> io::Result<SocketAddr> {

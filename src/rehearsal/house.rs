@@ -39,6 +39,8 @@ const ENDPOINT: &str = "/v1/chat/completions";
 /// Bytes that may be on their way to a caller.
 const PIPE: usize = 64 * 1024;
 /// No test waits longer.
+/// No request goes on for longer without its caller.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 const FOREVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a test is given.
@@ -151,10 +153,8 @@ impl House {
         // What is dropped here may be all that holds the connection open.
         connection.abort();
         listened.unwrap_or(Ok(())).map_err(broken)?;
-        // Lets everybody come to an end who only has to be told.
-        sleep(Duration::from_millis(1)).await;
         let id = heard.headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        let decision = self.notes.take(id);
+        let decision = self.decided(id).await;
         let scenes = self.play.scenes().split_off(before);
         let Heard { status, headers, body, is_whole } = heard;
         Ok(Seen { status, headers, body, is_broken: !is_whole, took, scenes, decision })
@@ -162,6 +162,20 @@ impl House {
 }
 
 impl House {
+    /// What was decided on a request that its caller is done with. A request may go on without its caller.
+    async fn decided(&self, id: Option<&str>) -> Option<Decision> {
+        let mut pause = Duration::from_millis(1);
+        while pause < LONGEST {
+            // Lets everybody come to an end who only has to be told.
+            sleep(pause).await;
+            if let Some(decision) = self.notes.take(id) {
+                return Some(decision);
+            }
+            pause *= 2;
+        }
+        None
+    }
+
     /// What an account has spent, and what is set aside there.
     pub async fn standing(&self, account: &str) -> Result<(Nanos, Nanos), String> {
         let account = AccountId::new(account);

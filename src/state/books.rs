@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,19 +19,20 @@ use crate::state::line::CostLine;
 use crate::state::record::{Booking, Entry};
 use crate::state::slot::Slot;
 
-/// All accounts and all that is held.
+/// All accounts and all that is held. Holds have names that no caller makes up, so they need no hash that withstands
+/// an attack.
 #[derive(Debug, Default)]
 pub struct Books {
     accounts: HashMap<AccountId, Account>,
-    open: HashMap<HoldId, Hold>,
+    open: HashMap<HoldId, Hold, RandomState>,
     /// The open holds, by when they lapse.
     due: BTreeSet<(Timestamp, HoldId)>,
     /// Holds that have lapsed, for a settlement that comes after all.
-    late: HashMap<HoldId, Hold>,
+    late: HashMap<HoldId, Hold, RandomState>,
     lapsed: VecDeque<HoldId>,
     /// Holds settled of late. A hold forgotten here is in neither map above, so settling it once more can
     /// never move money; only its lines would stand in the log twice.
-    done: HashSet<HoldId>,
+    done: HashSet<HoldId, RandomState>,
     settled: VecDeque<HoldId>,
     horizon: Slot,
 }
@@ -264,7 +266,7 @@ fn rebook(legs: &[Booking], amount: impl Fn(&Booking) -> Nanos) -> Vec<Booking> 
     rebooked.filter(|booking| booking.amount != Nanos::ZERO).collect()
 }
 
-fn remember(set: &mut HashSet<HoldId>, order: &mut VecDeque<HoldId>, hold: HoldId) {
+fn remember(set: &mut HashSet<HoldId, RandomState>, order: &mut VecDeque<HoldId>, hold: HoldId) {
     if set.insert(hold) {
         order.push_back(hold);
     }

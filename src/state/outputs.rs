@@ -14,6 +14,8 @@ pub struct Outputs(Mutex<HashMap<ModelName, Recent>>);
 struct Recent {
     lengths: Vec<u64>,
     next: usize,
+    /// Nineteen in twenty of them are no longer; some answers may have come since.
+    usual_most: u64,
 }
 
 impl Outputs {
@@ -31,11 +33,7 @@ impl Outputs {
     /// Nineteen in twenty of the model's last answers were no longer; `None` until there were some.
     pub fn usual_most(&self, model: &ModelName) -> Option<u64> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lengths = all.get(model)?.lengths.clone();
-        drop(all);
-        lengths.sort_unstable();
-        let rank = (lengths.len() * 19).div_ceil(20).checked_sub(1)?;
-        lengths.get(rank).copied()
+        all.get(model).map(|recent| recent.usual_most)
     }
 }
 
@@ -46,9 +44,21 @@ impl Recent {
             None => self.lengths.push(tokens),
         }
         self.next = (self.next + 1) % KEPT;
+        if self.lengths.len() < KEPT || self.next.is_multiple_of(SUMMED_UP) {
+            self.sum_up();
+        }
+    }
+
+    fn sum_up(&mut self) {
+        let mut lengths = self.lengths.clone();
+        lengths.sort_unstable();
+        let rank = (lengths.len() * 19).div_ceil(20).saturating_sub(1);
+        self.usual_most = lengths.get(rank).copied().unwrap_or_default();
     }
 }
 
+/// So many answers make a new sum.
+const SUMMED_UP: usize = 8;
 const KEPT: usize = 64;
 const MOST_MODELS: usize = 1_024;
 

@@ -115,12 +115,12 @@ impl Limit {
             None => None,
         };
         let requests = match self.requests {
-            Some(rate) => self.room(&format!("{}:r:{subject}", self.prefix), rate, 1, What::Requests, patience).await?,
+            Some(rate) => self.room(&self.key(":r:", subject), rate, 1, What::Requests, patience).await?,
             None => None,
         };
         let (mut debit, mut tokens) = (None, None);
         if let (Some(rate), Some(estimate)) = (self.tokens, estimate) {
-            let key = format!("{}:t:{subject}", self.prefix);
+            let key = self.key(":t:", subject);
             tokens = self.room(&key, rate, estimate, What::Tokens, patience).await?;
             let windows = Arc::clone(&self.windows);
             debit = tokens.map(|_| Debit { windows, key, rate, taken: estimate, is_settled: false });
@@ -130,7 +130,7 @@ impl Limit {
 
     /// Takes a place, if need be once there is one. `None` if nobody can tell and that does not matter.
     async fn enter(&self, subject: &str, count: u32, patience: &mut Patience) -> Result<Option<Place>, Stop> {
-        let key = format!("{}:c:{subject}", self.prefix);
+        let key = self.key(":c:", subject);
         let mut entered = self.places.enter(&key, count, Duration::ZERO).await;
         if matches!(entered, Err(NoPlace::Taken)) && patience.begin() {
             entered = self.places.enter(&key, count, patience.left()).await;
@@ -144,6 +144,10 @@ impl Limit {
             Err(NoPlace::Unavailable(_)) if self.when_unavailable == WhenUnavailable::Allow => Ok(None),
             Err(NoPlace::Unavailable(reason)) => Err(unavailable(&reason)),
         }
+    }
+
+    fn key(&self, kind: &str, subject: &str) -> String {
+        [&self.prefix, kind, subject].concat()
     }
 
     /// Takes so much, if need be once there is room. `None` if nobody can tell and that does not matter.
@@ -325,7 +329,7 @@ impl What {
 
     fn headers(self, room: Room) -> [(HeaderName, HeaderValue); 3] {
         let [limit, remaining, reset] = self.names().clone();
-        let wait = format!("{}ms", room.reset.as_millis());
+        let wait = [itoa::Buffer::new().format(room.reset.as_millis()), "ms"].concat();
         [
             (limit, HeaderValue::from(room.limit)),
             (remaining, HeaderValue::from(room.remaining)),

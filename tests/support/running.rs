@@ -22,7 +22,17 @@ pub struct Running {
 
 impl Running {
     pub fn start(folder: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        Self::begin(folder, Command::new(PROGRAM))
+    }
+
+    /// The same, where no file may grow beyond so many half kilobytes: for writers, the disk is full then.
+    pub fn start_on_a_small_disk(folder: &Path, blocks: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#)).arg(PROGRAM);
+        Self::begin(folder, shell)
+    }
+
+    fn begin(folder: &Path, mut command: Command) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--no-access-log"]);
         command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -56,6 +66,8 @@ impl Running {
         self.child.wait().unwrap();
     }
 }
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate");
 
 impl Drop for Running {
     fn drop(&mut self) {

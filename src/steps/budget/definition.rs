@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -80,6 +81,8 @@ pub struct Budget {
     subject: Arc<dyn Subject>,
     pub cap: Nanos,
     window: Window,
+    /// The quarter of an hour that was last asked about, and where its window begins: each in half of the bits.
+    begun: AtomicU64,
     zone: TimeZone,
     pub mode: Mode,
     /// Hundredths of a percent.
@@ -114,6 +117,7 @@ impl Budget {
             subject: subject(&written.per)?,
             cap: written.usd.0,
             window: Window::parse(&written.window)?,
+            begun: AtomicU64::new(u64::MAX),
             zone,
             mode: written.mode,
             warn_at: written.warn_at.map(|share| (share.0 * 100.0).round() as i128),
@@ -146,7 +150,18 @@ impl Budget {
     }
 
     pub fn since(&self, at: Timestamp) -> Slot {
-        self.window.since(at, &self.zone)
+        if !self.window.is_calendar() {
+            return self.window.since(at, &self.zone);
+        }
+        // Days begin with a quarter of an hour, wherever that is, so within one nothing changes.
+        let now = Slot::of(at);
+        let known = self.begun.load(Ordering::Relaxed);
+        if known >> 32 == u64::from(now.0) {
+            return Slot(known as u32);
+        }
+        let since = self.window.since(at, &self.zone);
+        self.begun.store(u64::from(now.0) << 32 | u64::from(since.0), Ordering::Relaxed);
+        since
     }
 
     pub fn renews(&self, at: Timestamp) -> Option<Timestamp> {

@@ -44,6 +44,11 @@ impl Window {
         }
     }
 
+    /// Whether it begins at midnights.
+    pub fn is_calendar(self) -> bool {
+        matches!(self, Self::Day | Self::Week | Self::Month)
+    }
+
     /// Where the window that `at` lies in begins.
     pub fn since(self, at: Timestamp, zone: &TimeZone) -> Slot {
         match self {

@@ -1,0 +1,81 @@
+//! What the steps of a policy cost: the same request through the gateway without any, and with them.
+//!
+//! Run `cargo bench --bench steps`. The provider is simulated in the process, so what a step costs is the difference to
+//! the first line. The ledger is in a temporary folder (`TMPDIR`); what its own thread does meanwhile is not in here.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot start its own gateway shall stop")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use futures_util::StreamExt as _;
+use http::HeaderMap;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
+
+use tidegate::base::clock::Clock;
+use tidegate::base::ids::DialectId;
+use tidegate::gateway::reload::Reloader;
+use tidegate::gateway::{Arrival, Gateway, World};
+use tidegate::pipeline::facts::Endpoint;
+use tidegate::provider::Pools;
+use tidegate::state::{Embedded, Options};
+use tidegate::telemetry::AccessLog;
+
+const LIMIT: &str = "{ limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 1000 } }";
+const BALANCED: &str = "{ budget: [team, key] }";
+const BODY: &str = r#"{"model":"chat","messages":[{"role":"user","content":"What the tide brings in, the gate lets pass or holds back, by the rules of the house."}]}"#;
+
+fn files(folder: &Path, steps: &[&str]) {
+    let text = format!(
+        "version: 1
+callers: {{ anonymous: true }}
+providers: {{ sim: {{ kind: simulator, price: {{ in: 1, out: 10 }} }} }}
+budgets:
+  team: {{ per: team, usd: 1000000, window: month, tz: Europe/Berlin, warn_at: 80%, mode: balanced }}
+  key: {{ per: key, usd: 1000000, window: day, mode: balanced }}
+policies:
+- {{ policy: p, steps: [{}], route: sim }}
+",
+        steps.join(", ")
+    );
+    std::fs::write(folder.join("tidegate.yaml"), text).unwrap();
+}
+
+async fn ask(gateway: &Gateway) {
+    let (started, endpoint, headers) = (Instant::now(), Endpoint::Chat, HeaderMap::new());
+    let dialect = Some(DialectId::OPENAI_CHAT);
+    let arrival = Arrival { started, endpoint, dialect, headers, peer_certificate: None };
+    let (visit, admitted) = gateway.enter(arrival).await;
+    admitted.unwrap();
+    let (_, answer) = visit.chat(Bytes::from_static(BODY.as_bytes())).await;
+    let mut frames = answer.unwrap().answer.frames;
+    while let Some(burst) = frames.next().await {
+        burst.unwrap();
+    }
+}
+
+fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, steps: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    files(folder.path(), steps);
+    let clock = Clock::system();
+    let ledger = Embedded::open(&folder.path().join("state"), &Options::default(), clock.now()).unwrap();
+    let world = World::new(clock, Arc::new(Pools::new()), AccessLog::off()).keeping(Arc::new(ledger));
+    let world = Arc::new(world);
+    let start = runtime.block_on(async { Reloader::start(&[folder.path().join("tidegate.yaml")], &world) });
+    let Ok(start) = start else { panic!("the files are wrong") };
+    let gateway = Gateway::new(world, start.snapshot);
+    criterion.bench_function(name, |bencher| bencher.iter(|| runtime.block_on(ask(&gateway))));
+}
+
+fn steps(criterion: &mut Criterion) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    measure(criterion, &runtime, "no steps", &[]);
+    measure(criterion, &runtime, "limit", &[LIMIT]);
+    measure(criterion, &runtime, "balanced budgets", &[BALANCED]);
+    measure(criterion, &runtime, "limit and balanced budgets", &[LIMIT, BALANCED]);
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);
