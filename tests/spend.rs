@@ -169,7 +169,7 @@ fn posted(listener: &TcpListener) -> serde_json::Value {
 fn a_budget_that_runs_low_is_told_of_once_in_its_window() {
     let (folder, listener) = (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let hook = format!("alerts: {{ webhook: \"http://{}/low\" }}\n", listener.local_addr().unwrap());
-    let gateway = GATEWAY.replace("mode: strict", "warn_at: 1%, mode: strict") + &hook;
+    let gateway = GATEWAY.replace("mode: strict", "warn_at: 0.1%, mode: strict") + &hook;
     std::fs::write(folder.path().join("tidegate.yaml"), gateway).unwrap();
     let running = Running::start(folder.path());
     for _ in 0..5 {
