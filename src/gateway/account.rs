@@ -49,7 +49,6 @@ pub struct Account {
 
 impl Account {
     pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Box<Self> {
-        world.metrics.request_began();
         let line = Line {
             time: now,
             request_id: cx.id,
@@ -60,23 +59,17 @@ impl Account {
             user: cx.caller.user.clone(),
             ..Line::default()
         };
-        Box::new(Self {
-            world,
-            line,
-            started: cx.started,
-            bill: Bill::default(),
-            failed: Vec::new(),
-            held: None,
-            trail: Trail::default(),
-            has_left: false,
-            is_closed: false,
-        })
+        Self::new(world, line, cx.started)
     }
 
     /// The account of a request that is for no endpoint.
     pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Box<Self> {
-        world.metrics.request_began();
         let line = Line { time: now, request_id: id, endpoint: "none", ..Line::default() };
+        Self::new(world, line, started)
+    }
+
+    fn new(world: Arc<World>, line: Line, started: Instant) -> Box<Self> {
+        world.metrics.request_began();
         Box::new(Self {
             world,
             line,

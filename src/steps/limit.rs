@@ -329,7 +329,8 @@ impl What {
 
     fn headers(self, room: Room) -> [(HeaderName, HeaderValue); 3] {
         let [limit, remaining, reset] = self.names().clone();
-        let wait = [itoa::Buffer::new().format(room.reset.as_millis()), "ms"].concat();
+        let wait = u64::try_from(room.reset.as_millis()).unwrap_or(u64::MAX);
+        let wait = [itoa::Buffer::new().format(wait), "ms"].concat();
         [
             (limit, HeaderValue::from(room.limit)),
             (remaining, HeaderValue::from(room.remaining)),
