@@ -12,7 +12,7 @@ use super::rules::{Group, Rule, Rules, Trouble};
 use super::scan::{self, Finding};
 
 /// What to look for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Names of kinds, and of profiles, which are all their kinds. Empty is the profile `default`, or nothing where
     /// there are kinds or words of the policy's own.
@@ -28,7 +28,7 @@ pub struct Settings {
 }
 
 /// A kind that a policy defines.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Custom {
     pub name: String,
     pub regex: String,

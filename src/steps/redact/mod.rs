@@ -19,6 +19,7 @@ pub mod json;
 pub mod kind;
 pub mod kinds;
 mod lane;
+pub mod lately;
 mod machine;
 pub mod restore;
 mod rules;

@@ -1,18 +1,19 @@
 //! A `redact` step's settings, checked and compiled.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::config::{Config, Sought, Unscannable, Where};
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Endpoint;
 use crate::steps::redact::kind::PROFILES;
-use crate::steps::redact::{Action, Custom, Detector, Problem, Refused, Restorer, Settings, kinds};
+use crate::steps::redact::{Action, Custom, Detector, Problem, Refused, Restorer, Settings, kinds, lately};
 
 /// What is looked for, where, and what becomes of it.
 pub struct Guard {
     policy: String,
-    detector: Detector,
-    restorer: Option<Restorer>,
+    detector: Arc<Detector>,
+    restorer: Option<Arc<Restorer>>,
     places: Vec<Where>,
     action: Action,
     /// By the name of a type.
@@ -24,7 +25,7 @@ impl Guard {
     /// # Errors
     /// What is wrong with the settings, for the person who wrote them.
     pub fn new(config: &Config, policy: &str) -> Result<Self, String> {
-        let detector = Detector::compile(&settings(config)?).map_err(|problem| told(&problem))?;
+        let detector = lately::detector(&settings(config)?).map_err(|problem| told(&problem))?;
         let places = if config.places.is_empty() { vec![Where::Request, Where::Answer] } else { config.places.clone() };
         let mut guard = Self {
             policy: policy.to_owned(),
@@ -64,7 +65,7 @@ impl Guard {
         Ok(actions)
     }
 
-    fn compile_restorer(&self) -> Result<Restorer, String> {
+    fn compile_restorer(&self) -> Result<Arc<Restorer>, String> {
         if !self.is_on_requests() {
             return Err("`restore` gives back what was replaced in a request, and `where` names none of it".into());
         }
@@ -73,7 +74,7 @@ impl Guard {
                 "`restore` gives back what was replaced, and nothing is: no type has the action `replace`".into()
             );
         }
-        Restorer::new(self.detector.labels()).map_err(|problem| told(&problem))
+        lately::restorer(&self.detector).map_err(|problem| told(&problem))
     }
 
     pub fn policy(&self) -> &str {
@@ -85,7 +86,7 @@ impl Guard {
     }
 
     pub fn restorer(&self) -> Option<&Restorer> {
-        self.restorer.as_ref()
+        self.restorer.as_deref()
     }
 
     pub fn unscannable(&self) -> Option<Unscannable> {
@@ -122,7 +123,7 @@ impl Guard {
     /// The most bytes of each text of a streamed answer that are kept back, as the machines read them.
     pub fn holds_back(&self) -> Option<usize> {
         let sought = self.is_on_answers().then(|| self.detector.hold_back());
-        let given = self.restorer.as_ref().map(Restorer::hold_back);
+        let given = self.restorer().map(Restorer::hold_back);
         sought.into_iter().chain(given).reduce(usize::saturating_add)
     }
 
