@@ -18,12 +18,13 @@ use super::guard::Guard;
 use super::lanes::{Passage, Said, Tools};
 use super::scrub::{Findings, Scrub};
 use super::tally::Tally;
+use crate::base::ids::DialectId;
 use crate::base::json::Json;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Choice, Completion, Content, Delta, Edits, Event, Events, Extra, Frame, Lane, Opening, Part};
 use crate::pipeline::trail::Counts;
 use crate::pipeline::{Answer, Burst, Tap};
-use crate::steps::redact::Vault;
+use crate::steps::redact::{Action, Vault};
 
 /// What an answer is gone through with.
 pub struct Returns {
@@ -41,7 +42,13 @@ pub struct Returns {
 
 impl Tap for Returns {
     fn wrap(self: Box<Self>, answer: Answer) -> Answer {
-        let frames = Gone { frames: Some(answer.frames), returns: *self, passages: BTreeMap::new(), stop: None };
+        let frames = Gone {
+            dialect: answer.head.dialect,
+            frames: Some(answer.frames),
+            returns: *self,
+            passages: BTreeMap::new(),
+            stop: None,
+        };
         Answer { head: answer.head, frames: frames.boxed() }
     }
 }
@@ -137,6 +144,8 @@ impl Returns {
 
 /// An answer that is gone through.
 struct Gone {
+    /// The dialect its frames came in.
+    dialect: DialectId,
     /// `None` once the answer is over, so that the upstream is let go.
     frames: Option<BoxStream<'static, Result<Burst, Stop>>>,
     returns: Returns,
@@ -173,6 +182,9 @@ impl Gone {
         }
         let mut early = Events::new();
         let has_emptied = frame.edit_texts(|events, edits| self.events(events, edits, &mut early))?;
+        if self.says_more(&frame) {
+            frame.edit();
+        }
         if !early.is_empty() {
             out.push(Frame::new(early));
         }
@@ -181,6 +193,17 @@ impl Gone {
             out.push(frame);
         }
         Ok(())
+    }
+
+    /// Whether the bytes of a frame hold what its events do not and what must not leave: its dialect may have more fields
+    /// than anybody reads.
+    fn says_more(&self, frame: &Frame) -> bool {
+        let guard = &self.returns.guard;
+        let has_whole = frame.iter().any(|event| matches!(event, Event::Whole(_)));
+        let wire = frame.wire(self.dialect).filter(|_| !has_whole && guard.is_on_answers());
+        let findings = |wire: &[u8]| guard.detector().findings(&String::from_utf8_lossy(wire), "");
+        let matters = |shape| guard.action_of(guard.detector().name(shape)) != Action::Report;
+        wire.is_some_and(|wire| findings(&wire).iter().any(|finding| matters(finding.shape)))
     }
 
     /// Goes through the events of a frame. What must leave before it is put into `early`. Tells whether something
