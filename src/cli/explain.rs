@@ -95,6 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_of_a_type_tells_what_is_found_and_what_is_not() {
+        let page = page_of(kinds::named("iban").unwrap());
+        assert!(page.starts_with("# iban: ") && page.contains("Profiles: default"), "{page}");
+        assert!(page.contains("«DE89 3704 0044 0532 0130 00»") && page.contains("- DE88 3704"), "{page}");
+    }
+
+    #[test]
     fn only_a_known_code_is_explained() {
         assert_eq!(
             run(Args { code: Some("tg0204".into()), request: None, files: Vec::new(), json: false }),

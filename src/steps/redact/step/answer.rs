@@ -21,7 +21,7 @@ use super::tally::Tally;
 use crate::base::ids::DialectId;
 use crate::base::json::Json;
 use crate::base::stop::{Refusal, Stop};
-use crate::chat::{Choice, Completion, Content, Delta, Edits, Event, Events, Extra, Frame, Lane, Opening, Part};
+use crate::chat::{Choice, Completion, Content, Delta, Edits, Event, Events, Extra, Frame, Lane, Opening, Part, Usage};
 use crate::pipeline::trail::Counts;
 use crate::pipeline::{Answer, Burst, Tap};
 use crate::steps::redact::{Action, Vault};
@@ -160,7 +160,10 @@ impl Gone {
     fn burst(&mut self, burst: Burst) -> Burst {
         let mut out = Vec::with_capacity(burst.len());
         for frame in burst {
+            let usage = usage_of(&frame);
             if let Err(refusal) = self.frame(frame, &mut out) {
+                // What is refused has been paid for all the same.
+                out.extend(usage.map(|usage| Frame::new(Events::from_iter([Event::Usage(usage)]))));
                 self.give_up(refusal.into());
                 break;
             }
@@ -348,6 +351,109 @@ fn is_of_interest(event: &Event) -> bool {
     }
 }
 
+/// What an answer that is there as a whole says of its usage.
+fn usage_of(frame: &Frame) -> Option<Box<Usage>> {
+    frame.iter().find_map(|event| match event {
+        Event::Whole(completion) => completion.usage.clone().map(Box::new),
+        _ => None,
+    })
+}
+
 fn is_empty(event: &Event) -> bool {
     matches!(event, Event::Delta { delta, .. } if delta.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chat::{Finish, FinishReason};
+    use crate::pipeline::Head;
+    use crate::steps::redact::Key;
+    use crate::steps::redact::step::{Config, Sought};
+
+    fn returns() -> (Returns, String) {
+        let find = ["email", "phone", "card"].map(|name| Sought::try_from(name.to_owned()).unwrap()).to_vec();
+        let guard = Guard::new(&Config { find, restore: true, ..Config::default() }, "p").unwrap();
+        let mut given = Vault::new(Key::derive(b"secret", "request"));
+        let placeholder = given.placeholder("EMAIL", "jo@example.org");
+        let (taken, counts) = (Vault::new(Key::derive(b"secret", "answer")), Some(Arc::default()));
+        let tally = Arc::default();
+        (Returns { guard: Arc::new(guard), given, taken, counts, tally, has_logprobs: false }, placeholder)
+    }
+
+    /// What is left of each choice's text after these events have passed.
+    fn passed(returns: Returns, events: Vec<Event>) -> BTreeMap<u32, String> {
+        let bursts = events.into_iter().map(|event| Ok(vec![Frame::new(Events::from_iter([event]))]));
+        let head = Head {
+            target: None,
+            provider: None,
+            model: Default::default(),
+            dialect: DialectId::OPENAI_CHAT,
+            headers: Default::default(),
+        };
+        let answer = Answer { head, frames: futures_util::stream::iter(bursts.collect::<Vec<_>>()).boxed() };
+        let out: Vec<_> = Box::new(returns).wrap(answer).frames.collect().now_or_never().unwrap();
+        let mut said = BTreeMap::new();
+        let mut is_over = BTreeMap::new();
+        for event in out.into_iter().flat_map(Result::unwrap).flat_map(Frame::into_value) {
+            match event {
+                Event::Delta { lane, delta } => {
+                    assert!(!is_over.contains_key(&lane.choice), "something is said after the end");
+                    let said: &mut String = said.entry(lane.choice).or_default();
+                    said.push_str(&delta.text().unwrap().as_str());
+                }
+                Event::Close { lane } => drop(is_over.insert(lane.choice, ())),
+                _ => {}
+            }
+        }
+        said
+    }
+
+    fn delta(choice: u32, text: &str) -> Event {
+        Event::Delta { lane: Lane { choice, part: 0 }, delta: Delta::Text(text.into()) }
+    }
+
+    fn ends(choice: u32) -> [Event; 2] {
+        let finish = Box::new(Finish::new(FinishReason::Stop, "stop"));
+        [Event::Close { lane: Lane { choice, part: 0 } }, Event::Finish { choice, finish }]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn however_two_answers_are_cut_and_mixed_each_comes_out_as_it_would_alone(
+            sizes in prop::collection::vec((0u32..2, 1usize..9), 0..80),
+        ) {
+            let (tap, placeholder) = returns();
+            let texts = [
+                format!("to {placeholder}, card 4111 1111 1111 1111, +49 30 901820"),
+                format!("mail ann@example.com or {placeholder}\u{e9}{placeholder}"),
+            ];
+            let alone: Vec<_> = texts.iter().map(|text| {
+                let [close, finish] = ends(0);
+                passed(returns().0, vec![delta(0, text), close, finish]).remove(&0).unwrap()
+            }).collect();
+            prop_assert!(alone[0].starts_with("to jo@example.org, card <CARD_1_") && !alone[0].contains("901820"));
+            let mut left = texts.clone().map(|text| text.chars().collect::<Vec<_>>());
+            let mut events = Vec::new();
+            for (choice, size) in sizes {
+                let rest = &mut left[choice as usize];
+                let piece: String = rest.drain(..size.min(rest.len())).collect();
+                events.push(delta(choice, &piece));
+            }
+            for (choice, rest) in (0..).zip(left) {
+                events.push(delta(choice, &rest.iter().collect::<String>()));
+                events.extend(ends(choice));
+            }
+            let mixed = passed(tap, events);
+            // Placeholders of one vault are numbered by the order in which values come.
+            let bare = |text: &str| text.replace("_2_", "_1_");
+            for (choice, alone) in (0..).zip(&alone) {
+                prop_assert_eq!(bare(&mixed[&choice]), bare(alone));
+            }
+        }
+    }
 }

@@ -72,7 +72,7 @@ pub enum Unscannable {
 
 /// Where to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename = "Place", rename_all = "snake_case")]
 pub enum Where {
     /// All of the request.
     Request,

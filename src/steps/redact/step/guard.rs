@@ -151,13 +151,19 @@ fn settings(config: &Config) -> Result<Settings, String> {
     if let Some(unused) = config.custom.keys().find(|name| !named(name)) {
         return Err(format!("`{unused}` is defined and not looked for; add `custom:{unused}` to `find`"));
     }
+    if config.find.iter().any(|sought| sought.name() == DENY) && config.deny.is_empty() {
+        return Err("`deny` is looked for, and there are no words under `deny`".into());
+    }
+    if config.deny.iter().chain(&config.allow).any(|word| word.trim().is_empty()) {
+        return Err("an empty word is in every text, or in none; take it out of `deny` and `allow`".into());
+    }
     let custom = config.custom.iter().map(|(name, custom)| Custom {
         name: name.clone(),
         regex: custom.regex.clone(),
         check: custom.check.clone(),
         near: custom.near.clone(),
     });
-    let built_in = config.find.iter().filter(|sought| sought.custom().is_none() && sought.name() != "deny");
+    let built_in = config.find.iter().filter(|sought| sought.custom().is_none() && sought.name() != DENY);
     let find: Vec<String> = built_in.map(|sought| sought.name().to_owned()).collect();
     let find = if config.find.is_empty() { vec!["default".into()] } else { find };
     let confidence = config.confidence.map(|share| share.0.round().clamp(0.0, 255.0) as u8);
@@ -180,5 +186,54 @@ fn told(problem: &Problem) -> String {
     }
 }
 
-pub const REFUSED: &str = "guard_refused";
-pub const UNSCANNABLE: &str = "guard_unscannable";
+/// The type of words that are always found.
+const DENY: &str = "deny";
+const REFUSED: &str = "guard_refused";
+const UNSCANNABLE: &str = "guard_unscannable";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(yaml: serde_json::Value) -> Result<Guard, String> {
+        Guard::new(&serde_json::from_value(yaml).unwrap(), "p")
+    }
+
+    #[test]
+    fn a_type_named_by_itself_has_the_last_word_over_its_profile() {
+        let actions = serde_json::json!({ "find": ["pci"], "actions": { "pci": "refuse", "card": "mask" } });
+        let guard = guard(actions).unwrap();
+        assert_eq!((guard.action_of("card"), guard.action_of("iban")), (Action::Mask, Action::Refuse));
+        assert_eq!(guard.action_of("email"), Action::Replace);
+    }
+
+    #[test]
+    fn only_the_types_of_the_policy_are_looked_for_where_it_names_no_others() {
+        let own = serde_json::json!({ "find": ["custom:staff"], "custom": { "staff": { "regex": "S-[0-9]{4}" } } });
+        assert_eq!(guard(own).unwrap().detector().names().collect::<Vec<_>>(), ["staff"]);
+        let words = guard(serde_json::json!({ "deny": ["nightjar"] })).unwrap();
+        assert!(words.detector().names().any(|name| name == "email"));
+    }
+
+    #[test]
+    fn what_contradicts_itself_does_not_load() {
+        for settings in [
+            serde_json::json!({ "restore": true, "where": ["answer"] }),
+            serde_json::json!({ "restore": true, "action": "mask" }),
+            serde_json::json!({ "find": ["deny"] }),
+            serde_json::json!({ "deny": [" "] }),
+            serde_json::json!({ "find": ["custom:staff"] }),
+            serde_json::json!({ "find": ["email"], "actions": { "card": "mask" } }),
+        ] {
+            assert!(guard(settings.clone()).is_err(), "{settings}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_whose_answer_it_ought_to_read_and_cannot_is_none_of_its_own() {
+        let on_requests = guard(serde_json::json!({ "find": ["email"], "where": ["request"] })).unwrap();
+        let on_both = guard(serde_json::json!({ "find": ["email"] })).unwrap();
+        assert!(on_requests.reads(Endpoint::Completions) && !on_both.reads(Endpoint::Completions));
+        assert!(on_both.reads(Endpoint::Embeddings) && !on_requests.reads(Endpoint::Images));
+    }
+}

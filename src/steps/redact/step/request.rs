@@ -1,6 +1,6 @@
 //! Going through a request: everything a model reads, and whatever else of it goes upstream.
 //!
-//! Names of tools and ids of calls stay as they are, for others must find them again; so does what a provider has
+//! Names of models and tools, and ids of calls, stay as they are, for others must find them again; so does what a provider has
 //! sealed. Thinking that a provider has signed loses its signature when it is changed, since it would not hold.
 
 use super::config::{Unscannable, Where};
@@ -9,7 +9,8 @@ use crate::base::json::Json;
 use crate::base::stop::Refusal;
 use crate::base::text::Text;
 use crate::chat::{
-    Content, Edits, Extra, File, Format, Message, Part, Request, Role, Source, Thinking, Tool, ToolResult, Verbatim,
+    Content, Edits, Extra, File, Format, Message, Part, Request, Role, Source, Thinking, Tool, ToolChoice, ToolResult,
+    Verbatim,
 };
 
 /// Goes through a request and changes what must not leave.
@@ -45,6 +46,12 @@ impl Walk<'_, '_> {
             }
             self.json(Where::Metadata, schema)?;
         }
+        if let Some(ToolChoice::Other(choice)) = &mut request.tool_choice {
+            self.json(Where::Metadata, choice)?;
+        }
+        if let Some(effort) = request.params.reasoning.as_mut().and_then(|reasoning| reasoning.effort.as_mut()) {
+            self.text(Where::Metadata, effort)?;
+        }
         self.extra(Where::Metadata, &mut request.extra)
     }
 
@@ -79,6 +86,9 @@ impl Walk<'_, '_> {
                 }
                 self.json(place, &mut other.json)?;
             }
+        }
+        if let Some(cache) = &mut part.cache {
+            self.json(Where::Metadata, cache)?;
         }
         self.extra(place, &mut part.extra)
     }
