@@ -61,6 +61,24 @@ impl Extra {
         self.fields.iter().filter(|field| field.tells).map(|field| &*field.key)
     }
 
+    /// Puts another value in the place of each that `change` has one for, and tells whether there was any.
+    ///
+    /// # Errors
+    /// What `change` comes to.
+    pub fn change<E>(
+        &mut self,
+        mut change: impl FnMut(&Json) -> std::result::Result<Option<Json>, E>,
+    ) -> std::result::Result<bool, E> {
+        let mut is_changed = false;
+        for field in &mut self.fields {
+            if let Some(value) = change(&field.value)? {
+                field.value = value;
+                is_changed = true;
+            }
+        }
+        Ok(is_changed)
+    }
+
     /// Writes every field as a member of the object being written.
     pub fn write(&self, writer: &mut Writer) {
         for (key, value) in self.fields() {

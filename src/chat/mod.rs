@@ -23,4 +23,4 @@ pub use loss::{Loss, Losses};
 pub use message::{Content, File, Image, Message, Other, Part, Role, Source, Thinking, ToolCall, ToolResult};
 pub use request::{Format, Params, Reasoning, Request, Tool, ToolChoice};
 pub use usage::Usage;
-pub use verbatim::Verbatim;
+pub use verbatim::{Edits, Verbatim};

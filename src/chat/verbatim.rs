@@ -8,6 +8,7 @@
 use std::ops::Deref;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::base::ids::DialectId;
 use crate::base::text::{Place, Text};
@@ -64,6 +65,22 @@ impl<T> Verbatim<T> {
         }
     }
 
+    /// Changes texts wherever in the value they are, and keeps the bytes around them. `change` hands each text it has
+    /// another wording for to the [`Edits`], and tells them if it changes anything else.
+    ///
+    /// What it has changed is kept, whatever it comes to.
+    pub fn edit_texts<R>(&mut self, change: impl FnOnce(&mut T, &mut Edits) -> R) -> R {
+        let mut edits = Edits::default();
+        let result = change(&mut self.value, &mut edits);
+        if edits.is_rewritten {
+            self.wire = None;
+        }
+        for (place, with) in edits.splices {
+            self.splice(place, with);
+        }
+        result
+    }
+
     /// Puts `with` in the place of some bytes of the document. The value must already say so.
     pub fn splice(&mut self, place: Place, with: Vec<u8>) {
         match &mut self.wire {
@@ -101,6 +118,33 @@ impl<T> Verbatim<T> {
     }
 }
 
+/// What is changed in a value, and whether the bytes it was read from can follow.
+#[derive(Debug, Default)]
+pub struct Edits {
+    splices: Vec<(Place, Vec<u8>)>,
+    is_rewritten: bool,
+}
+
+impl Edits {
+    /// Puts other characters in a text's place.
+    pub fn set(&mut self, text: &mut Text, new: impl Into<ByteString>) {
+        text.set(new);
+        match text.place() {
+            Some(place) => {
+                let mut written = Vec::new();
+                text.write_in_place(&mut written);
+                self.splices.push((place, written));
+            }
+            None => self.is_rewritten = true,
+        }
+    }
+
+    /// Something else has changed: the bytes are to be forgotten.
+    pub fn rewrite(&mut self) {
+        self.is_rewritten = true;
+    }
+}
+
 impl Wire {
     fn spliced(&self) -> Option<Bytes> {
         let base = self.document_at?;
@@ -130,8 +174,6 @@ impl<T> Deref for Verbatim<T> {
 
 #[cfg(test)]
 mod tests {
-    use bytestring::ByteString;
-
     use super::*;
     use crate::base::json::Reader;
 
@@ -165,6 +207,18 @@ mod tests {
         value.edit_text(|pair| &mut pair.1, "");
         assert_eq!(value.wire(DIALECT).unwrap(), r#"{ "b":"" , "a" : "a \"quoted\" one" }"#);
         assert_eq!(value.0, "a \"quoted\" one");
+    }
+
+    #[test]
+    fn several_texts_are_spliced_in_at_once_unless_something_else_changes() {
+        let mut value = pair(r#"{ "b":"x" , "a" : "y" }"#);
+        value.edit_texts(|pair, edits| {
+            edits.set(&mut pair.0, "one");
+            edits.set(&mut pair.1, "two");
+        });
+        assert_eq!(value.wire(DIALECT).unwrap(), r#"{ "b":"two" , "a" : "one" }"#);
+        value.edit_texts(|_, edits| edits.rewrite());
+        assert_eq!(value.wire(DIALECT), None);
     }
 
     #[test]

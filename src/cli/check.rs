@@ -74,6 +74,9 @@ fn show(loaded: &Loaded) -> std::io::Result<()> {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let verdict = if errors == 0 { "the configuration is sound" } else { "the configuration cannot run" };
     writeln!(out, "{verdict}: {}, {}", count(errors, "error"), count(warnings, "warning"))?;
+    for (policy, step, bytes) in loaded.config.iter().filter(|_| errors == 0).flat_map(policy::hold_backs) {
+        writeln!(out, "policy `{policy}`: `{step}` keeps back up to {bytes} bytes of each text of a streamed answer")?;
+    }
     if let Some(problem) = loaded.problems.iter().find(|problem| problem.is_error()) {
         writeln!(out, "`tidegate explain {}` tells more", problem.code.name())?;
     }
@@ -87,8 +90,15 @@ fn show_json(loaded: &Loaded) -> std::io::Result<()> {
         "revision": loaded.revision,
         "files": loaded.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "problems": problems,
+        "hold_back": hold_backs(loaded),
     });
     writeln!(std::io::stdout().lock(), "{report:#}")
+}
+
+/// What guards keep back of streamed answers, if the configuration can run.
+fn hold_backs(loaded: &Loaded) -> Vec<serde_json::Value> {
+    let bounds = loaded.config.iter().filter(|_| !loaded.has_errors()).flat_map(policy::hold_backs);
+    bounds.map(|(policy, step, bytes)| serde_json::json!({ "policy": policy, "step": step, "bytes": bytes })).collect()
 }
 
 fn print(loaded: &Loaded) -> std::io::Result<()> {

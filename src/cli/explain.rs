@@ -1,4 +1,5 @@
-//! `tidegate explain`: what a problem means and how it is mended, or what would become of a request and why.
+//! `tidegate explain`: what a problem means and how it is mended, what a type of finding matches, or what would become
+//! of a request and why.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -6,11 +7,13 @@ use std::process::ExitCode;
 
 use crate::policy::{Ink, codes, default_file};
 use crate::rehearsal;
+use crate::steps::redact::kind::{Kind, PROFILES};
+use crate::steps::redact::kinds;
 
-/// Explain the code of a problem, or what would become of a request.
+/// Explain the code of a problem, a type that `redact` finds, or what would become of a request.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A code that `check` has shown, such as TG0101
+    /// A code that `check` has shown, such as TG0101, or a type of finding, such as iban
     #[arg(value_name = "CODE", required_unless_present = "request")]
     code: Option<String>,
     /// A file with a request: each decision about it and why; asks nobody
@@ -40,7 +43,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 fn explain_code(code: &str) -> io::Result<ExitCode> {
-    match codes::page(code) {
+    match codes::page(code).map(ToOwned::to_owned).or_else(|| kinds::named(code).map(page_of)) {
         Some(page) => writeln!(io::stdout().lock(), "{page}").map(|()| ExitCode::SUCCESS),
         None => {
             let known: Vec<_> = codes::all().map(codes::Code::name).collect();
@@ -48,6 +51,26 @@ fn explain_code(code: &str) -> io::Result<ExitCode> {
                 .map(|()| ExitCode::from(2))
         }
     }
+}
+
+/// The page of a type of finding.
+fn page_of(kind: &Kind) -> String {
+    let profiles = PROFILES.iter().filter(|(_, profile)| kind.profiles.contains(profile)).map(|(name, _)| *name);
+    let words = |words: &[&str]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+    let list = |texts: &[&str]| texts.iter().map(|text| format!("- {text}\n")).collect::<String>();
+    let profiles: Vec<_> = profiles.collect();
+    format!(
+        "# {}: {}\n\nProfiles: {}\nPlaceholder: <{}_1_…>\nWords that speak for it: {}\nWords that speak against it: {}\n\n\
+         Found:\n\n{}\nNot found:\n\n{}",
+        kind.name,
+        kind.says,
+        words(&profiles),
+        kind.label,
+        words(kind.near),
+        words(kind.unless),
+        list(kind.examples),
+        list(kind.counters).trim_end(),
+    )
 }
 
 fn explain_request(request: &Path, files: Vec<PathBuf>, form: Form) -> io::Result<ExitCode> {
@@ -70,6 +93,13 @@ fn explain_request(request: &Path, files: Vec<PathBuf>, form: Form) -> io::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_a_type_tells_what_is_found_and_what_is_not() {
+        let page = page_of(kinds::named("iban").unwrap());
+        assert!(page.starts_with("# iban: ") && page.contains("Profiles: default"), "{page}");
+        assert!(page.contains("«DE89 3704 0044 0532 0130 00»") && page.contains("- DE88 3704"), "{page}");
+    }
 
     #[test]
     fn only_a_known_code_is_explained() {

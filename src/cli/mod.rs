@@ -5,6 +5,7 @@ pub mod demo;
 pub mod explain;
 pub mod key;
 pub mod ledger;
+pub mod redact;
 pub mod schema;
 pub mod serve;
 mod table;
@@ -32,9 +33,11 @@ enum Command {
     Check(check::Args),
     /// Run the tests of policies
     Test(test::Args),
+    /// Run a policy's redaction over files, or over standard input
+    Redact(redact::Args),
     /// Print the JSON Schema of the policy files, for editors
     Schema(schema::Args),
-    /// Explain a problem by its code
+    /// Explain a problem by its code, a type of finding, or what would become of a request
     Explain(explain::Args),
     /// Make, list and revoke the virtual keys of callers
     Key(key::KeyArgs),
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(args),
         Command::Test(args) => test::run(&args),
+        Command::Redact(args) => redact::run(&args),
         Command::Schema(args) => schema::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Ledger(args) => ledger::run(&args),

@@ -117,6 +117,7 @@ impl Gateway {
             started: arrival.started,
             policy: None,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
+            remarks: Default::default(),
             basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
             tokens: Arc::clone(&self.world.stores.tokens),
             question: None,

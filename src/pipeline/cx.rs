@@ -14,7 +14,7 @@ use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
 use crate::pipeline::target::Target;
-use crate::pipeline::trail::Trail;
+use crate::pipeline::trail::{Remarks, Trail};
 use crate::tokens::Tokens;
 
 /// The facts of one exchange that no step changes, and the trail that every step writes.
@@ -31,6 +31,8 @@ pub struct Cx {
     pub started: Instant,
     pub policy: Option<PolicyName>,
     pub trail: Trail,
+    /// What the step under way has to say of its decision.
+    pub remarks: Remarks,
     pub basis: Basis,
     /// What requests are estimated and counted with.
     pub tokens: Arc<Tokens>,

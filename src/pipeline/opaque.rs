@@ -68,6 +68,22 @@ impl OpaqueBody {
         Ok(Self::Json(Verbatim::read(model, JSON, body, Some(0))))
     }
 
+    /// The JSON document as it would leave now; `None` if it is not read.
+    pub fn document(&self) -> Option<Bytes> {
+        match self {
+            Self::Json(document) => document.wire(JSON),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// The same, if it can be sent again.
+    pub fn copy(&self) -> Option<Self> {
+        match self {
+            Self::Json(document) => Some(Self::Json(document.clone())),
+            Self::Stream(_) => None,
+        }
+    }
+
     pub fn model(&self) -> String {
         match self {
             Self::Json(model) => model.as_str().into_owned(),

@@ -83,7 +83,14 @@ impl Line {
     /// When a step refuses or no target answers.
     pub async fn opaque(&self, cx: &mut Cx, mut request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
         for step in &self.steps {
-            step.begin_opaque(cx, &mut request).await?;
+            let begun = Instant::now();
+            let kept = if self.mode == Mode::Observe { request.body.copy() } else { None };
+            let flow = step.begin_opaque(cx, &mut request).await.map(|()| Flow::Pass);
+            note(cx, step.name(), &flow, begun.elapsed());
+            match self.mode {
+                Mode::Enforce => drop(flow?),
+                Mode::Observe => request.body = kept.unwrap_or(request.body),
+            }
         }
         let plan = self.plan(cx, None);
         execute(cx, &plan, &self.rules, &mut OpaqueExchange::new(request)).await
@@ -119,10 +126,14 @@ impl Line {
 }
 
 fn note(cx: &mut Cx, step: &'static str, flow: &Result<Flow, Stop>, took: Duration) {
-    let (verdict, notes) = match flow {
-        Ok(Flow::Pass | Flow::Tap(_)) => ("pass", Vec::new()),
-        Ok(Flow::Answer(_)) => ("answer", Vec::new()),
-        Err(stop) => ("refuse", vec![("code".into(), stop.code().to_owned())]),
+    let mut remarks = std::mem::take(&mut cx.remarks);
+    let verdict = match flow {
+        Ok(Flow::Pass | Flow::Tap(_)) => "pass",
+        Ok(Flow::Answer(_)) => "answer",
+        Err(stop) => {
+            remarks.note("code", stop.code());
+            "refuse"
+        }
     };
-    cx.trail.steps.push(StepEntry { step, verdict: verdict.into(), took, notes });
+    cx.trail.steps.push(StepEntry { step, verdict: verdict.into(), took, remarks });
 }

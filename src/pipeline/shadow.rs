@@ -82,6 +82,7 @@ impl Shadows {
             started: tokio::time::Instant::now(),
             policy: None,
             trail: Trail::default(),
+            remarks: Default::default(),
             basis: Basis::default(),
             tokens: Arc::clone(&self.tokens),
             question: None,

@@ -26,6 +26,17 @@ pub trait Step: Send + Sync {
         endpoint == Endpoint::Chat
     }
 
+    /// What to do about a kind of request on which it cannot act.
+    fn remedy(&self) -> &'static str {
+        "give that endpoint a policy of its own, without this step"
+    }
+
+    /// The most bytes of each text of a streamed answer that it keeps back until it has judged them; `None` if it
+    /// lets everything go as it comes.
+    fn holds_back(&self) -> Option<usize> {
+        None
+    }
+
     /// Looks at, and may change, a chat request on its way out.
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>>;
 

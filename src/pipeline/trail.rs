@@ -4,9 +4,12 @@
 //! and reasons, never text of the request.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::base::ids::{PolicyName, TargetName};
+use crate::base::json::Writer;
 use crate::chat::Loss;
 
 /// The decisions made about one request, in order.
@@ -95,7 +98,58 @@ pub struct StepEntry {
     /// `pass`, `answer`, `refuse`, or a word of the step's own.
     pub verdict: Cow<'static, str>,
     pub took: Duration,
-    pub notes: Vec<(Cow<'static, str>, String)>,
+    pub remarks: Remarks,
+}
+
+/// What a step has to say of its decision, in words and counts: never text of the request.
+#[derive(Debug, Clone, Default)]
+pub struct Remarks {
+    notes: Vec<(Cow<'static, str>, String)>,
+    answer: Option<Arc<Counts>>,
+}
+
+impl Remarks {
+    pub fn note(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.notes.push((name.into(), value.into()));
+    }
+
+    /// Where the step counts what it comes upon while the answer passes.
+    pub fn count_answer(&mut self) -> Arc<Counts> {
+        Arc::clone(self.answer.get_or_insert_default())
+    }
+
+    /// The name and value of each; the counts of the answer, so far, as a JSON object named `answer`.
+    pub fn all(&self) -> impl Iterator<Item = (Cow<'static, str>, String)> {
+        let answer = self.answer.iter().filter_map(|counts| counts.json());
+        self.notes.iter().cloned().chain(answer.map(|json| (Cow::Borrowed("answer"), json)))
+    }
+}
+
+/// How often what came up, counted while an answer passes.
+#[derive(Debug, Default)]
+pub struct Counts(Mutex<BTreeMap<String, u64>>);
+
+impl Counts {
+    pub fn add(&self, what: &str, count: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(what.to_owned()).or_default() += count;
+    }
+
+    /// `{"email":2}`; `None` if nothing came up.
+    fn json(&self) -> Option<String> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (!counts.is_empty()).then(|| counts_as_json(&counts))
+    }
+}
+
+/// Counts as a JSON object.
+pub fn counts_as_json<K: AsRef<str>>(counts: &BTreeMap<K, u64>) -> String {
+    let mut writer = Writer::new();
+    writer.object(|writer| {
+        for (what, count) in counts {
+            writer.any_key(what.as_ref()).u64(*count);
+        }
+    });
+    writer.into_json().0.to_string()
 }
 
 /// How one attempt at a target went.

@@ -185,6 +185,23 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The most bytes of each text of a streamed answer that the steps of a sound configuration keep back, where they do: the
+/// policy, the step, the bound.
+pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
+    let (stores, budgets) = (Stores { ledger: Some(Arc::new(Memory::default())), ..Stores::default() }, Budgets::new());
+    let mut bounds = Vec::new();
+    for policy in &config.policies {
+        for (number, step) in policy.steps.iter().enumerate() {
+            let name = &policy.name.value;
+            let site = Site { policy: name, number, stores: &stores, subject, budgets: &budgets, targets: &[] };
+            // A step that needs a budget holds nothing back.
+            let step = step.value.build(&site).ok();
+            bounds.extend(step.and_then(|step| Some((name.to_string(), step.name(), step.holds_back()?))));
+        }
+    }
+    bounds
+}
+
 /// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
 /// that the policy names are a problem; endpoints it does not name are left out where one cannot.
 fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Problem>) -> Option<Made> {
@@ -210,7 +227,7 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
         for (step, span) in steps.iter().filter(|(step, _)| !step.acts_on(*endpoint)) {
             let message =
                 format!("the step `{}` cannot act on `{}`, which this policy is for", step.name(), endpoint.name());
-            let help = "give that endpoint a policy of its own, without this step";
+            let help = step.remedy();
             problems.push(Problem::error(codes::CANNOT_ACT, message).at(*span, "this step").help(help));
         }
     }

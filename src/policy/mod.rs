@@ -29,7 +29,7 @@ mod source;
 mod syntax;
 mod tree;
 
-pub use compile::{Parts, compile};
+pub use compile::{Parts, compile, hold_backs};
 pub use condition::Condition;
 pub use config::{Config, State};
 pub use decode::{At, OneOrMany, Table};

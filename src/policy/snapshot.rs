@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::condition::Condition;
 use super::selector::Selector;
 use crate::auth::Authenticator;
+use crate::base::ids::PolicyName;
 use crate::base::secret::Secret;
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::run::Line;
@@ -85,6 +86,14 @@ impl Snapshot {
     /// The policy that decides on a request: the first that covers it.
     pub fn select(&self, facts: &dyn Facts) -> Option<&Policy> {
         self.policies.iter().find(|policy| policy.covers(facts))
+    }
+
+    /// The most bytes of each text of a streamed answer that a policy's steps keep back, where they do.
+    pub fn hold_backs(&self) -> impl Iterator<Item = (&PolicyName, &'static str, usize)> {
+        self.policies.iter().flat_map(|policy| {
+            let steps = policy.line.steps.iter();
+            steps.filter_map(|step| Some((&policy.line.policy, step.name(), step.holds_back()?)))
+        })
     }
 
     /// The policies that are looked at for a request, up to the one that decides on it.

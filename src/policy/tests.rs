@@ -167,7 +167,7 @@ policies:
   - policy: a
     for: { taem: x }
     when: caller.teem == 'x' && request.model < 5
-    steps: [{ rewriet: {} }, { redact: [team] }]
+    steps: [{ rewriet: {} }, { cache: [team] }]
     route: { fallback: [openai, opnai/m], retry_on: [conect], timeouts: { total: 5 } }
   - policy: b
     route: nowhere
@@ -186,7 +186,7 @@ policies:
             "t.yaml:12:18: `caller` has no member `teem` [TG0302]",
             "t.yaml:12:47: `<` cannot compare a text with a whole number [TG0304]",
             "t.yaml:13:15: unknown step `rewriet` [TG0102]",
-            "t.yaml:13:32: the step `redact` is not available in this version [TG0106]",
+            "t.yaml:13:32: the step `cache` is not available in this version [TG0106]",
             "t.yaml:14:33: there is no target `opnai/m`, nor a provider `opnai` [TG0201]",
             "t.yaml:14:54: unknown fault `conect` [TG0102]",
             "t.yaml:14:82: `5` has no unit; write `5s` or another of: us, ms, s, m, h, d [TG0105]",
@@ -392,7 +392,7 @@ const BROKEN: &[(&str, &str)] = &[
     ("a tag", "log: { level: !debug x }\n"),
     ("an unknown section", "polices: []\n"),
     ("a planned section", "budgets: { team: {} }\nprices: {}\n"),
-    ("a planned step", "policies:\n  - policy: a\n    steps:\n      - redact: { find: [email] }\n    route: openai\n"),
+    ("a planned step", "policies:\n  - policy: a\n    steps:\n      - cache: { exact: true }\n    route: openai\n"),
     ("an unknown step", "policies:\n  - policy: a\n    steps:\n      - rewirte: {}\n    route: openai\n"),
     (
         "a wrong setting of a step",
@@ -400,7 +400,7 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     (
         "a step of two keys",
-        "policies:\n  - policy: a\n    steps:\n      - rewrite: {}\n        redact: {}\n    route: openai\n",
+        "policies:\n  - policy: a\n    steps:\n      - rewrite: {}\n        limit: {}\n    route: openai\n",
     ),
     ("a bare port", "listen: 4000\n"),
     ("a planned kind of provider", "version: 2\nproviders: { b: { kind: bedrock }, c: { kind: openai_compatible } }\n"),

@@ -298,7 +298,7 @@ impl Seen {
         let entries = self.decision.iter().flat_map(|decision| &decision.trail.steps);
         let written = entries.map(|entry| {
             let notes: Map<_, _> =
-                entry.notes.iter().map(|(name, value)| (name.to_string(), json_or_text(value))).collect();
+                entry.remarks.all().map(|(name, value)| (name.to_string(), json_or_text(&value))).collect();
             let verdict = (entry.step.to_owned(), Value::from(entry.verdict.as_ref()));
             let notes = (!notes.is_empty()).then(|| ("notes".to_owned(), Value::from(notes)));
             Value::Object(std::iter::once(verdict).chain(notes).collect())

@@ -44,6 +44,10 @@ async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     world.metrics.targets_are(states);
     world.metrics.dropped(world.access.dropped(), world.shadows.dropped());
     world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
+    world.metrics.guard_actions_are("redact", world.stores.guards.counts());
+    world
+        .metrics
+        .guard_hold_backs_are(snapshot.hold_backs().map(|(policy, step, bytes)| (policy.to_string(), step, bytes)));
     world.metrics.budget_warnings_are(world.stores.alerts.counts());
     // What cannot be asked now is not shown, rather than shown as it was.
     world.metrics.budgets_are(remaining(&standings(gateway).await.unwrap_or_default()));

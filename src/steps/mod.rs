@@ -15,6 +15,7 @@ use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
 use crate::state::{Alerts, Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
+use crate::steps::redact::step::{Seed, Tally};
 use crate::tokens::Tokens;
 
 /// What steps keep from one request to the next. It belongs to the process.
@@ -30,6 +31,10 @@ pub struct Stores {
     pub alerts: Arc<Alerts>,
     /// How many requests under way have money set aside.
     pub reservations: Arc<AtomicU64>,
+    /// What guards have come upon, and done about it.
+    pub guards: Arc<Tally>,
+    /// What placeholders are derived from.
+    pub seed: Arc<Seed>,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -43,6 +48,8 @@ impl Default for Stores {
             tokens: Arc::default(),
             alerts: Arc::default(),
             reservations: Arc::default(),
+            guards: Arc::default(),
+            seed: Arc::default(),
         }
     }
 }
@@ -69,6 +76,7 @@ pub struct Site<'a> {
 pub enum StepConfig {
     Budget(budget::Config),
     Limit(limit::Config),
+    Redact(redact::step::Config),
     Rewrite(rewrite::Config),
 }
 
@@ -81,6 +89,7 @@ impl StepConfig {
         match self {
             Self::Budget(config) => Ok(Arc::new(budget::Spend::new(config, site)?)),
             Self::Limit(config) => Ok(Arc::new(limit::Limit::new(config, site)?)),
+            Self::Redact(config) => Ok(Arc::new(redact::step::Redact::new(config, site)?)),
             Self::Rewrite(config) => Ok(Arc::new(rewrite::Rewrite::new(config)?)),
         }
     }

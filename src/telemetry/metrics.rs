@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -67,6 +67,19 @@ struct WarningLabels {
     budget: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GuardLabels {
+    guard: &'static str,
+    action: &'static str,
+    kind: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HoldLabels {
+    policy: String,
+    guard: &'static str,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The metrics of the process.
@@ -86,6 +99,8 @@ pub struct Metrics {
     budget_warnings: Family<WarningLabels, Gauge<u64, AtomicU64>>,
     reservations_open: Gauge<u64, AtomicU64>,
     price_unknown: Counter,
+    guard_actions: Family<GuardLabels, Counter>,
+    guard_hold_back: Family<HoldLabels, Gauge<u64, AtomicU64>>,
     target_state: Family<StateLabels, Gauge>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
@@ -161,6 +176,8 @@ impl Default for Metrics {
             budget_warnings: Family::default(),
             reservations_open: Gauge::default(),
             price_unknown: Counter::default(),
+            guard_actions: Family::default(),
+            guard_hold_back: Family::default(),
             target_state: Family::default(),
             revision: Family::default(),
             reload_failed: Gauge::default(),
@@ -199,6 +216,10 @@ impl Metrics {
         r.register("tidegate_reservations_open", help, self.reservations_open.clone());
         let help = "Requests to models whose price nobody knows";
         r.register("tidegate_price_unknown", help, self.price_unknown.clone());
+        let help = "What guards have found, by its kind and by what they did about it";
+        r.register("tidegate_guard_actions", help, self.guard_actions.clone());
+        let help = "The most that a guard keeps back of each text of a streamed answer";
+        r.register_with_unit("tidegate_guard_hold_back", help, Unit::Bytes, self.guard_hold_back.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -299,6 +320,22 @@ impl Metrics {
     pub fn budget_warnings_are(&self, counts: impl IntoIterator<Item = (Arc<str>, u64)>) {
         for (budget, count) in counts {
             self.budget_warnings.get_or_create(&WarningLabels { budget: budget.to_string() }).set(count);
+        }
+    }
+
+    /// What a guard has done since the start: the action, the kind it was about, and how often.
+    pub fn guard_actions_are(&self, guard: &'static str, counts: Vec<(&'static str, String, u64)>) {
+        for (action, kind, count) in counts {
+            let counter = self.guard_actions.get_or_create_owned(&GuardLabels { guard, action, kind });
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// The bounds that the policies in charge have. Shown as they are when somebody looks.
+    pub fn guard_hold_backs_are(&self, bounds: impl IntoIterator<Item = (String, &'static str, usize)>) {
+        self.guard_hold_back.clear();
+        for (policy, guard, bytes) in bounds {
+            self.guard_hold_back.get_or_create(&HoldLabels { policy, guard }).set(bytes as u64);
         }
     }
 

@@ -5,6 +5,7 @@ mod support;
 
 mod callers;
 mod fallback;
+mod guards;
 mod policy;
 mod providers;
 mod reload;

@@ -53,7 +53,7 @@ fn clause(clause: &Clause) -> Value {
 }
 
 fn step(step: &StepEntry) -> Value {
-    let notes: Map<_, _> = step.notes.iter().map(|(name, value)| (name.to_string(), value.as_str().into())).collect();
+    let notes: Map<_, _> = step.remarks.all().map(|(name, value)| (name.to_string(), value.into())).collect();
     json!({ "step": step.step, "verdict": step.verdict, "notes": notes })
 }
 

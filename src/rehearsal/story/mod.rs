@@ -55,7 +55,7 @@ fn clause(clause: &Clause, depth: usize, lines: &mut Vec<String>) {
 }
 
 fn step(step: &StepEntry) -> String {
-    let notes: Vec<_> = step.notes.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let notes: Vec<_> = step.remarks.all().map(|(name, value)| format!("{name} {value}")).collect();
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
     format!("step `{}`: {}{notes}", step.step, step.verdict)
 }

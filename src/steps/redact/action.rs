@@ -7,9 +7,11 @@ use super::lane::{Found, Judge};
 use super::vault::Vault;
 
 /// What leaves in place of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A placeholder that can be given back.
+    #[default]
     Replace,
     /// Stars, and the last four letters or digits if there are more than eight.
     Mask,
@@ -19,6 +21,18 @@ pub enum Action {
     Refuse,
     /// The value itself; it is only counted.
     Report,
+}
+
+impl Action {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Mask => "mask",
+            Self::Hash => "hash",
+            Self::Refuse => "refuse",
+            Self::Report => "report",
+        }
+    }
 }
 
 /// Something was found that may not be there.

@@ -12,9 +12,10 @@ use super::rules::{Group, Rule, Rules, Trouble};
 use super::scan::{self, Finding};
 
 /// What to look for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Names of kinds, and of profiles, which are all their kinds. Empty is the profile `default`.
+    /// Names of kinds, and of profiles, which are all their kinds. Empty is the profile `default`, or nothing where
+    /// there are kinds or words of the policy's own.
     pub find: Vec<String>,
     /// Kinds of the policy's own.
     pub custom: Vec<Custom>,
@@ -27,7 +28,7 @@ pub struct Settings {
 }
 
 /// A kind that a policy defines.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Custom {
     pub name: String,
     pub regex: String,
@@ -93,8 +94,11 @@ impl Detector {
             return Err(Problem::BadConfidence { percent: threshold });
         }
         let mut parts = Parts::default();
-        for kind in chosen(&settings.find)? {
-            parts.built_in(kind);
+        let has_own = !settings.custom.is_empty() || !settings.deny.is_empty();
+        if !(settings.find.is_empty() && has_own) {
+            for kind in chosen(&settings.find)? {
+                parts.built_in(kind);
+            }
         }
         for custom in &settings.custom {
             parts.custom(custom)?;
@@ -141,6 +145,11 @@ impl Detector {
     /// The name of a finding's kind in a placeholder.
     pub fn label(&self, shape: usize) -> &str {
         self.rules.group(shape).map_or("", |group| &group.label)
+    }
+
+    /// The names of all kinds.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.kinds.iter().map(|group| group.name.as_str())
     }
 
     /// The labels of all kinds.

@@ -1,0 +1,191 @@
+//! The `redact` step: what is found in requests and answers, and what becomes of it.
+//!
+//! Outward it goes through everything a model reads, and whatever else of a request goes upstream. On the way back it
+//! goes through what the model said, text by text, and gives back what it took from the request if the policy says
+//! so. A request or an answer in which nothing is found keeps its very bytes.
+//!
+//! It never lets go of what it could not judge: a request it cannot read is refused unless the policy lets it pass,
+//! and an answer it refuses ends where it stands.
+
+mod answer;
+mod config;
+mod guard;
+mod lanes;
+mod request;
+mod scrub;
+mod tally;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use futures_core::future::BoxFuture;
+
+use crate::base::stop::{Refusal, Stop};
+use crate::chat::{Losses, Request, Verbatim};
+use crate::dialect::{self, Quirks};
+use crate::pipeline::cx::{Cx, View};
+use crate::pipeline::facts::{Endpoint, Subject};
+use crate::pipeline::opaque::{OpaqueBody, OpaqueRequest};
+use crate::pipeline::{Flow, Step};
+use crate::steps::Site;
+use crate::steps::redact::{Key, Vault};
+
+use answer::Returns;
+pub use config::{Config, CustomConfig, Sought, Unscannable, Where};
+pub use guard::Guard;
+pub use scrub::{Findings, Scrub};
+pub use tally::{Seed, Tally};
+
+/// The step, its types compiled.
+pub struct Redact {
+    guard: Arc<Guard>,
+    /// What conversations are told apart by; `None` if each request stands for itself.
+    session: Option<Arc<dyn Subject>>,
+    secret: [u8; 32],
+    tally: Arc<Tally>,
+}
+
+impl Redact {
+    /// # Errors
+    /// When a type does not compile, or settings contradict each other.
+    pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
+        let session = config.session.as_deref().map(site.subject).transpose()?;
+        Ok(Self {
+            guard: Arc::new(Guard::new(config, site.policy.as_str())?),
+            session,
+            secret: site.stores.seed.bytes()?,
+            tally: Arc::clone(&site.stores.guards),
+        })
+    }
+
+    /// What placeholders belong to: a caller's conversation, or one request. No two callers share any.
+    fn scope(&self, cx: &Cx, request: Option<&Request>) -> String {
+        let session = self.session.as_ref().and_then(|session| session.of(&View { cx, chat: request }));
+        let conversation = session.unwrap_or_else(|| cx.id.to_string());
+        let key = cx.caller.key.as_ref().map(ToString::to_string);
+        let parts = [Some(self.guard.policy()), key.as_deref(), cx.caller.team.as_deref(), cx.caller.user.as_deref()];
+        let mut scope = conversation;
+        for part in parts {
+            scope.push('\0');
+            scope.push_str(part.unwrap_or_default());
+        }
+        scope
+    }
+
+    fn vault(&self, scope: &str) -> Vault {
+        Vault::new(Key::derive(&self.secret, scope))
+    }
+
+    /// Goes through a request, and notes what there was.
+    fn outward(&self, cx: &mut Cx, request: &mut Verbatim<Request>, vault: &mut Vault) -> Result<(), Refusal> {
+        let mut findings = Findings::default();
+        let gone_through = request::go_through(request, &mut Scrub::new(&self.guard, vault, &mut findings));
+        self.note(cx, &findings);
+        gone_through
+    }
+
+    fn note(&self, cx: &mut Cx, findings: &Findings) {
+        findings.note(&mut cx.remarks);
+        self.tally.count(findings.kinds(), |kind| self.guard.action_of(kind));
+    }
+
+    fn begin_chat(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
+        let scope = self.scope(cx, Some(request));
+        let mut vault = self.vault(&scope);
+        if self.guard.is_on_requests() {
+            self.outward(cx, request, &mut vault)?;
+        }
+        let gives_back = self.guard.restorer().is_some() && !vault.is_empty();
+        if !gives_back && !self.guard.is_on_answers() {
+            return Ok(Flow::Pass);
+        }
+        Ok(Flow::Tap(Box::new(Returns {
+            guard: Arc::clone(&self.guard),
+            given: vault,
+            // Of another scope, so that what is taken from the answer is not given back with what was taken from
+            // the request.
+            taken: self.vault(&format!("{scope}\0answer")),
+            counts: self.guard.is_on_answers().then(|| cx.remarks.count_answer()),
+            tally: Arc::clone(&self.tally),
+            has_logprobs: request.params.logprobs == Some(true) || request.params.top_logprobs.is_some(),
+        })))
+    }
+
+    /// Goes through a request that is chat in all but its endpoint.
+    fn count(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
+        let dialect = cx.dialect.and_then(dialect::by_id).ok_or_else(unread)?;
+        let text = ByteString::try_from(body.clone()).map_err(|_| unread())?;
+        let read = dialect.read_request(&text).map_err(|malformed| Refusal::malformed(malformed.to_string()))?;
+        let mut request = Verbatim::read(read, dialect.id(), body.clone(), Some(0));
+        let mut vault = self.vault(&self.scope(cx, Some(&request)));
+        self.outward(cx, &mut request, &mut vault)?;
+        let written = || dialect.write_request(&request, &Quirks::default(), &mut Losses::default()).into();
+        Ok(request.wire(dialect.id()).unwrap_or_else(written))
+    }
+
+    /// Goes through any other JSON document, each of its texts and numbers.
+    fn document(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
+        let text = ByteString::try_from(body.clone()).map_err(|_| unread())?;
+        let mut vault = self.vault(&self.scope(cx, None));
+        let mut findings = Findings::default();
+        let gone_through = Scrub::new(&self.guard, &mut vault, &mut findings).json(Where::User, &text);
+        self.note(cx, &findings);
+        Ok(gone_through?.map_or_else(|| body.clone(), Bytes::from))
+    }
+
+    fn begin_unread(&self, cx: &mut Cx, request: &mut OpaqueRequest) -> Result<(), Stop> {
+        let document = request.body.document();
+        let is_read = document.is_some() && self.guard.reads(cx.endpoint);
+        if !is_read && self.guard.unscannable() != Some(Unscannable::Pass) {
+            return Err(self.guard.refuse_unseen(cx.endpoint.name()).into());
+        }
+        if !is_read {
+            cx.remarks.note("unscanned", "1");
+        }
+        let Some(body) = document.filter(|body| !body.is_empty() && self.guard.is_on_requests()) else {
+            return Ok(());
+        };
+        let changed = match cx.endpoint {
+            Endpoint::CountTokens => self.count(cx, &body)?,
+            _ => self.document(cx, &body)?,
+        };
+        if changed != body {
+            request.body = OpaqueBody::json(changed).map_err(|malformed| Refusal::internal(malformed.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Step for Redact {
+    fn name(&self) -> &'static str {
+        "redact"
+    }
+
+    fn acts_on(&self, endpoint: Endpoint) -> bool {
+        self.guard.reads(endpoint) || self.guard.unscannable().is_some()
+    }
+
+    fn remedy(&self) -> &'static str {
+        "say what becomes of what it cannot read, `unscannable: refuse` or `unscannable: pass`, or give that endpoint a \
+         policy of its own"
+    }
+
+    fn holds_back(&self) -> Option<usize> {
+        self.guard.holds_back()
+    }
+
+    fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
+        let flow = self.begin_chat(cx, request);
+        Box::pin(async { flow })
+    }
+
+    fn begin_opaque<'a>(&'a self, cx: &'a mut Cx, request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
+        let done = self.begin_unread(cx, request);
+        Box::pin(async { done })
+    }
+}
+
+fn unread() -> Refusal {
+    Refusal::malformed("the body is not UTF-8, so nobody can tell what is in it")
+}
