@@ -67,6 +67,13 @@ struct WarningLabels {
     budget: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GuardLabels {
+    guard: String,
+    action: &'static str,
+    kind: String,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The metrics of the process.
@@ -86,6 +93,8 @@ pub struct Metrics {
     budget_warnings: Family<WarningLabels, Gauge<u64, AtomicU64>>,
     reservations_open: Gauge<u64, AtomicU64>,
     price_unknown: Counter,
+    guard_actions: Family<GuardLabels, Counter>,
+    counted_guards: Prepared<(Arc<str>, &'static str, String), Counter>,
     target_state: Family<StateLabels, Gauge>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
@@ -105,6 +114,10 @@ impl<K, V> Default for Prepared<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Prepared<K, V> {
+    fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn get(&self, key: K, look_up: impl FnOnce(&K) -> V) -> V {
         if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return known.clone();
@@ -161,6 +174,8 @@ impl Default for Metrics {
             budget_warnings: Family::default(),
             reservations_open: Gauge::default(),
             price_unknown: Counter::default(),
+            guard_actions: Family::default(),
+            counted_guards: Prepared::default(),
             target_state: Family::default(),
             revision: Family::default(),
             reload_failed: Gauge::default(),
@@ -199,6 +214,8 @@ impl Metrics {
         r.register("tidegate_reservations_open", help, self.reservations_open.clone());
         let help = "Requests to models whose price nobody knows";
         r.register("tidegate_price_unknown", help, self.price_unknown.clone());
+        let help = "What guards did, by the rule they did it by";
+        r.register("tidegate_guard_actions", help, self.guard_actions.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -267,6 +284,16 @@ impl Metrics {
         attempts.inc();
     }
 
+    /// A guard outside names its rules itself, so that only so many of them are told apart.
+    pub fn guard_acted(&self, guard: Arc<str>, action: &'static str, kind: &str) {
+        let kind = if self.counted_guards.len() < MOST_GUARD_SERIES { kind } else { "" };
+        let actions = self.counted_guards.get((guard, action, kind.to_owned()), |(guard, action, kind)| {
+            let labels = GuardLabels { guard: guard.to_string(), action, kind: kind.clone() };
+            self.guard_actions.get_or_create_owned(&labels)
+        });
+        actions.inc();
+    }
+
     pub fn revision_is(&self, revision: &str) {
         self.revision.clear();
         self.revision.get_or_create(&RevisionLabels { revision: revision.to_owned() }).set(1);
@@ -319,6 +346,8 @@ impl Metrics {
         text
     }
 }
+
+const MOST_GUARD_SERIES: usize = 500;
 
 fn status_class(status: u16) -> &'static str {
     match status {
