@@ -140,8 +140,13 @@ impl Awaited {
         stop
     }
 
-    /// Puts what was heard on the trail.
+    /// Puts what was heard on the trail, and that the rest was not, unless it is still to be.
     pub fn note(&mut self, mode: Mode, trail: &mut Trail) {
+        for (entry, _) in self.waiting.iter().filter(|_| mode == Mode::Enforce) {
+            if let Some(step) = trail.steps.get_mut(*entry).filter(|step| step.verdict == "pass") {
+                step.verdict = "unheard".into();
+            }
+        }
         for (entry, mut ruling) in self.heard.drain(..) {
             ruling.is_observed = mode == Mode::Observe;
             trail.rule(entry, ruling);

@@ -8,6 +8,7 @@ mod fallback;
 mod policy;
 mod providers;
 mod reload;
+mod screens;
 mod server;
 mod streams;
 mod tokens;
