@@ -126,11 +126,7 @@ impl Screen {
     /// # Errors
     /// When there is no such guard, or its settings contradict each other.
     pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
-        let guard = site.screens.get(&config.by).cloned().ok_or_else(|| {
-            let known = site.screens.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let known = if known.is_empty() { "the file has none".to_owned() } else { format!("known are: {known}") };
-            format!("there is no screen `{}`; {known}", config.by)
-        })?;
+        let guard = site.screens.get(&config.by).cloned().ok_or_else(|| no_screen(&config.by, site.screens))?;
         let places = config.places.as_deref().unwrap_or(&[Place::Request]);
         let screens_requests = places.contains(&Place::Request);
         contradictions(config, guard.kind(), places)?;
@@ -149,6 +145,16 @@ impl Screen {
             patience: if config.meanwhile.is_some() { Patience::Meanwhile } else { Patience::First },
             only: config.only,
         })
+    }
+}
+
+fn no_screen(name: &str, known: &BTreeMap<String, Arc<Guard>>) -> String {
+    let near = known.keys().find(|known| strsim::damerau_levenshtein(known, name) <= 2);
+    let known = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    match near {
+        Some(near) => format!("there is no screen `{name}`; did you mean `{near}`?"),
+        None if known.is_empty() => format!("there is no screen `{name}`; the file has none"),
+        None => format!("there is no screen `{name}`; known are: {known}"),
     }
 }
 
