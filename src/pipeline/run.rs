@@ -68,9 +68,9 @@ impl Line {
             answered => Box::pin(self.ask_meanwhile(cx, asking, answered, &mut awaited)).await?,
         };
         match self.mode {
-            Mode::Enforce => match go_back(answer, back) {
-                Ok(answer) => Ok(answer),
-                Err((answer, back)) => Box::pin(go_back_examined(cx, answer, back)).await,
+            Mode::Enforce => match go_back(answer, &mut back) {
+                answer if back.is_empty() => Ok(answer),
+                answer => Box::pin(go_back_examined(cx, answer, back)).await,
             },
             Mode::Observe => Ok(observe(cx, answer, back, awaited)),
         }
@@ -199,18 +199,18 @@ impl Back {
     }
 }
 
-/// Takes an answer back, past the last step first, as far as nobody wants to examine it.
-fn go_back(mut answer: Answer, mut back: Vec<Back>) -> Result<Answer, (Answer, Vec<Back>)> {
+/// Takes an answer back, past the last step first, until somebody wants to examine it.
+fn go_back(mut answer: Answer, back: &mut Vec<Back>) -> Answer {
     while let Some(last) = back.pop() {
         match last {
             Back::Tap(tap) => answer = tap.wrap(answer),
             examiner => {
                 back.push(examiner);
-                return Err((answer, back));
+                break;
             }
         }
     }
-    Ok(answer)
+    answer
 }
 
 /// The same past those who do.
