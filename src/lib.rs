@@ -53,7 +53,9 @@
 //!    the caller's dialect, 9. **account** exactly once: at the end, on a fault, or when the caller hangs up.
 //!
 //! A step that answers is seen only by the taps of *earlier* steps. A refusal drops the taps, so what they hold is
-//! given back.
+//! given back. A step that asks somebody outside returns the question as a [`Hold`](pipeline::hold::Hold): the line
+//! waits for the word on it, before anything else or while the target is asked, and passes nothing of an answer on
+//! before.
 //!
 //! # Laws
 //!
@@ -83,6 +85,7 @@
 //! | a vendor speaking a known dialect | a few lines of `src/provider/catalogue.yaml` |
 //! | a dialect | a folder in `src/dialect`, a line in [`dialect::ALL`], a folder of fixtures |
 //! | a built-in step | a file in `src/steps`; `mod`, variant and arm in `src/steps/mod.rs`; an example policy |
+//! | a kind of guard outside | `src/steps/screen/report.rs`, a word in `src/policy/document/gateway.rs` |
 //! | a model's price | a row of `src/pricing/prices.yaml` |
 //! | a problem code | a line in `src/policy/codes.rs` and its page |
 

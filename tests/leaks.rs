@@ -13,6 +13,7 @@ use support::{Act, FakeUpstream, House, completion, sse, stream_of, whole};
 
 /// What must be seen nowhere.
 const UPSTREAM_KEY: &str = "sk-canary-upstream";
+const GUARD_KEY: &str = "canary-guard-key";
 const PROMPT: &str = "canary-prompt";
 const ANSWER: &str = "canary-answer";
 
@@ -56,6 +57,21 @@ fn troubles() -> Vec<Vec<Act>> {
     ]
 }
 
+/// What a guard says that quotes what it is shown.
+fn quotes() -> Vec<Vec<Act>> {
+    let message = format!("do not say {PROMPT}");
+    let kind = format!("they said: {PROMPT}!");
+    vec![
+        whole(200, &json!({ "action": "refuse", "rule": "r", "message": message }).to_string()),
+        whole(200, &json!({ "action": "allow", "findings": [{ "kind": kind }] }).to_string()),
+        whole(200, &json!({ "action": PROMPT }).to_string()),
+        whole(200, &json!({ "action": "refuse", "rule": GUARD_KEY }).to_string()),
+        whole(500, PROMPT),
+        whole(200, PROMPT),
+        vec![Act::Close],
+    ]
+}
+
 #[tokio::test]
 async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
     let sink = Sink::default();
@@ -68,11 +84,15 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
     let upstream = FakeUpstream::start(troubles()).await;
+    let guard = FakeUpstream::start(quotes()).await;
     let key = VirtualKey::generate().unwrap();
     let gateway = format!(
         "version: 1\ncallers: {{ keys: keys.yaml }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
-         policies:\n  - policy: p\n    route: up\n",
-        upstream.url()
+         screens: {{ guard: {{ kind: webhook, url: \"{}\", key: \"${{env:NOT_SET:-{GUARD_KEY}}}\" }} }}\n\
+         policies:\n  - policy: q\n    for: {{ models: [guarded] }}\n    steps: [{{ screen: {{ by: guard }} }}]\n    route: up\n\
+         \x20 - policy: p\n    route: up\n",
+        upstream.url(),
+        guard.url()
     );
     let keys = format!("version: 1\nkeys:\n  k1: {{ hash: \"{}\" }}\n", KeyHash::of(key.secret().expose()));
     let house = House::with_files(&[("tidegate.yaml", &gateway), ("keys.yaml", &keys)]).await;
@@ -86,6 +106,12 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
         seen.push_str(&format!("{:?}", answer.headers));
         assert!(!answer.text().contains(UPSTREAM_KEY), "the provider's key came back: {}", answer.text());
     }
+    for _ in quotes() {
+        let body = json!({ "model": "guarded", "messages": [{ "role": "user", "content": PROMPT }] }).to_string();
+        let answer = house.http.post_with("/v1/chat/completions", &[("authorization", &bearer)], body).await;
+        assert!(!answer.text().contains(GUARD_KEY), "the guard's key came back: {}", answer.text());
+        seen.push_str(&format!("{:?}", answer.headers));
+    }
     for path in ["/v1/embeddings", "/v1/files", "/v1/messages/count_tokens", "/v1/models", "/nowhere"] {
         let answer = house.http.post_with(path, &[("x-api-key", "tg-canary-wrong")], PROMPT).await;
         seen.push_str(answer.text());
@@ -93,12 +119,12 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
     for path in ["/metrics", "/policies"] {
         seen.push_str(house.admin.get(path).await.text());
     }
-    for line in house.access_lines(troubles().len() + 5).await {
+    for line in house.access_lines(troubles().len() + quotes().len() + 5).await {
         seen.push_str(&line.to_string());
     }
     seen.push_str(&String::from_utf8_lossy(&sink.0.lock().unwrap()));
     assert!(seen.contains("giving up") || seen.contains("`up`"), "nothing was logged, so nothing was tested");
-    for canary in [UPSTREAM_KEY, key.secret().expose(), "tg-canary-wrong", PROMPT, ANSWER] {
+    for canary in [UPSTREAM_KEY, GUARD_KEY, key.secret().expose(), "tg-canary-wrong", PROMPT, ANSWER] {
         if let Some(at) = seen.find(canary) {
             let from = at.saturating_sub(300);
             panic!("`{canary}` was seen: …{}", &seen[from..(at + 60).min(seen.len())]);

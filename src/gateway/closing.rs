@@ -47,6 +47,10 @@ impl Closing {
     }
 
     fn close(&mut self) {
+        self.trail.settle();
+        for act in &self.trail.acts {
+            self.world.metrics.guard_acted(act.guard.clone(), act.action, &act.kind);
+        }
         let line = &mut self.line;
         line.input_tokens = self.bill.usage.input_said();
         line.output_tokens = self.bill.usage.output_said();

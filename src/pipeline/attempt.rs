@@ -16,7 +16,7 @@ use crate::base::ids::{ModelName, TargetName};
 use crate::base::stop::{Failed, Fault, Phase, Refusal, Stop};
 use crate::chat::{Losses, Usage};
 use crate::pipeline::breaker::Admission;
-use crate::pipeline::charge::{Asked, Charge};
+use crate::pipeline::charge::Asked;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::retry::{self, OnLoss, Rules};
 use crate::pipeline::route::{Candidate, Plan};
@@ -208,13 +208,10 @@ impl Run<'_> {
 
     /// Charges for an attempt that has failed, if it has cost something.
     fn charge(&mut self, wasted: Option<Usage>) {
-        let Some((asked, usage)) = self.cx.asked.take().zip(wasted) else { return };
-        let attempt = u16::try_from(self.cx.trail.asked().saturating_sub(1)).unwrap_or(u16::MAX);
-        let hold = self.cx.held.as_mut().map(|held| {
-            held.is_spent = true;
-            held.hold
-        });
-        self.cx.charges.push(Charge { attempt, asked, hold, usage });
+        match wasted {
+            Some(usage) => self.cx.waste(usage),
+            None => self.cx.asked = None,
+        }
     }
 
     /// Asks a target once.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::auth::Caller;
 use crate::base::clock::Clock;
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
-use crate::chat::{Request, Tool};
+use crate::chat::{Request, Tool, Usage};
 use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
@@ -48,6 +48,19 @@ pub struct Cx {
     pub held: Option<Held>,
     /// Attempts that failed, and cost something.
     pub charges: Vec<Charge>,
+}
+
+impl Cx {
+    /// Whoever was asked last has worked in vain, and charges for it.
+    pub fn waste(&mut self, usage: Usage) {
+        let Some(asked) = self.asked.take() else { return };
+        let attempt = u16::try_from(self.trail.asked().saturating_sub(1)).unwrap_or(u16::MAX);
+        let hold = self.held.as_mut().map(|held| {
+            held.is_spent = true;
+            held.hold
+        });
+        self.charges.push(Charge { attempt, asked, hold, usage });
+    }
 }
 
 /// A request and its exchange, seen the way conditions see them.

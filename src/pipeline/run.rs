@@ -1,5 +1,6 @@
 //! Running a request through the steps of a policy and its route.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use crate::chat::{Request, Verbatim};
 use crate::pipeline::attempt::execute;
 use crate::pipeline::chat::{ChatExchange, Onlookers};
 use crate::pipeline::cx::{Cx, View};
+use crate::pipeline::examine::{examined, observed};
+use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Route};
@@ -46,35 +49,88 @@ impl Line {
         mut request: Box<Verbatim<Request>>,
         shadows: &Shadows,
     ) -> Result<Answer, Stop> {
-        let mut taps: Vec<Box<dyn Tap>> = Vec::new();
-        let mut answered = None;
+        let (mut back, mut awaited, mut answered) = (Vec::new(), Awaited::default(), None);
         for step in &self.steps {
             match self.begin(step, cx, &mut request).await? {
                 Flow::Pass => {}
-                Flow::Tap(tap) => taps.push(tap),
+                Flow::Tap(tap) => back.push(Back::Tap(tap)),
+                Flow::Hold(hold) => Box::pin(self.hold(cx, hold, &mut awaited, &mut back)).await?,
                 Flow::Answer(answer) => {
                     answered = Some(answer);
                     break;
                 }
             }
         }
+        let asking = Asking { request, shadows, is_seen: back.iter().any(Back::looks_inside) };
         let answer = match answered {
-            Some(answer) => answer,
-            None => {
-                let plan = match cx.detour.take() {
-                    Some(target) => Plan::to(target),
-                    None => self.plan(cx, Some(&request)),
-                };
-                shadows.send(&plan, &request, &cx.headers, &self.rules);
-                let headers = std::mem::take(&mut cx.headers);
-                let is_seen = taps.iter().any(|tap| tap.looks_inside());
-                let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
-                let mut exchange = ChatExchange::new(request, &cx.model, &headers, onlookers);
-                // Boxed, since it is large and would be moved with every future around it.
-                Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await?
-            }
+            None if awaited.is_empty() => self.ask(cx, asking).await?,
+            Some(answer) if awaited.is_empty() => answer,
+            answered => Box::pin(self.ask_meanwhile(cx, asking, answered, &mut awaited)).await?,
         };
-        Ok(taps.into_iter().rev().fold(answer, |answer, tap| tap.wrap(answer)))
+        match self.mode {
+            Mode::Enforce => match go_back(answer, &mut back) {
+                answer if back.is_empty() => Ok(answer),
+                answer => Box::pin(go_back_examined(cx, answer, back)).await,
+            },
+            Mode::Observe => Ok(observe(cx, answer, back, awaited)),
+        }
+    }
+
+    /// Puts a request to the targets of the route.
+    async fn ask(&self, cx: &mut Cx, asking: Asking<'_>) -> Result<Answer, Stop> {
+        let Asking { request, shadows, is_seen } = asking;
+        let plan = match cx.detour.take() {
+            Some(target) => Plan::to(target),
+            None => self.plan(cx, Some(&request)),
+        };
+        shadows.send(&plan, &request, &cx.headers, &self.rules);
+        let headers = std::mem::take(&mut cx.headers);
+        let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
+        let mut exchange = ChatExchange::new(request, &cx.model, &headers, onlookers);
+        // Boxed, since it is large and would be moved with every future around it.
+        Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await
+    }
+
+    /// The same while words on the request are still to be heard.
+    async fn ask_meanwhile(
+        &self,
+        cx: &mut Cx,
+        asking: Asking<'_>,
+        answered: Option<Answer>,
+        awaited: &mut Awaited,
+    ) -> Result<Answer, Stop> {
+        let (begun, waited) = (Instant::now(), cx.trail.waited());
+        let outcome = match answered {
+            Some(answer) => awaited.listen_while(self.mode, ready(Ok(answer))).await,
+            None => awaited.listen_while(self.mode, Box::pin(self.ask(cx, asking))).await,
+        };
+        awaited.note(self.mode, &mut cx.trail);
+        // What attempts did not take was waited for guards.
+        let known = cx.trail.waited().saturating_sub(waited);
+        cx.trail.pauses += begun.elapsed().saturating_sub(known);
+        outcome
+    }
+
+    /// Waits for the word on a request that nothing may go before; puts down the others. In `observe` mode nothing
+    /// waits.
+    async fn hold(&self, cx: &mut Cx, hold: Hold, awaited: &mut Awaited, back: &mut Vec<Back>) -> Result<(), Stop> {
+        let entry = cx.trail.steps.len().saturating_sub(1);
+        match hold.request {
+            None => {}
+            Some((Patience::First, inquiry)) if self.mode == Mode::Enforce => {
+                let begun = Instant::now();
+                let ruling = inquiry.await;
+                cx.trail.pauses += begun.elapsed();
+                let stop = ruling.stop.clone();
+                cx.trail.rule(entry, ruling);
+                if let Some(stop) = stop {
+                    return Err(stop);
+                }
+            }
+            Some((_, inquiry)) => awaited.add(entry, inquiry),
+        }
+        back.extend(hold.answer.map(|examiner| Back::Examiner(entry, examiner)));
+        Ok(())
     }
 
     /// Takes an opaque request out through the steps.
@@ -118,22 +174,87 @@ impl Line {
             cx.detour = None;
         }
         note(cx, step.name(), &flow, begun.elapsed());
-        match self.mode {
-            Mode::Enforce => flow,
-            Mode::Observe => Ok(Flow::Pass),
+        match (self.mode, flow) {
+            (Mode::Enforce, flow) => flow,
+            // A guard is heard, whatever it says.
+            (Mode::Observe, Ok(Flow::Hold(hold))) => Ok(Flow::Hold(hold)),
+            (Mode::Observe, _) => Ok(Flow::Pass),
         }
     }
+}
+
+/// A request that is to be asked, and whether anybody looks into its answer.
+struct Asking<'a> {
+    request: Box<Verbatim<Request>>,
+    shadows: &'a Shadows,
+    is_seen: bool,
+}
+
+/// What an answer passes on its way back.
+enum Back {
+    Tap(Box<dyn Tap>),
+    /// With the number of its step's entry on the trail.
+    Examiner(usize, Arc<dyn Examiner>),
+}
+
+impl Back {
+    fn looks_inside(&self) -> bool {
+        match self {
+            Self::Tap(tap) => tap.looks_inside(),
+            Self::Examiner(..) => true,
+        }
+    }
+}
+
+/// Takes an answer back, past the last step first, until somebody wants to examine it.
+fn go_back(mut answer: Answer, back: &mut Vec<Back>) -> Answer {
+    while let Some(last) = back.pop() {
+        match last {
+            Back::Tap(tap) => answer = tap.wrap(answer),
+            examiner => {
+                back.push(examiner);
+                break;
+            }
+        }
+    }
+    answer
+}
+
+/// The same past those who do.
+async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>) -> Result<Answer, Stop> {
+    for back in back.into_iter().rev() {
+        answer = match back {
+            Back::Tap(tap) => tap.wrap(answer),
+            Back::Examiner(entry, examiner) => examined(cx, entry, &*examiner, answer).await?,
+        };
+    }
+    Ok(answer)
+}
+
+/// Lets an answer pass before those who only observe it.
+fn observe(cx: &mut Cx, answer: Answer, back: Vec<Back>, awaited: Awaited) -> Answer {
+    let mut late = |entry: usize| {
+        let step = cx.trail.steps.get_mut(entry);
+        step.map(|step| step.late.get_or_insert_default().clone()).unwrap_or_default()
+    };
+    let inquiries: Vec<_> = awaited.left().into_iter().map(|(entry, inquiry)| (late(entry), inquiry)).collect();
+    let examiners = back.into_iter().filter_map(|back| match back {
+        Back::Examiner(entry, examiner) => Some((late(entry), examiner)),
+        Back::Tap(_) => None,
+    });
+    let examiners: Vec<_> = examiners.collect();
+    if inquiries.is_empty() && examiners.is_empty() { answer } else { observed(answer, inquiries, examiners) }
 }
 
 fn note(cx: &mut Cx, step: &'static str, flow: &Result<Flow, Stop>, took: Duration) {
     let mut remarks = std::mem::take(&mut cx.remarks);
     let verdict = match flow {
-        Ok(Flow::Pass | Flow::Tap(_)) => "pass",
+        Ok(Flow::Pass | Flow::Tap(_) | Flow::Hold(_)) => "pass",
         Ok(Flow::Answer(_)) => "answer",
         Err(stop) => {
             remarks.note("code", stop.code());
             "refuse"
         }
     };
-    cx.trail.steps.push(StepEntry { step, verdict: verdict.into(), took, remarks });
+    cx.trail.steps.push(StepEntry { step, verdict: verdict.into(), took, remarks, late: None });
 }

@@ -14,6 +14,7 @@ use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
+use crate::pipeline::hold::Hold;
 use crate::pipeline::opaque::OpaqueRequest;
 
 /// One step of a policy.
@@ -53,6 +54,8 @@ pub enum Flow {
     Pass,
     /// On, and the answer shall go through this.
     Tap(Box<dyn Tap>),
+    /// On, and nothing of the answer is passed on before this has been found out.
+    Hold(Hold),
     /// The step answers itself; nothing further down sees the request.
     Answer(Answer),
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::json::Writer;
 use crate::chat::Loss;
+use crate::pipeline::hold::{Late, Ruling};
 
 /// The decisions made about one request, in order.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub struct Trail {
     /// Where the route leads, in order; in full detail only.
     pub planned: Vec<Planned>,
     pub steps: Vec<StepEntry>,
+    /// What guards have done, for counting.
+    pub acts: Vec<GuardAct>,
     pub attempts: Vec<AttemptEntry>,
     /// Time spent waiting for others outside of attempts: for the caller's body, and between attempts.
     pub pauses: Duration,
@@ -99,6 +102,8 @@ pub struct StepEntry {
     pub verdict: Cow<'static, str>,
     pub took: Duration,
     pub remarks: Remarks,
+    /// What is said of it after the trail has been handed on.
+    pub late: Option<Late>,
 }
 
 /// What a step has to say of its decision, in words and counts: never text of the request.
@@ -152,6 +157,16 @@ pub fn counts_as_json<K: AsRef<str>>(counts: &BTreeMap<K, u64>) -> String {
     writer.into_json().0.to_string()
 }
 
+/// What a guard did with a request or an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardAct {
+    pub guard: Arc<str>,
+    /// `pass`, `refuse`, `unavailable`; `report` for what would have been refused.
+    pub action: &'static str,
+    /// The rule by which; empty if there is none.
+    pub kind: String,
+}
+
 /// How one attempt at a target went.
 #[derive(Debug)]
 pub struct AttemptEntry {
@@ -173,6 +188,35 @@ impl AttemptEntry {
 }
 
 impl Trail {
+    /// Notes what a guard has said for a step. An entry says the worst of all that was said for it.
+    pub fn rule(&mut self, entry: usize, ruling: Ruling) {
+        let action = match ruling.verdict {
+            REFUSE if ruling.is_observed => "report",
+            verdict => verdict,
+        };
+        self.acts.push(GuardAct { guard: ruling.guard, action, kind: ruling.rule });
+        let Some(step) = self.steps.get_mut(entry) else { return };
+        let is_stopped = ruling.stop.is_some();
+        if is_stopped || step.verdict == "pass" {
+            step.verdict = if is_stopped { REFUSE } else { ruling.verdict }.into();
+        }
+        step.took += ruling.took;
+        let code = ruling.stop.map(|stop| ("code".into(), stop.code().to_owned()));
+        for note in ruling.notes.into_iter().chain(code) {
+            if !step.remarks.all().any(|known| known == note) {
+                step.remarks.note(note.0, note.1);
+            }
+        }
+    }
+
+    /// Takes in what has been said of steps since the trail was handed on.
+    pub fn settle(&mut self) {
+        for entry in 0..self.steps.len() {
+            let late = self.steps.get_mut(entry).and_then(|step| step.late.take());
+            late.iter().flat_map(Late::take).for_each(|ruling| self.rule(entry, ruling));
+        }
+    }
+
     /// Time spent waiting for others: what is left of a request's time is the gateway's own.
     pub fn waited(&self) -> Duration {
         self.pauses + self.attempts.iter().map(|attempt| attempt.took).sum::<Duration>()
@@ -183,3 +227,5 @@ impl Trail {
         self.attempts.iter().filter(|attempt| attempt.outcome != "passed_over").count()
     }
 }
+
+const REFUSE: &str = "refuse";

@@ -6,6 +6,7 @@
 mod callers;
 mod providers;
 mod routes;
+mod screens;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::pipeline::target::Target;
 use crate::provider::{Address, Pools};
 use crate::state::{Ledger, Memory};
 use crate::steps::budget::Budget;
+use crate::steps::screen::Guard;
 use crate::steps::{Site, Stores};
 
 /// What of the process a snapshot refers to.
@@ -62,12 +64,21 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let mut problems = Vec::new();
     let targets = providers::targets(config, parts, &mut problems);
     let budgets = budgets(config, &targets, &mut problems);
+    let screens = screens::open(config, parts, &mut problems);
     let webhook = webhook(config, parts, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
     let policies: Vec<_> = config
         .policies
         .iter()
-        .filter_map(|policy| compile_policy(policy, config, &targets, &budgets, parts, &mut problems))
+        .filter_map(|policy| {
+            compile_policy(
+                policy,
+                config,
+                &Named { targets: &targets, budgets: &budgets, screens: &screens },
+                parts,
+                &mut problems,
+            )
+        })
         .collect();
     match authenticator {
         Some(authenticator) if problems.is_empty() => Ok(Snapshot {
@@ -104,13 +115,13 @@ fn short(revision: &str) -> HeaderValue {
 fn compile_policy(
     policy: &PolicyConfig,
     config: &Config,
-    targets: &Targets,
-    budgets: &Budgets,
+    named: &Named<'_>,
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
+    let Named { targets, budgets, screens } = *named;
     let reachable = reachable(policy, config, targets);
-    let material = Material { stores: parts.stores, budgets, targets: &reachable };
+    let material = Material { stores: parts.stores, budgets, screens, targets: &reachable };
     let Made { steps, endpoints } = steps(policy, &material, problems)?;
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
@@ -132,10 +143,22 @@ fn compile_policy(
 /// The budgets of a configuration, by name.
 type Budgets = BTreeMap<String, Arc<Budget>>;
 
+/// The guards outside, by name.
+type Screens = BTreeMap<String, Arc<Guard>>;
+
+/// What policies refer to by name.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    targets: &'a Targets,
+    budgets: &'a Budgets,
+    screens: &'a Screens,
+}
+
 /// What the steps of a policy are made from.
 struct Material<'a> {
     stores: &'a Stores,
     budgets: &'a Budgets,
+    screens: &'a Screens,
     /// Everywhere the policy's requests may be sent to.
     targets: &'a [Arc<Target>],
 }
@@ -176,7 +199,8 @@ struct Made {
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let ledger: Option<Arc<dyn Ledger>> = Some(Arc::new(Memory::default()));
     let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, &Targets::new(), problems));
-    let material = Material { stores: &stores, budgets: &budgets, targets: &[] };
+    let screens = screens::closed(config);
+    let material = Material { stores: &stores, budgets: &budgets, screens: &screens, targets: &[] };
     for policy in &config.policies {
         steps(policy, &material, problems);
     }
@@ -188,12 +212,15 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 /// The most bytes of each text of a streamed answer that the steps of a sound configuration keep back, where they do: the
 /// policy, the step, the bound.
 pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
-    let (stores, budgets) = (Stores { ledger: Some(Arc::new(Memory::default())), ..Stores::default() }, Budgets::new());
+    let stores = Stores { ledger: Some(Arc::new(Memory::default())), ..Stores::default() };
+    let (targets, budgets, screens) = (Targets::new(), Budgets::new(), screens::closed(config));
+    let named = Named { targets: &targets, budgets: &budgets, screens: &screens };
     let mut bounds = Vec::new();
     for policy in &config.policies {
         for (number, step) in policy.steps.iter().enumerate() {
             let name = &policy.name.value;
-            let site = Site { policy: name, number, stores: &stores, subject, budgets: &budgets, targets: &[] };
+            let Named { budgets, screens, .. } = named;
+            let site = Site { policy: name, number, stores: &stores, subject, budgets, screens, targets: &[] };
             // A step that needs a budget holds nothing back.
             let step = step.value.build(&site).ok();
             bounds.extend(step.and_then(|step| Some((name.to_string(), step.name(), step.holds_back()?))));
@@ -208,8 +235,8 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
     let before = problems.len();
     let mut steps = Vec::new();
     for (number, config) in policy.steps.iter().enumerate() {
-        let Material { stores, budgets, targets } = *material;
-        let site = Site { policy: &policy.name.value, number, stores, subject, budgets, targets };
+        let Material { stores, budgets, screens, targets } = *material;
+        let site = Site { policy: &policy.name.value, number, stores, subject, budgets, screens, targets };
         match config.value.build(&site) {
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),

@@ -29,6 +29,7 @@ use crate::pricing::{PriceList, Unknown};
 use crate::state::shared::{self, OnLoss};
 use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
+use crate::steps::screen;
 
 /// Everything the files say.
 #[derive(Debug, Clone)]
@@ -47,12 +48,27 @@ pub struct Config {
     pub models: BTreeMap<String, ModelConfig>,
     pub prices: Prices,
     pub budgets: BTreeMap<String, At<Definition>>,
+    /// Guards outside, by name.
+    pub screens: BTreeMap<String, ScreenConfig>,
     /// A URL that warnings of budgets are posted to.
     pub webhook: Option<At<Template>>,
     /// Where the books are, if any are kept.
     pub state: Option<State>,
     /// In the order they are tried; the first that matches is the one.
     pub policies: Vec<PolicyConfig>,
+}
+
+/// A guard outside.
+#[derive(Debug, Clone)]
+pub struct ScreenConfig {
+    pub name: At<String>,
+    pub kind: screen::Kind,
+    pub url: At<Template>,
+    pub key: Option<At<Template>>,
+    /// The path of a PEM file.
+    pub ca: Option<At<Template>>,
+    pub timeout: Duration,
+    pub max_concurrent: NonZeroU32,
 }
 
 /// Where the books are.
@@ -387,7 +403,8 @@ impl Config {
         let tls = self.tls.iter().flat_map(|tls| [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
         let authorities = self.providers.values().filter_map(|provider| provider.ca.as_ref());
         let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.names_url());
-        tls.chain(authorities).chain(&self.callers.keys).chain(jwks)
+        let guards = self.screens.values().filter_map(|screen| screen.ca.as_ref());
+        tls.chain(authorities).chain(guards).chain(&self.callers.keys).chain(jwks)
     }
 
     /// Every text that may hold references, for verifying that they stand for something.
@@ -400,6 +417,9 @@ impl Config {
         all.extend(&self.callers.keys);
         all.extend(&self.webhook);
         all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
+        for screen in self.screens.values() {
+            all.extend(std::iter::once(&screen.url).chain(&screen.key).chain(&screen.ca));
+        }
         for provider in self.providers.values() {
             all.extend(provider.url.iter().chain(&provider.keys).chain(&provider.ca));
             all.extend(provider.headers.iter().map(|(_, template)| template));

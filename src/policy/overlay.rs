@@ -148,4 +148,4 @@ fn is_way(entry: &Entry) -> bool {
 }
 
 /// The sections that are maps of names.
-const NAMED: [&str; 3] = ["providers", "targets", "models"];
+const NAMED: [&str; 4] = ["providers", "targets", "models", "screens"];

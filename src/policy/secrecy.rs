@@ -13,6 +13,7 @@ pub(super) fn is_secret(path: &[&str]) -> bool {
     matches!(
         path,
         ["providers", _, "key" | "keys" | "headers", ..]
+            | ["screens", _, "key"]
             | ["telemetry", "headers", ..]
             | ["state", "redis"]
             | ["alerts", "webhook"]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use http::Uri;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::provider::address::Address;
 use crate::provider::keys::Bench;
-use crate::provider::stage::Stage;
+use crate::provider::stage::{Stage, Staged};
 use crate::provider::tls;
 use crate::provider::transport::Transport;
 use crate::provider::wire::{Protocol, Wire, tcp};
@@ -83,6 +84,31 @@ impl Pools {
         wires.retain(|_, wire| wire.strong_count() > 0);
         wires.insert(setting, Arc::downgrade(&wire));
         Ok(wire)
+    }
+
+    /// What leads to a service that is no provider of models, and its URL as it is asked for. On a stage it is played
+    /// like everybody else.
+    ///
+    /// # Errors
+    /// When the URL is none, or leads through something that cannot be used.
+    pub fn lead(&self, url: &str, ca: Option<&Path>) -> Result<(Uri, Arc<dyn Transport>), String> {
+        if let Some(stage) = &self.stage {
+            // The real URL may be among the secrets that nobody has there.
+            let staged = Arc::new(Staged::new(Arc::clone(stage), None));
+            return Ok((Uri::from_static("http://stage.invalid/"), staged));
+        }
+        let address = Address::parse(url)?;
+        let unread = |error: http::Error| format!("the URL cannot be read: {error}");
+        let mut parts = url.trim().parse::<Uri>().map_err(|error| unread(error.into()))?.into_parts();
+        let transport = self.transport(&address, ca, false)?;
+        if self.proxy(&address).is_some()
+            && let Some(authority) = &parts.authority
+            && authority.port().is_none()
+        {
+            let written = format!("{authority}:{}", address.port());
+            parts.authority = Some(written.parse().map_err(|_| "the host of the URL cannot be read")?);
+        }
+        Ok((Uri::from_parts(parts).map_err(|error| unread(error.into()))?, transport))
     }
 
     /// The proxy in front of an address, if any. This machine is always reached directly.

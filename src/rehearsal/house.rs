@@ -16,6 +16,7 @@ use tokio::io::duplex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::document::{CallerDoc, GivenDoc, RequestDoc};
+use super::guard::PlayedGuard;
 use super::play::{Play, Scene};
 use super::reply::text_of;
 use crate::auth::{KeyEntry, KeyFile, KeyHash};
@@ -29,6 +30,7 @@ use crate::policy::{At, Config, Connections, Environment, Loaded, Parts, Problem
 use crate::provider::Pools;
 use crate::server;
 use crate::state::{Claim, Durability, HoldId, Ledger as _, Leg, Memory, Slot};
+use crate::steps::screen::hop_name;
 use crate::telemetry::AccessLog;
 
 /// Paths that nothing can be sent to.
@@ -108,6 +110,7 @@ impl House {
         let report = |problems: Vec<Problem>| given.loaded.report(&problems);
         let settings = Settings::of(config, given.environment).map_err(|problem| report(vec![problem]))?;
         let (clock, notes) = (Clock::starting_at(given.now), Arc::new(Notes::default()));
+        given.play.guarded_by(guards(config, &given.state));
         let pools = Arc::new(Pools::on(Arc::clone(&given.play) as _));
         let ledger = Arc::new(Memory::default());
         spend(&given.state, &ledger, given.now)?;
@@ -215,6 +218,15 @@ impl Heard {
         self.is_whole = true;
         Ok(())
     }
+}
+
+/// Who plays the guards of a configuration. Those of which nothing is said find nothing.
+fn guards(config: &Config, state: &GivenDoc) -> HashMap<TargetName, PlayedGuard> {
+    let says = |name: &str| state.screens.0.iter().find(|(known, _)| known.value == name).map(|(_, says)| says.clone());
+    let played = config.screens.iter().map(|(name, screen)| {
+        (hop_name(name), PlayedGuard { kind: screen.kind.clone(), says: says(name).unwrap_or_default() })
+    });
+    played.collect()
 }
 
 /// Books what accounts have spent before the first request.

@@ -193,6 +193,21 @@ fn names<T>(table: &Table<T>) -> impl Iterator<Item = &At<String>> {
     table.0.iter().map(|(name, _)| name)
 }
 
+/// Guards that the configuration does not have.
+pub fn undefined_screens<'a>(given: impl Iterator<Item = &'a GivenDoc>, config: &Config, problems: &mut Vec<Problem>) {
+    for screen in given.flat_map(|given| names(&given.screens)).filter(|name| !config.screens.contains_key(&name.value))
+    {
+        let known: Vec<_> = config.screens.keys().map(String::as_str).collect();
+        let problem = Problem::error(codes::UNDEFINED, format!("there is no screen `{}`", screen.value));
+        let problem = problem.at(screen.span, did_you_mean(&screen.value, known.iter().copied()));
+        problems.push(if known.is_empty() {
+            problem
+        } else {
+            problem.help(format!("known are: {}", known.join(", ")))
+        });
+    }
+}
+
 /// Targets that no route leads to: nothing would ever come of what is said of them.
 pub fn undefined_targets<'a>(
     targets: impl Iterator<Item = &'a At<String>>,

@@ -1,6 +1,7 @@
 //! The providers of a test, each played from its script over an in-memory connection.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,19 +12,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::timeout;
 
 use super::document::{CutDoc, Ending, ReplyDoc};
+use super::guard::PlayedGuard;
 use super::reply::{self, Pieces};
 use crate::base::ids::TargetName;
 use crate::dialect::Dialect;
 use crate::provider::{Stage, TransportError};
 
 /// Bytes that may be on their way.
-const PIPE: usize = 64 * 1024;
+pub(super) const PIPE: usize = 64 * 1024;
 
 /// Who plays what, and what they were sent.
 #[derive(Default)]
 pub struct Play {
     scripts: HashMap<TargetName, Vec<ReplyDoc>>,
     dialects: OnceLock<HashMap<TargetName, &'static dyn Dialect>>,
+    guards: OnceLock<HashMap<TargetName, PlayedGuard>>,
     scenes: Arc<Mutex<Vec<Scene>>>,
 }
 
@@ -56,6 +59,11 @@ impl Play {
         let _ = self.dialects.set(dialects);
     }
 
+    /// Tells the stage who plays the guards outside.
+    pub fn guarded_by(&self, guards: HashMap<TargetName, PlayedGuard>) {
+        let _ = self.guards.set(guards);
+    }
+
     /// All there was so far, in the order in which it began.
     pub fn scenes(&self) -> Vec<Scene> {
         lock(&self.scenes).clone()
@@ -68,6 +76,9 @@ impl Stage for Play {
     }
 
     fn connect(&self, target: &TargetName) -> BoxFuture<'static, Result<DuplexStream, TransportError>> {
+        if let Some(guard) = self.guards.get().and_then(|guards| guards.get(target)) {
+            return Box::pin(ready(Ok(guard.connect())));
+        }
         let mut scenes = lock(&self.scenes);
         let nth = scenes.iter().filter(|scene| scene.target == *target).count();
         let script = self.scripts.get(target).and_then(|replies| replies.get(nth).or(replies.last()));
@@ -234,7 +245,7 @@ fn head_of(reply: &ReplyDoc, content_type: &str) -> String {
     head + "\r\n"
 }
 
-async fn read_request(stream: &mut DuplexStream) -> io::Result<Received> {
+pub(super) async fn read_request(stream: &mut DuplexStream) -> io::Result<Received> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = memchr::memmem::find(&bytes, b"\r\n\r\n") {

@@ -59,6 +59,7 @@ pub fn explain(file: &Path, gateway: &[PathBuf], ink: Ink) -> Result<Explanation
     replies.for_each(|reply| mistakes::idle_words(reply, &mut problems));
     let scripted = document.upstream.0.iter().map(|(target, _)| target);
     mistakes::undefined_targets(scripted.chain(mistakes::named_in(&state)), config, &mut problems);
+    mistakes::undefined_screens(std::iter::once(&state), config, &mut problems);
     let now = mistakes::clock(state.clock.as_ref(), &mut problems);
     let (Some(now), true) = (now, problems.is_empty()) else { return Err(render(&problems, &sources, ink)) };
     let play = Arc::new(Play::new(scripts(&document.upstream)));

@@ -87,6 +87,8 @@ impl Suite {
             return Err(unusable(render(&loaded.problems, &loaded.sources, ink), loaded.files));
         };
         mistakes::undefined_targets(mistakes::targets_in(&document), config, &mut problems);
+        let given = document.tests.iter().filter_map(|test| test.given.as_ref()).map(|given| &given.value);
+        mistakes::undefined_screens(given, config, &mut problems);
         let now = mistakes::clock(document.clock.as_ref(), &mut problems);
         let (Some(now), true) = (now, problems.is_empty()) else {
             return Err(unusable(render(&problems, &sources, ink), loaded.files));

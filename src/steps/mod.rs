@@ -4,6 +4,7 @@ pub mod budget;
 pub mod limit;
 pub mod redact;
 pub mod rewrite;
+pub mod screen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::pipeline::target::Target;
 use crate::state::{Alerts, Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 use crate::steps::redact::step::{Seed, Tally};
+use crate::steps::screen::Guard;
 use crate::tokens::Tokens;
 
 /// What steps keep from one request to the next. It belongs to the process.
@@ -66,6 +68,7 @@ pub struct Site<'a> {
     /// Reads what requests are told apart by.
     pub subject: ReadSubject,
     pub budgets: &'a BTreeMap<String, Arc<Budget>>,
+    pub screens: &'a BTreeMap<String, Arc<Guard>>,
     /// Everywhere its requests may be sent to.
     pub targets: &'a [Arc<Target>],
 }
@@ -78,6 +81,7 @@ pub enum StepConfig {
     Limit(limit::Config),
     Redact(redact::step::Config),
     Rewrite(rewrite::Config),
+    Screen(screen::Config),
 }
 
 impl StepConfig {
@@ -91,6 +95,7 @@ impl StepConfig {
             Self::Limit(config) => Ok(Arc::new(limit::Limit::new(config, site)?)),
             Self::Redact(config) => Ok(Arc::new(redact::step::Redact::new(config, site)?)),
             Self::Rewrite(config) => Ok(Arc::new(rewrite::Rewrite::new(config)?)),
+            Self::Screen(config) => Ok(Arc::new(screen::Screen::new(config, site)?)),
         }
     }
 }

@@ -69,7 +69,7 @@ struct WarningLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GuardLabels {
-    guard: &'static str,
+    guard: String,
     action: &'static str,
     kind: String,
 }
@@ -101,6 +101,7 @@ pub struct Metrics {
     price_unknown: Counter,
     guard_actions: Family<GuardLabels, Counter>,
     guard_hold_back: Family<HoldLabels, Gauge<u64, AtomicU64>>,
+    counted_guards: Prepared<(Arc<str>, &'static str, String), Counter>,
     target_state: Family<StateLabels, Gauge>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
@@ -120,6 +121,10 @@ impl<K, V> Default for Prepared<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Prepared<K, V> {
+    fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn get(&self, key: K, look_up: impl FnOnce(&K) -> V) -> V {
         if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return known.clone();
@@ -178,6 +183,7 @@ impl Default for Metrics {
             price_unknown: Counter::default(),
             guard_actions: Family::default(),
             guard_hold_back: Family::default(),
+            counted_guards: Prepared::default(),
             target_state: Family::default(),
             revision: Family::default(),
             reload_failed: Gauge::default(),
@@ -288,6 +294,16 @@ impl Metrics {
         attempts.inc();
     }
 
+    /// A guard outside names its rules itself, so that only so many of them are told apart.
+    pub fn guard_acted(&self, guard: Arc<str>, action: &'static str, kind: &str) {
+        let kind = if self.counted_guards.len() < MOST_GUARD_SERIES { kind } else { "" };
+        let actions = self.counted_guards.get((guard, action, kind.to_owned()), |(guard, action, kind)| {
+            let labels = GuardLabels { guard: guard.to_string(), action, kind: kind.clone() };
+            self.guard_actions.get_or_create_owned(&labels)
+        });
+        actions.inc();
+    }
+
     pub fn revision_is(&self, revision: &str) {
         self.revision.clear();
         self.revision.get_or_create(&RevisionLabels { revision: revision.to_owned() }).set(1);
@@ -326,7 +342,8 @@ impl Metrics {
     /// What a guard has done since the start: the action, the kind it was about, and how often.
     pub fn guard_actions_are(&self, guard: &'static str, counts: Vec<(&'static str, String, u64)>) {
         for (action, kind, count) in counts {
-            let counter = self.guard_actions.get_or_create_owned(&GuardLabels { guard, action, kind });
+            let counter =
+                self.guard_actions.get_or_create_owned(&GuardLabels { guard: guard.to_owned(), action, kind });
             counter.inner().store(count, Ordering::Relaxed);
         }
     }
@@ -356,6 +373,8 @@ impl Metrics {
         text
     }
 }
+
+const MOST_GUARD_SERIES: usize = 500;
 
 fn status_class(status: u16) -> &'static str {
     match status {

@@ -9,6 +9,7 @@ mod guards;
 mod policy;
 mod providers;
 mod reload;
+mod screens;
 mod server;
 mod streams;
 mod tokens;

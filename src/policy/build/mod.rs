@@ -7,6 +7,7 @@ mod policies;
 mod prices;
 mod providers;
 mod routes;
+mod screens;
 mod server;
 mod state;
 
@@ -58,6 +59,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let telemetry = builder.telemetry(document.telemetry);
     let state = builder.state(document.state, !document.budgets.0.is_empty());
     let budgets = builder.budgets(document.budgets);
+    let screens = builder.screens(document.screens);
     builder.unused();
     Config {
         listen,
@@ -72,6 +74,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         models: builder.models,
         prices: builder.prices,
         budgets,
+        screens,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
         policies,

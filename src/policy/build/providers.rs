@@ -123,7 +123,7 @@ impl Builder<'_, '_> {
         keys
     }
 
-    fn literal_secret(&mut self, what: &str, value: &At<Template>) {
+    pub(super) fn literal_secret(&mut self, what: &str, value: &At<Template>) {
         if !value.is_literal() {
             return;
         }

@@ -43,6 +43,9 @@ pub struct GatewayDoc {
     /// Named accounts; a policy says which apply to its requests.
     #[serde(default)]
     pub budgets: Table<At<Definition>>,
+    /// Guards outside that `screen` steps ask.
+    #[serde(default)]
+    pub screens: Table<ScreenDoc>,
     /// Who is told of budgets that are running low.
     pub alerts: Option<AlertsDoc>,
     pub state: Option<At<StateDoc>>,
@@ -142,6 +145,41 @@ pub struct PricesDoc {
 pub struct AlertsDoc {
     /// A URL that each warning is posted to, as a JSON object.
     pub webhook: At<Template>,
+}
+
+/// A guard outside, asked over HTTP.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScreenDoc {
+    pub kind: At<ScreenKind>,
+    /// The URL that texts are posted to; OpenAI's own for `openai_moderation` if not said.
+    pub url: Option<At<Template>>,
+    /// Shown as a bearer token.
+    pub key: Option<At<Template>>,
+    /// A PEM file with the authorities to trust for this guard.
+    pub ca: Option<At<Template>>,
+    /// Of `openai_moderation`: the model to ask for.
+    pub model: Option<At<String>>,
+    /// Of `presidio`: the language of the texts; `en` if not said.
+    pub language: Option<At<String>>,
+    /// Of `presidio`: what is less certain is not found, from 0 to 1; 0.5 if not said.
+    pub min_score: Option<At<f64>>,
+    /// How long to wait for an answer; `2s` if not said.
+    pub timeout: Option<At<Period>>,
+    /// How many questions are with it at a time, further ones wait; 64 if not said.
+    pub max_concurrent: Option<NonZeroU32>,
+}
+
+/// What a guard speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScreenKind {
+    /// OpenAI's moderation endpoint, or one like it.
+    OpenaiModeration,
+    /// The analyzer of Presidio.
+    Presidio,
+    /// The gateway's own protocol.
+    Webhook,
 }
 
 /// US dollars for a million tokens.

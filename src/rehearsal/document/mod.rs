@@ -89,9 +89,25 @@ pub struct GivenDoc {
     /// What accounts have spent in the window they are in: `user/u1: 4.97`.
     #[serde(default)]
     pub spent: Table<Usd>,
+    /// What each guard outside says of whatever it is shown; those that are not named find nothing.
+    #[serde(default)]
+    pub screens: Table<GuardDoc>,
     /// How each target fared in the last minutes.
     #[serde(default)]
     pub recent: Table<RecentDoc>,
+}
+
+/// What a guard says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardDoc {
+    /// It finds nothing.
+    #[default]
+    Allow,
+    /// It finds these kinds in the first text, beyond doubt. A webhook refuses by the first of them.
+    Finds(Vec<String>),
+    /// It fails.
+    Unavailable,
 }
 
 /// Outcomes of a target in the last minutes.
