@@ -117,7 +117,7 @@ impl Options {
         if !self.only.is_empty() {
             return self.only.clone();
         }
-        let all = [Kind::Direct, Kind::Nginx, Kind::Haproxy, Kind::Hyper, Kind::Tidegate, Kind::Limited];
+        let all = [Kind::Direct, Kind::Nginx, Kind::Haproxy, Kind::Hyper, Kind::Tidegate, Kind::Limited, Kind::Guarded];
         all.into_iter().filter(|kind| *kind != Kind::Haproxy || kind.program().is_some()).collect()
     }
 

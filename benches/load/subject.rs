@@ -34,6 +34,8 @@ pub enum Kind {
     Tidegate,
     /// Tidegate with rate limits and budgets on each request, and the ledger on disk.
     Limited,
+    /// Tidegate which looks for personal data and credentials in requests and answers.
+    Guarded,
 }
 
 /// A subject that answers.
@@ -55,6 +57,7 @@ impl Kind {
             Self::Hyper => "hyper",
             Self::Tidegate => "tidegate",
             Self::Limited => "limited",
+            Self::Guarded => "guarded",
         }
     }
 
@@ -63,7 +66,7 @@ impl Kind {
         match self {
             Self::Direct => None,
             Self::Hyper => std::env::current_exe().ok(),
-            Self::Tidegate | Self::Limited => Some(TIDEGATE.into()),
+            Self::Tidegate | Self::Limited | Self::Guarded => Some(TIDEGATE.into()),
             // Debian keeps them where the path of ordinary users does not lead.
             Self::Nginx | Self::Haproxy => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
@@ -146,7 +149,7 @@ impl Subject {
                 fs::write(folder.join("key"), bare::KEY)?;
                 command.arg(BARE).args([self.address.to_string(), mock.to_string()]);
             }
-            Kind::Tidegate | Kind::Limited => {
+            Kind::Tidegate | Kind::Limited | Kind::Guarded => {
                 let made = Command::new(program)
                     .args(["key", "create", "bench", "--team", "load", "--file", "keys.yaml"])
                     .current_dir(folder)
@@ -242,7 +245,11 @@ backend mock
 }
 
 fn tidegate(kind: Kind, listen: SocketAddr, admin: SocketAddr, mock: SocketAddr) -> String {
-    let (books, steps) = if kind == Kind::Limited { (BOOKS, STEPS) } else { ("", "") };
+    let (books, steps) = match kind {
+        Kind::Limited => (BOOKS, STEPS),
+        Kind::Guarded => ("", GUARD),
+        _ => ("", ""),
+    };
     format!(
         r#"version: 1
 listen: {listen}
@@ -261,6 +268,8 @@ const BOOKS: &str = "state: { dir: state }
 budgets:
   team: { per: team, usd: 1000000, window: month, warn_at: 80%, mode: balanced }
   key: { per: key, usd: 1000000, window: day, mode: balanced }
+";
+const GUARD: &str = "    steps: [{ redact: { find: [default] } }]
 ";
 const STEPS: &str = "    steps:
     - limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 10000 }

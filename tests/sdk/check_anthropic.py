@@ -6,7 +6,7 @@ import anthropic
 from anthropic import Anthropic, AsyncAnthropic
 from pydantic import BaseModel
 
-from common import LONG, SLOW_ANSWER_TAKES, WEATHER, equal, named_checks, png, quicker_than, raises
+from common import CARD, LONG, PRIVATE, SECRET, SLOW_ANSWER_TAKES, WEATHER, equal, named_checks, png, quicker_than, raises
 
 TOOLS = [
     {"name": name, "description": f"To {name}.", "input_schema": WEATHER} for name in ("get_weather", "book_trip")
@@ -48,6 +48,14 @@ def both_a_plain_answer_with_usage(clients, upstream):
     equal((message.type, message.role, message.stop_reason), ("message", "assistant", "end_turn"))
     equal(text(message), HELLO + "hi")
     assert message.id and message.usage.input_tokens > 0 and message.usage.output_tokens > 0
+
+
+def both_a_provider_sees_placeholders_and_the_caller_its_own_words(clients, upstream):
+    seen = text(clients.create(upstream, PRIVATE, model="placeholder"))
+    assert SECRET not in seen and CARD not in seen and "<EMAIL_1" in seen, seen
+    equal(text(clients.create(upstream, PRIVATE, model="private")), HELLO + PRIVATE)
+    with clients.stream(upstream, PRIVATE, model="private") as stream:
+        equal("".join(stream.text_stream), HELLO + PRIVATE)
 
 
 def both_the_stream_helper_puts_an_answer_together(clients, upstream):

@@ -7,7 +7,7 @@ import openai
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
-from common import LONG, SLOW_ANSWER_TAKES, WEATHER, equal, named_checks, png, quicker_than, raises
+from common import CARD, LONG, PRIVATE, SECRET, SLOW_ANSWER_TAKES, WEATHER, equal, named_checks, png, quicker_than, raises
 
 TOOLS = [
     {"type": "function", "function": {"name": name, "description": f"To {name}.", "parameters": WEATHER}}
@@ -52,6 +52,16 @@ def both_a_stream_says_what_a_whole_answer_says(clients, upstream):
     equal(chunks[0].choices[0].delta.role, "assistant")
     equal([c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason], ["stop"])
     equal(len({chunk.id for chunk in chunks}), 1)
+
+
+def both_a_provider_sees_placeholders_and_the_caller_its_own_words(clients, upstream):
+    seen = clients.create(upstream, PRIVATE, model="placeholder").choices[0].message.content
+    assert SECRET not in seen and CARD not in seen and "<EMAIL_1" in seen, seen
+    equal(clients.create(upstream, PRIVATE, model="private").choices[0].message.content, HELLO + PRIVATE)
+    for model, expected in (("placeholder", None), ("private", HELLO + PRIVATE)):
+        chunks = list(clients.create(upstream, PRIVATE, model=model, stream=True))
+        said = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        assert expected is None and SECRET not in said and "<EMAIL_1" in said or said == expected, said
 
 
 def both_a_stream_ends_with_usage_if_that_was_asked_for(clients, upstream):

@@ -19,6 +19,9 @@ LONG = (
     "the spring tide, the neap tide, the king tide, the rip."
 )
 SLOW_ANSWER_TAKES = 9.0
+SECRET = "ada.lovelace@analytical.example"
+CARD = "4111 1111 1111 1111"
+PRIVATE = f"write to {SECRET} about card {CARD}, please"
 
 
 @dataclass

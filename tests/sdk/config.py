@@ -33,12 +33,18 @@ def gateway(port, admin, keys):
         for trouble in TROUBLES:
             yield from policy(f"{short}-{trouble}", f"{short}-{trouble}", f"{short}-{trouble}")
         yield from policy(f"{name}-slow", f"{short}-slow", f"{name}-slow")
+        # What goes out is said back by the simulator: with `restore` as it came, without as the provider saw it.
+        for model, restore in (("private", "true"), ("placeholder", "false")):
+            steps = f"[{{ redact: {{ find: [pii, secrets], where: [request], restore: {restore} }} }}]"
+            yield from policy(f"{name}-{model}", f"{short}-{model}", name, steps)
         yield from policy(name, f"{short}-*", name)
 
 
-def policy(name, model, route):
+def policy(name, model, route, steps=None):
     yield f"  - policy: {name}"
     yield f'    for: {{ models: ["{model}"] }}'
+    if steps:
+        yield f"    steps: {steps}"
     yield f"    route: {route}"
 
 
