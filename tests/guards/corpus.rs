@@ -122,7 +122,7 @@ fn line(rng: &mut Rng) -> String {
 
 /// Numbers that are written like telephone numbers and other kinds, and are none.
 pub fn alike(rng: &mut Rng) -> String {
-    let number = |rng: &mut Rng, count| format!("{}{}", rng.u8(1..10), digits(rng, count - 1));
+    let number = |rng: &mut Rng, count: usize| format!("{}{}", rng.u8(1..10), digits(rng, count - 1));
     match rng.u8(0..16) {
         0 => format!("order {}", number(rng, 10)),
         1 => format!("invoice no. {}-{}-{}", number(rng, 3), number(rng, 3), number(rng, 4)),

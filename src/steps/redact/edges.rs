@@ -43,7 +43,9 @@ pub fn is_clear_behind(edge: Edge, text: &str, here: &[u8], ended: bool) -> Opti
         return Some(true);
     }
     let ends_with_word = text.bytes().next_back().is_some_and(is_word);
-    let Some(next) = here.get(text.len()).copied() else { return ended.then_some(true) };
+    let Some(next) = here.get(text.len()).copied() else {
+        return (ended || (edge == Edge::Word && !ends_with_word)).then_some(true);
+    };
     if ends_with_word && is_word(next) && !(edge == Edge::Address && next == b'_') {
         return Some(false);
     }

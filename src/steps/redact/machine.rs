@@ -22,6 +22,8 @@ pub struct Machine {
     first: [bool; 256],
     starts: Vec<StateID>,
     prospects: Prospects,
+    /// Whether no expression looks around.
+    is_plain: bool,
 }
 
 /// A match that the automaton saw: its length in bytes and the index of its expression.
@@ -77,7 +79,8 @@ impl Machine {
         let prospects = Prospects::of(&dfa, &starts);
         let may_begin = |byte: u8| starts.iter().any(|start| !is_end(&dfa, dfa.next_state(*start, byte)));
         let first = std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(may_begin));
-        Ok(Self { dfa, start, starts, first, prospects })
+        let is_plain = expressions.iter().all(|expression| !looks_around(expression));
+        Ok(Self { dfa, start, starts, first, prospects, is_plain })
     }
 
     /// The bytes the automaton takes.
@@ -131,14 +134,18 @@ impl Machine {
                 }
             }
         }
-        if !ended {
+        if !ended && !self.is_plain {
             return Walk::Alive(self.prospects.from(&self.dfa, state));
         }
+        // An expression that does not look around matches here whatever follows.
         let last = self.dfa.next_eoi_state(state);
         if self.dfa.is_match_state(last) {
             self.note(last, text.len(), found);
         }
-        Walk::Dead
+        match self.prospects.beyond(&self.dfa, state) {
+            beyond if !ended && beyond != NONE => Walk::Alive(beyond),
+            _ => Walk::Dead,
+        }
     }
 
     fn start_after(&self, before: Option<u8>) -> Option<StateID> {
@@ -175,6 +182,10 @@ fn classes_of(dfa: &Dfa) -> Vec<u8> {
     dfa.byte_classes().representatives(0..=255).filter_map(|unit| unit.as_u8()).collect()
 }
 
+fn looks_around(expression: &str) -> bool {
+    regex_syntax::parse(expression).map_or(true, |hir| !hir.properties().look_set().is_empty())
+}
+
 fn is_end(dfa: &Dfa, state: StateID) -> bool {
     dfa.is_dead_state(state) || dfa.is_quit_state(state)
 }
@@ -187,6 +198,8 @@ const NONE: Prospect = Prospect(0);
 /// The automaton has no cycles, since every expression has a longest match.
 struct Prospects {
     by_state: Vec<u32>,
+    /// The same without those that match where the walk is.
+    beyond: Vec<u32>,
     sets: Vec<Vec<usize>>,
 }
 
@@ -196,28 +209,26 @@ impl Prospects {
         let words = dfa.pattern_len().div_ceil(64);
         let mut known: HashMap<Vec<u64>, u32> = HashMap::from([(vec![0; words], 0)]);
         let mut bits: Vec<Vec<u64>> = vec![vec![0; words]];
-        let mut by_state: Vec<u32> = Vec::new();
+        let (mut by_state, mut beyond) = (Vec::new(), Vec::new());
         for state in outermost_last(dfa, starts, &bytes) {
             let nexts = bytes.iter().map(|byte| dfa.next_state(state, *byte));
-            let mut set = vec![0; words];
+            let (mut here, mut behind) = (vec![0; words], vec![0; words]);
             let mut last = None;
             for next in nexts.chain([dfa.next_eoi_state(state)]).filter(|next| !is_end(dfa, *next)) {
                 if last.replace(next) != Some(next) {
-                    let behind = by_state.get(index_of(dfa, next)).and_then(|id| bits.get(*id as usize));
-                    add_matches(dfa, next, behind, &mut set);
+                    add_matches(dfa, next, &mut here);
+                    let more = by_state.get(index_of(dfa, next)).and_then(|id: &u32| bits.get(*id as usize));
+                    add(&mut behind, more.map_or(&[], Vec::as_slice));
                 }
             }
-            let next_id = u32::try_from(bits.len()).unwrap_or_default();
-            let id = *known.entry(set).or_insert_with_key(|set| {
-                bits.push(set.clone());
-                next_id
-            });
-            let index = index_of(dfa, state);
-            if by_state.len() <= index {
-                by_state.resize(index + 1, 0);
-            }
-            if let Some(slot) = by_state.get_mut(index) {
-                *slot = id;
+            add(&mut here, &behind);
+            for (slots, set) in [(&mut beyond, behind), (&mut by_state, here)] {
+                let next_id = u32::try_from(bits.len()).unwrap_or_default();
+                let id = *known.entry(set).or_insert_with_key(|set| {
+                    bits.push(set.clone());
+                    next_id
+                });
+                put(slots, index_of(dfa, state), id);
             }
         }
         let members = |bits: &Vec<u64>| {
@@ -225,15 +236,19 @@ impl Prospects {
                 .filter(|at| bits.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1))
                 .collect()
         };
-        Self { by_state, sets: bits.iter().map(members).collect() }
+        Self { by_state, beyond, sets: bits.iter().map(members).collect() }
     }
 
     fn from(&self, dfa: &Dfa, state: StateID) -> Prospect {
         self.by_state.get(index_of(dfa, state)).map_or(NONE, |id| Prospect(*id))
     }
 
+    fn beyond(&self, dfa: &Dfa, state: StateID) -> Prospect {
+        self.beyond.get(index_of(dfa, state)).map_or(NONE, |id| Prospect(*id))
+    }
+
     fn memory(&self) -> usize {
-        self.by_state.len() * 4 + self.sets.iter().map(|set| set.len() * 8).sum::<usize>()
+        self.by_state.len() * 8 + self.sets.iter().map(|set| set.len() * 8).sum::<usize>()
     }
 }
 
@@ -241,17 +256,28 @@ fn index_of(dfa: &Dfa, state: StateID) -> usize {
     state.as_usize() >> dfa.stride2()
 }
 
-/// Adds the expressions that match in a state, and those behind it.
-fn add_matches(dfa: &Dfa, state: StateID, behind: Option<&Vec<u64>>, set: &mut [u64]) {
-    for (word, more) in set.iter_mut().zip(behind.into_iter().flatten()) {
+fn put(slots: &mut Vec<u32>, index: usize, id: u32) {
+    if slots.len() <= index {
+        slots.resize(index + 1, 0);
+    }
+    if let Some(slot) = slots.get_mut(index) {
+        *slot = id;
+    }
+}
+
+fn add(set: &mut [u64], more: &[u64]) {
+    for (word, more) in set.iter_mut().zip(more) {
         *word |= more;
     }
-    if dfa.is_match_state(state) {
-        for index in 0..dfa.match_len(state) {
-            let expression = dfa.match_pattern(state, index).as_usize();
-            if let Some(word) = set.get_mut(expression / 64) {
-                *word |= 1 << (expression % 64);
-            }
+}
+
+/// Adds the expressions that match in a state.
+fn add_matches(dfa: &Dfa, state: StateID, set: &mut [u64]) {
+    let count = if dfa.is_match_state(state) { dfa.match_len(state) } else { 0 };
+    for index in 0..count {
+        let expression = dfa.match_pattern(state, index).as_usize();
+        if let Some(word) = set.get_mut(expression / 64) {
+            *word |= 1 << (expression % 64);
         }
     }
 }

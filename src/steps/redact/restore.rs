@@ -31,7 +31,8 @@ impl Restorer {
             labels.join("|")
         );
         let bare = format!("(?i-u:{core})");
-        let whole = format!(r"(?i-u:(?:<|&lt;|\\<) ?{core} ?(?:>|&gt;|\\>))");
+        // A backslash belongs to the brackets only where both have one; else it is what stood before the value.
+        let whole = format!(r"(?i-u:(?:<|&lt;) ?{core} ?(?:>|&gt;)|\\< ?{core} ?\\>)");
         let rule = |regex| Rule {
             kind: 0,
             regex,
@@ -124,10 +125,17 @@ mod tests {
             bare.replace('_', "\\_"),
             bare.replace('_', " "),
             format!("< {bare} >"),
+            format!("\\<{bare}\\>"),
         ];
         for way in ways {
             assert_eq!(restorer.restore(&vault, &format!("**{way}**s, ok")), "**jo@example.com**s, ok", "{way}");
         }
+    }
+
+    #[test]
+    fn a_backslash_before_a_value_stays() {
+        let (restorer, vault, placeholder) = house();
+        assert_eq!(restorer.restore(&vault, &format!("CORP\\{placeholder}")), "CORP\\jo@example.com");
     }
 
     #[test]
