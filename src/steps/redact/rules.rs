@@ -149,9 +149,10 @@ impl Rules {
             let begins = |bank: &Bank| bank.machine.may_begin_with(byte);
             let is_letter = byte.is_ascii_alphanumeric();
             let is_first = open.iter().chain(&needing).any(begins);
-            u8::from(is_letter) * LETTER
-                | u8::from(is_first && (inside_words || !is_letter)) * BEHIND_LETTER
-                | u8::from(is_first || keyed.as_ref().is_some_and(begins)) * BEHIND_OTHER
+            let mark = |holds: bool, mark: u8| if holds { mark } else { 0 };
+            mark(is_letter, LETTER)
+                | mark(is_first && (inside_words || !is_letter), BEHIND_LETTER)
+                | mark(is_first || keyed.as_ref().is_some_and(begins), BEHIND_OTHER)
         });
         Ok(Self { kinds, rules, tails, lexicon, open, heads, needing, keyed, marks, threshold, longest })
     }
