@@ -76,7 +76,7 @@ pub const KINDS: &[Kind] = &[
         counters: &[
             "2024-03-15 10:15:30", "v1.2.3.4", "550e8400-e29b-41d4-a716-446655440000", "3.14159265358979", "1700000000",
             "order 5550132999", "192.168.100.200", "123-45-6789", "call 2024-03-15", "100 000 000", "page 12-34",
-            "0395 0313 0300", "01 02 03 04 05", "12 06 12 34 56 78", "IORING_OFF_SQ_RING = 134217728",
+            "0395 0313 0300", "0061 0315 0300", "01 02 03 04 05", "12 06 12 34 56 78", "IORING_OFF_SQ_RING = 134217728",
         ],
     },
     Kind {
@@ -165,8 +165,12 @@ fn international(text: &str) -> bool {
     known && (8..=15).contains(&all.len()) && !is_one_digit(&all) && !number.contains("//") && balanced(number)
 }
 
+/// A row of numbers of four digits, or of numbers that begin with zeros, is none.
 fn zeroed(text: &str) -> bool {
-    text.strip_prefix("00").is_some_and(international)
+    let groups: Vec<&str> = text.split([' ', '.', '-']).collect();
+    let is_row = groups.len() > 1 && groups.iter().all(|group| group.len() == 4);
+    let zeros = groups.iter().skip(1).filter(|group| group.starts_with('0')).count();
+    !is_row && zeros < 2 && text.strip_prefix("00").is_some_and(international)
 }
 
 /// North American numbering plan: area and exchange begin with 2 to 9, and neither ends with `11`.
