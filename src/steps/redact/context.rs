@@ -193,7 +193,8 @@ pub fn assigned(lexicon: &Lexicon, past: &[u8]) -> Option<Before> {
     }
     let is_closing = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*');
     let closed = trim(signed, 4, is_closing);
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ');
+    let is_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'_' | b'-' | b'.' | b' ');
     let name = closed.len() - closed.iter().rev().take(NAME).take_while(|byte| is_name(byte)).count();
     let name = closed.get(name..).unwrap_or_default();
     (!name.is_empty()).then(|| Before::of(lexicon, name))
