@@ -120,6 +120,31 @@ fn line(rng: &mut Rng) -> String {
     }
 }
 
+/// Numbers that are written like telephone numbers and other kinds, and are none.
+pub fn alike(rng: &mut Rng) -> String {
+    let number = |rng: &mut Rng, count: usize| format!("{}{}", rng.u8(1..10), digits(rng, count - 1));
+    match rng.u8(0..16) {
+        0 => format!("order {}", number(rng, 10)),
+        1 => format!("invoice no. {}-{}-{}", number(rng, 3), number(rng, 3), number(rng, 4)),
+        2 => format!("version {}.{}.{}.{}", rng.u8(..), rng.u8(..), rng.u16(..), rng.u8(..)),
+        3 => {
+            format!("2024-0{}-1{} 0{}:{}:{}", rng.u8(1..9), rng.u8(0..9), rng.u8(0..9), rng.u8(10..60), rng.u8(10..60))
+        }
+        4 => format!("at {} the job began", 1_700_000_000 + rng.u32(0..90_000_000)),
+        5 => format!("user id {}", number(rng, 9)),
+        6 => format!("tracking number {}", number(rng, 12)),
+        7 => format!("revenue of {} {} {} units", number(rng, 3), number(rng, 3), number(rng, 3)),
+        8 => format!("part {}-{}", number(rng, 5), number(rng, 5)),
+        9 => format!("ISBN {}-{}-{}-{}", number(rng, 3), rng.u8(0..9), number(rng, 6), number(rng, 2)),
+        10 => format!("{} of {} rows, {} bytes", number(rng, 7), number(rng, 8), number(rng, 10)),
+        11 => format!("coordinates {}.{}, {}.{}", rng.u8(1..90), digits(rng, 6), rng.u8(1..180), digits(rng, 6)),
+        12 => format!("ticket #{} was closed", number(rng, 8)),
+        13 => format!("lot {}/{}", number(rng, 4), number(rng, 6)),
+        14 => format!("serial {} {} {}", number(rng, 4), number(rng, 4), number(rng, 4)),
+        _ => format!("pages {}-{}, doi 10.{}/{}", number(rng, 3), number(rng, 3), number(rng, 4), number(rng, 7)),
+    }
+}
+
 /// At least `bytes` bytes of such lines.
 pub fn clean(seed: u64, bytes: usize) -> String {
     let mut rng = Rng::with_seed(seed);
@@ -158,13 +183,20 @@ pub fn mixed(rng: &mut Rng) -> String {
                     "\n\n",
                     "<EMAIL_1_abcdef>",
                     "ssn",
+                    r"\n",
+                    r"\u003c",
+                    r"\u00",
+                    "\\",
+                    "jo%40example.com",
                 ])
                 .unwrap())
             .to_owned(),
             _ => digits(rng, 14),
         };
         text.push_str(&piece);
-        text.push_str(rng.choice(&[" ", ", ", ".", "\n", "\" ", "", ": ", "\u{200b}", "\u{a0}"]).unwrap());
+        text.push_str(
+            rng.choice(&[" ", ", ", ".", "\n", "\" ", "", ": ", "\u{200b}", "\u{a0}", r"\n", r"\u003e"]).unwrap(),
+        );
     }
     text
 }

@@ -1,6 +1,6 @@
 //! Texts written to mislead.
 
-use tidegate::steps::redact::{Action, Detector, JsonLane, Key, Refused, Replacer, Restorer, Settings, Vault};
+use tidegate::steps::redact::{Action, Custom, Detector, JsonLane, Key, Refused, Replacer, Restorer, Settings, Vault};
 
 fn detector() -> Detector {
     Detector::compile(&Settings::default()).unwrap()
@@ -82,4 +82,87 @@ fn broken_json_passes_as_it_came() {
         lane.end(&detector, &mut judge, &mut out).unwrap();
         assert_eq!(out, json);
     }
+}
+
+fn masked(detector: &Detector, text: &str) -> String {
+    let mut vault = Vault::new(Key::derive(b"secret", "scope"));
+    let mut judge = Replacer::new(detector, &mut vault, |_| Action::Replace);
+    detector.rewrite(text, "", &mut judge).unwrap().unwrap_or_else(|| text.to_owned())
+}
+
+#[test]
+fn json_in_a_json_string_is_looked_at_and_stays_json() {
+    let inner = r#"{"a":"line\njo@example.com\tb@b.io","b":"\u003cjo@example.com\u003e","c":"x\n4111 1111 1111 1111","d":"C:\\new"}"#;
+    let detector = detector();
+    let once = masked(&detector, inner);
+    let value: serde_json::Value = serde_json::from_str(&once).unwrap();
+    for secret in ["jo@", "b@b.io", "4111"] {
+        assert!(!once.contains(secret), "{once}");
+    }
+    assert!(value["a"].as_str().unwrap().starts_with("line\n<EMAIL_1_"));
+    assert!(value["b"].as_str().unwrap().starts_with("<<EMAIL_1_"));
+    let mut vault = Vault::new(Key::derive(b"secret", "scope"));
+    let mut judge = Replacer::new(&detector, &mut vault, |_| Action::Replace);
+    let outer = serde_json::json!({ "result": inner }).to_string();
+    let (mut lane, mut out) = (JsonLane::default(), String::new());
+    lane.push(&detector, &outer, &mut judge, &mut out).unwrap();
+    lane.end(&detector, &mut judge, &mut out).unwrap();
+    let outer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(outer["result"].as_str(), Some(once.as_str()));
+}
+
+#[test]
+fn a_letter_behind_a_backslash_that_is_no_escape_hides_nothing() {
+    let detector = detector();
+    assert!(!masked(&detector, r"CORP\jo@example.com").contains("jo@"));
+    assert!(!masked(&detector, r"C:\users\ursula@example.com").contains("ursula@"));
+    assert!(!masked(&detector, r"\u00jo@example.com").contains("jo@"));
+    // The letter of what may be an escape stays, and no more.
+    assert!(masked(&detector, r"\nick@example.com").starts_with(r"\n<EMAIL"));
+}
+
+#[test]
+fn an_address_in_a_query_is_found_with_its_percent_sign() {
+    assert!(masked(&detector(), "/api?user=jo.doe%40example.com&page=2").starts_with("/api?user=<EMAIL_1_"));
+}
+
+#[test]
+fn digits_in_the_frames_of_keys_are_digits() {
+    let text: String = "4111 1111 1111 1111"
+        .chars()
+        .map(|c| if c == ' ' { c.to_string() } else { format!("{c}\u{fe0f}\u{20e3}") })
+        .collect();
+    assert!(masked(&detector(), &text).starts_with("<CARD_1_"));
+}
+
+#[test]
+fn what_is_encoded_itself_or_written_in_another_script_is_not_seen() {
+    let detector = detector();
+    for text in [r"jo\u0040example.com", "am9AZXhhbXBsZS5jb20=", "jо@exаmple.com", "④111 1111 1111 1111"] {
+        assert_eq!(masked(&detector, text), text);
+    }
+}
+
+#[test]
+fn an_expression_that_would_be_slow_or_huge_is_refused_when_it_is_compiled() {
+    let problem = |regex: &str| {
+        let custom = vec![Custom { name: "x".into(), regex: regex.into(), ..Custom::default() }];
+        Detector::compile(&Settings { custom, ..Settings::default() }).err().map(|problem| problem.to_string())
+    };
+    let begun = std::time::Instant::now();
+    for (regex, says) in [
+        ("(a+)+b", "no longest match"),
+        ("a{1,200}{1,200}", "at most 512"),
+        ("(?:a{0,20}){0,20}", "matches an empty text"),
+        (r"(?:\w{1,20} ){1,6}x", "too large"),
+        (r"[^\n]{0,40}x[^\n]{60}", "too large"),
+        ("(", "is not understood"),
+        (r"(a)\1", "is not understood"),
+        ("(?=a)b", "is not understood"),
+        (r"\bx{1,3}", "word borders"),
+    ] {
+        let problem = problem(regex).unwrap_or_default();
+        assert!(problem.contains(says), "{regex}: {problem:?}");
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60));
 }

@@ -51,7 +51,7 @@ fn streamed(rng: &mut Rng, text: &str, vault: &mut Vault, mut seen: impl FnMut(&
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_chunking_gives_what_the_whole_gives(seed: u64) {

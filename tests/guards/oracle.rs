@@ -33,11 +33,33 @@ fn is_word(c: Option<char>) -> bool {
     c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+fn are_hex(digits: &str) -> bool {
+    digits.len() == 4 && digits.bytes().all(|c| c.is_ascii_hexdigit())
+}
+
+/// Whether an escape ends at a place.
+fn is_behind_escape(text: &str, at: usize) -> bool {
+    let past = &text[..at];
+    ["\\n", "\\r", "\\t", "\\b", "\\f"].iter().any(|escape| past.ends_with(escape))
+        || past.rfind("\\u").is_some_and(|from| past.get(from + 2..).is_some_and(are_hex))
+}
+
+/// Whether a place is the letter of an escape.
+fn is_in_escape(text: &str, at: usize) -> bool {
+    let rest = &text[at..];
+    text[..at].ends_with('\\')
+        && (rest.starts_with(['n', 'r', 't', 'b', 'f'])
+            || rest.strip_prefix('u').and_then(|digits| digits.get(..4)).is_some_and(are_hex))
+}
+
 /// Whether a match at a range stands apart.
 fn is_apart(shape: &Shape, text: &str, from: usize, to: usize) -> bool {
     let mut before = text[..from].chars().rev();
     let mut behind = text[to..].chars();
-    let (last, second_last, next, second) = (before.next(), before.next(), behind.next(), behind.next());
+    let (mut last, second_last, next, second) = (before.next(), before.next(), behind.next(), behind.next());
+    if is_behind_escape(text, from) {
+        last = None;
+    }
     if is_word(last) || is_word(next) {
         return false;
     }
@@ -57,7 +79,7 @@ fn is_apart(shape: &Shape, text: &str, from: usize, to: usize) -> bool {
             let is_sign = |c: Option<char>| c.is_some_and(|c| signs.contains(c));
             !(is_sign(last) && is_word(second_last) || is_sign(next) && is_word(second))
         }
-        Edge::Address | Edge::Begin | Edge::Free => unreachable!("no such kind is asked for"),
+        Edge::Lone | Edge::Address | Edge::Begin | Edge::Free => unreachable!("no such kind is asked for"),
     }
 }
 
@@ -75,7 +97,8 @@ fn oracle(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let hit = if text.is_char_boundary(at) { longest_at(text, at) } else { None };
+        let is_place = text.is_char_boundary(at) && !is_in_escape(text, at);
+        let hit = if is_place { longest_at(text, at) } else { None };
         at = hit.map_or(at + 1, |to| {
             found.push(at..to);
             to
@@ -85,7 +108,7 @@ fn oracle(text: &str) -> Vec<std::ops::Range<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_slow_reading_of_the_definition_finds_the_same(seed: u64) {

@@ -1,9 +1,9 @@
 //! What a policy looks for, compiled.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::checks;
-use super::context::Phrases;
+use super::context::{Lexicon, Phrases};
 use super::kind::{Check, Edge, Kind, PROFILES, Profile, Shape, any};
 use super::kinds;
 use super::lane::{Found, Judge, Lane};
@@ -230,22 +230,43 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Problem> {
 struct Parts {
     groups: Vec<Group>,
     rules: Vec<Rule>,
-    open: Vec<usize>,
-    /// Those that need an `@`.
-    signed: Vec<usize>,
-    keyed: Vec<usize>,
-    own: Vec<usize>,
+    lexicon: Lexicon,
+    banks: BTreeMap<Class, Vec<usize>>,
+}
+
+/// Shapes that are passed over for the same reasons, and so share a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Open,
+    /// Those that are nothing inside of longer numbers.
+    Number,
+    /// Those that need a byte which most texts hardly have.
+    Needing,
+    /// The policy's own.
+    Own,
+    Keyed,
+}
+
+impl Class {
+    fn of(shape: &Shape) -> Self {
+        match (shape.keyed, shape.needs, shape.edge) {
+            (true, ..) => Self::Keyed,
+            (_, Some(_), _) => Self::Needing,
+            (_, _, Edge::Number | Edge::Lone) => Self::Number,
+            _ => Self::Open,
+        }
+    }
+
+    /// What its automaton may weigh, in bytes.
+    fn limit(self) -> usize {
+        if self == Self::Own { CUSTOM_LIMIT * 2 } else { BUILT_IN_LIMIT }
+    }
 }
 
 impl Parts {
     fn built_in(&mut self, kind: &Kind) {
         for shape in kind.shapes {
-            let bank = match shape {
-                Shape { keyed: true, .. } => &mut self.keyed,
-                Shape { needs: Some(_), .. } => &mut self.signed,
-                _ => &mut self.open,
-            };
-            bank.push(self.rules.len());
+            self.banks.entry(Class::of(shape)).or_default().push(self.rules.len());
             self.rules.push(Rule {
                 kind: self.groups.len(),
                 regex: format!("(?-u:{})", shape.regex),
@@ -261,8 +282,8 @@ impl Parts {
         self.groups.push(Group {
             name: kind.name.into(),
             label: kind.label.into(),
-            near: Phrases::new(kind.near.iter().copied()),
-            unless: Phrases::new(kind.unless.iter().copied()),
+            near: self.lexicon.phrases(kind.near.iter().copied()),
+            unless: self.lexicon.phrases(kind.unless.iter().copied()),
         });
     }
 
@@ -278,7 +299,7 @@ impl Parts {
         }
         let check = custom.check.as_deref().map_or(Ok(any as Check), named_check)?;
         let regex = fit(&name, &custom.regex)?;
-        let near = Phrases::new(custom.near.iter().map(String::as_str));
+        let near = self.lexicon.phrases(custom.near.iter().map(String::as_str));
         self.own(name, regex, check, near, if custom.near.is_empty() { 90 } else { 0 });
         Ok(())
     }
@@ -295,7 +316,7 @@ impl Parts {
     }
 
     fn own(&mut self, name: String, regex: String, check: Check, near: Phrases, alone: u8) {
-        self.own.push(self.rules.len());
+        self.banks.entry(Class::Own).or_default().push(self.rules.len());
         let kind = self.groups.len();
         self.rules.push(Rule {
             kind,
@@ -318,13 +339,8 @@ impl Parts {
             .iter()
             .map(|rule| self.groups.get(rule.kind).map_or(String::new(), |group| group.name.clone()))
             .collect();
-        let banks = [
-            (self.open, BUILT_IN_LIMIT),
-            (self.signed, BUILT_IN_LIMIT),
-            (self.own, CUSTOM_LIMIT * 2),
-            (self.keyed, BUILT_IN_LIMIT),
-        ];
-        Rules::new(self.groups, self.rules, &banks, threshold).map_err(|Trouble { shape, unfit }| {
+        let banks: Vec<_> = self.banks.into_iter().map(|(class, shapes)| (shapes, class.limit())).collect();
+        Rules::new(self.groups, self.rules, self.lexicon, &banks, threshold).map_err(|Trouble { shape, unfit }| {
             let name = shape.and_then(|shape| names.get(shape)).cloned().unwrap_or_else(|| "all types together".into());
             unfit_to(name, unfit)
         })

@@ -4,7 +4,8 @@
 //! Folding looks at one character at a time, so it is the same for every chunking. Runs of invisible
 //! characters longer than [`MOST_INVISIBLE`] are text: what is held back of a stream must stay bounded.
 //!
-//! It does not fold letters of other scripts (a Cyrillic `а`), nor undo encodings such as base64.
+//! It does not fold letters of other scripts (a Cyrillic `а`), digits in circles or above the line, which are
+//! notes as often as numbers, nor undo encodings such as base64.
 
 use std::borrow::Cow;
 
@@ -30,9 +31,11 @@ pub fn fold(c: char) -> Folded {
     let code = u32::from(c);
     let ascii = |code: u32| u8::try_from(code).map_or(Folded::Same, Folded::Ascii);
     match code {
-        0xAD | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x2064 | 0xFEFF | 0xFE00..=0xFE0F | 0x180E | 0x34F => {
+        0xAD | 0x34F | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x2064 | 0xFE00..=0xFE0F | 0xFEFF => {
             Folded::Invisible
         }
+        // The frame of a key around a digit.
+        0x20E3 => Folded::Invisible,
         0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => Folded::Ascii(b' '),
         0x2010..=0x2015 | 0x2212 | 0x2E3A | 0x2E3B | 0xFE58 | 0xFE63 => Folded::Ascii(b'-'),
         0xFF01..=0xFF5E => ascii(code - 0xFEE0),

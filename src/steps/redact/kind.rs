@@ -78,6 +78,8 @@ pub enum Edge {
     /// As `Word`, and none that make it a piece of something longer: no `.`, `-`, `/`, `:` or `#` with a
     /// letter or digit behind it. The inside of a UUID, a version, a decimal or a time is no number of its own.
     Number,
+    /// As `Number`, and none that make it one of a row of numbers: no space with a digit behind it.
+    Lone,
     /// As `Word`, and none of these signs with a letter or digit behind it.
     Apart(&'static str),
     /// No ASCII letter or digit, and not followed by `:` and a path, as in `git@host:path`.
@@ -99,6 +101,11 @@ impl Shape {
         let mut shape = Self::new(regex);
         shape.edge = Edge::Number;
         shape
+    }
+
+    /// A shape of digits in groups, which a row of numbers must not be taken for.
+    pub const fn lone(regex: &'static str) -> Self {
+        Self::new(regex).edge(Edge::Lone)
     }
 
     pub const fn edge(mut self, edge: Edge) -> Self {

@@ -8,10 +8,13 @@
 //! A lane knows characters and the source they were written in, not how sources are written: in JSON
 //! arguments `\u0034` is one character and six bytes of source.
 
+use std::ops::Range;
+
+use super::bank::Scout;
 use super::context::REACH;
 use super::fold::Run;
-use super::machine::TailWalk;
-use super::rules::{Decision, Hit, Rules, Scout};
+use super::machine::{Tail, TailWalk};
+use super::rules::{Decision, Hit, Rules};
 
 /// What a judge sees of a finding.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,8 @@ pub trait Judge {
 pub struct Lane {
     /// Folded text: what is past, then what is held.
     folded: Vec<u8>,
-    /// For each byte held: the bytes of source of its character, on the first byte of the character.
+    /// For each byte held: the bytes of source of its character, on the first byte of the character. Empty while
+    /// every byte held is its own source, as it is in most texts.
     spans: Vec<u8>,
     /// Where the held text begins in `folded`.
     head: usize,
@@ -64,10 +68,14 @@ impl Lane {
             self.unseen = span;
             return;
         };
+        let is_own = bytes.len() == 1 && span == 1 && self.spans.is_empty();
+        if !is_own {
+            self.spans.resize(self.spans.len().max(self.folded.len() - self.head), 1);
+            self.spans.push(u8::try_from(span).unwrap_or(u8::MAX));
+            self.spans.extend(rest.iter().map(|_| 0));
+        }
         self.unseen = 0;
         self.folded.extend_from_slice(bytes);
-        self.spans.push(u8::try_from(span).unwrap_or(u8::MAX));
-        self.spans.extend(rest.iter().map(|_| 0));
     }
 
     /// Takes text that is its own source.
@@ -76,7 +84,9 @@ impl Lane {
             self.run = Run::default();
             self.source.push_str(text);
             self.folded.extend_from_slice(text.as_bytes());
-            self.spans.resize(self.spans.len() + text.len(), 1);
+            if !self.spans.is_empty() {
+                self.spans.resize(self.spans.len() + text.len(), 1);
+            }
             return;
         }
         let mut utf8 = [0; 4];
@@ -136,72 +146,74 @@ impl Lane {
         out: &mut String,
         ended: bool,
     ) -> Result<(), J::Stop> {
-        let base = self.head;
-        let mut at = 0;
-        let mut gone = 0;
+        let mut at = self.head;
+        // What of the source is decided, and what of that has left.
+        let (mut decided, mut left) = (0, 0);
         let result = loop {
             if let Some((hit, mut walk)) = self.swallowing.take() {
-                let rest = self.folded.get(base + at + hit.length..).unwrap_or_default();
+                let rest = self.folded.get(at + hit.length..).unwrap_or_default();
                 let tail = rules.tail(hit.shape).map_or(Some(0), |tail| tail.walk(&mut walk, rest, ended));
                 let Some(tail) = tail else {
                     self.swallowing = Some((hit, walk));
                     break Ok(());
                 };
-                if let Err(stop) = self.replace(hit, &mut at, hit.length + tail, &mut gone, judge, out) {
+                let span = self.span(at, hit.length + tail);
+                if let Err(stop) = self.replace(hit, decided..decided + span, judge, out) {
                     break Err(stop);
                 }
+                at += hit.length + tail;
+                decided += span;
+                left = decided;
                 continue;
             }
-            if base + at >= self.folded.len() {
+            let next = rules.next(&self.folded, at);
+            decided += self.span(at, next - at);
+            at = next;
+            if at >= self.folded.len() {
                 break Ok(());
             }
-            if !rules.may_begin(&self.folded, base + at) {
-                self.step(&mut at, &mut gone, out);
-                continue;
-            }
-            match rules.decide(&self.folded, base + at, ended.then(Scout::default).as_mut()) {
-                Decision::Nothing => self.step(&mut at, &mut gone, out),
-                Decision::Hold => break Ok(()),
-                Decision::Found(hit) if rules.tail(hit.shape).is_some() => {
-                    let tail = rules.tail(hit.shape).map(super::machine::Tail::begin);
-                    self.swallowing = tail.map(|walk| (hit, walk));
+            match rules.decide(&self.folded, at, ended.then(Scout::default).as_mut()) {
+                Decision::Nothing => {
+                    decided += self.span(at, 1);
+                    at += 1;
                 }
+                Decision::Hold => break Ok(()),
                 Decision::Found(hit) => {
-                    if let Err(stop) = self.replace(hit, &mut at, hit.length, &mut gone, judge, out) {
-                        break Err(stop);
-                    }
+                    out.push_str(self.source.get(left..decided).unwrap_or_default());
+                    left = decided;
+                    // A finding without a tail is one whose tail is over at once.
+                    let walk = rules.tail(hit.shape).map_or_else(TailWalk::default, Tail::begin);
+                    self.swallowing = Some((hit, walk));
                 }
             }
         };
-        self.source.drain(..gone);
-        self.spans.drain(..at);
-        self.head += at;
+        out.push_str(self.source.get(left..decided).unwrap_or_default());
+        self.source.drain(..decided);
+        if !self.spans.is_empty() {
+            self.spans.drain(..at - self.head);
+        }
+        self.head = at;
         self.forget();
         result
     }
 
-    /// One byte is no finding: it leaves.
-    fn step(&self, at: &mut usize, gone: &mut usize, out: &mut String) {
-        let span = self.spans.get(*at).copied().map_or(0, usize::from);
-        out.push_str(self.source.get(*gone..*gone + span).unwrap_or_default());
-        *at += 1;
-        *gone += span;
+    /// The bytes of source of so many bytes held.
+    fn span(&self, at: usize, length: usize) -> usize {
+        if self.spans.is_empty() {
+            return length;
+        }
+        let from = at - self.head;
+        self.spans.get(from..from + length).unwrap_or_default().iter().copied().map(usize::from).sum()
     }
 
     fn replace<J: Judge>(
         &self,
         hit: Hit,
-        at: &mut usize,
-        length: usize,
-        gone: &mut usize,
+        source: Range<usize>,
         judge: &mut J,
         out: &mut String,
     ) -> Result<(), J::Stop> {
-        let spans = self.spans.get(*at..*at + length).unwrap_or_default();
-        let span: usize = spans.iter().copied().map(usize::from).sum();
-        let source = self.source.get(*gone..*gone + span).unwrap_or_default();
-        *at += length;
-        *gone += span;
+        let source = self.source.get(source).unwrap_or_default();
         judge.judge(Found { shape: hit.shape, score: hit.score, source }, out)
     }
 

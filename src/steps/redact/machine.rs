@@ -5,6 +5,7 @@
 //! place until no longer match is possible ([`Walk::Dead`]) or the text ends before that is known
 //! ([`Walk::Alive`]), which is what makes the same definition hold for whole texts and for streams.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use regex_automata::dfa::{Automaton, dense};
@@ -16,11 +17,13 @@ use smallvec::SmallVec;
 /// Expressions compiled together.
 pub struct Machine {
     dfa: dense::DFA<Vec<u32>>,
+    start: Option<StateID>,
     /// Whether a match may begin with this byte.
     first: [bool; 256],
-    /// By the index of a state: whether every byte that follows ends the walk.
-    doomed: Vec<bool>,
-    start: Option<StateID>,
+    starts: Vec<StateID>,
+    prospects: Prospects,
+    /// Whether no expression looks around.
+    is_plain: bool,
 }
 
 /// A match that the automaton saw: its length in bytes and the index of its expression.
@@ -34,9 +37,13 @@ pub type Matches = SmallVec<[Match; 16]>;
 pub enum Walk {
     /// All matches are known, whatever follows.
     Dead,
-    /// What follows may add a match.
-    Alive,
+    /// What follows may add a match of these expressions.
+    Alive(Prospect),
 }
+
+/// Which expressions may still match, as [`Machine::prospect`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prospect(u32);
 
 /// Why expressions do not make a machine.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -68,21 +75,45 @@ impl Machine {
             .build_many(expressions)
             .map_err(|error| unfit(&error))?;
         let start = dfa.universal_start_state(Anchored::Yes);
-        let mut machine = Self { dfa, first: [false; 256], doomed: Vec::new(), start };
-        machine.first = machine.first_bytes();
-        machine.doomed = machine.doomed_states();
-        Ok(machine)
+        let starts = starts_of(&dfa);
+        let prospects = Prospects::of(&dfa, &starts);
+        let may_begin = |byte: u8| starts.iter().any(|start| !is_end(&dfa, dfa.next_state(*start, byte)));
+        let first = std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(may_begin));
+        let is_plain = expressions.iter().all(|expression| !looks_around(expression));
+        Ok(Self { dfa, start, starts, first, prospects, is_plain })
     }
 
     /// The bytes the automaton takes.
     pub fn memory(&self) -> usize {
-        self.dfa.memory_usage() + self.doomed.len()
+        self.dfa.memory_usage() + self.prospects.memory()
     }
 
     /// Whether a match may begin with this byte.
     #[inline]
     pub fn may_begin_with(&self, byte: u8) -> bool {
         self.first.get(usize::from(byte)).copied().unwrap_or(false)
+    }
+
+    /// The class of a byte: the automaton does not tell bytes of a class apart.
+    pub fn class(&self, byte: u8) -> u8 {
+        self.dfa.byte_classes().get(byte)
+    }
+
+    /// Whether a text with this beginning may begin with a match, whatever stands before.
+    pub fn lives(&self, head: &[u8]) -> bool {
+        self.starts.iter().any(|start| {
+            let mut state = *start;
+            head.iter().all(|byte| {
+                let was_match = self.dfa.is_match_state(state);
+                state = self.dfa.next_state(state, *byte);
+                was_match || !is_end(&self.dfa, state)
+            })
+        })
+    }
+
+    /// The expressions of a prospect.
+    pub fn prospect(&self, prospect: Prospect) -> &[usize] {
+        self.prospects.sets.get(prospect.0 as usize).map_or(&[], Vec::as_slice)
     }
 
     /// Walks from the start of `text`, which `before` precedes, and notes every match.
@@ -97,20 +128,24 @@ impl Machine {
                 }
                 if self.dfa.is_match_state(state) {
                     self.note(state, at, found);
-                    if self.is_doomed(state) {
+                    if self.prospects.from(&self.dfa, state) == NONE {
                         return Walk::Dead;
                     }
                 }
             }
         }
-        if !ended {
-            return Walk::Alive;
+        if !ended && !self.is_plain {
+            return Walk::Alive(self.prospects.from(&self.dfa, state));
         }
+        // An expression that does not look around matches here whatever follows.
         let last = self.dfa.next_eoi_state(state);
         if self.dfa.is_match_state(last) {
             self.note(last, text.len(), found);
         }
-        Walk::Dead
+        match self.prospects.beyond(&self.dfa, state) {
+            beyond if !ended && beyond != NONE => Walk::Alive(beyond),
+            _ => Walk::Dead,
+        }
     }
 
     fn start_after(&self, before: Option<u8>) -> Option<StateID> {
@@ -125,53 +160,143 @@ impl Machine {
             found.push((length, self.dfa.match_pattern(state, index).as_usize()));
         }
     }
+}
 
-    fn is_doomed(&self, state: StateID) -> bool {
-        self.doomed.get(state.as_usize() >> self.dfa.stride2()).copied().unwrap_or(false)
-    }
+type Dfa = dense::DFA<Vec<u32>>;
 
-    fn first_bytes(&self) -> [bool; 256] {
-        let befores = [None, Some(b'a'), Some(b' '), Some(b'\n'), Some(b'\r')];
-        let starts: Vec<_> = befores.into_iter().filter_map(|before| self.start_after(before)).collect();
-        let may_begin = |byte: u8| {
-            starts.iter().any(|start| {
-                let next = self.dfa.next_state(*start, byte);
-                !self.dfa.is_dead_state(next) && !self.dfa.is_quit_state(next)
-            })
-        };
-        std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(may_begin))
-    }
+/// Where a walk may begin, for every kind of byte that may stand before.
+fn starts_of(dfa: &Dfa) -> Vec<StateID> {
+    let befores = [None, Some(b'a'), Some(b' '), Some(b'\n'), Some(b'\r')];
+    let start = |before| {
+        let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
+        dfa.start_state(&config).ok()
+    };
+    let mut starts: Vec<StateID> = befores.into_iter().filter_map(start).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
 
-    /// Match states are entered one byte late, so the byte that ends the walk does not show as a dead state.
-    fn doomed_states(&self) -> Vec<bool> {
-        let mut doomed = Vec::new();
-        let mut seen: std::collections::HashSet<usize> = std::collections::HashSet::new();
-        let mut open: Vec<StateID> = Vec::new();
-        for before in [None, Some(b'a'), Some(b' '), Some(b'\n'), Some(b'\r')] {
-            open.extend(self.start_after(before));
-        }
-        while let Some(state) = open.pop() {
-            let index = state.as_usize() >> self.dfa.stride2();
-            if !seen.insert(index) {
-                continue;
-            }
-            let mut is_doomed = true;
-            for byte in 0..=u8::MAX {
-                let next = self.dfa.next_state(state, byte);
-                if !self.dfa.is_dead_state(next) && !self.dfa.is_quit_state(next) {
-                    is_doomed = false;
-                    open.push(next);
+/// One byte for each class of bytes that the automaton does not tell apart.
+fn classes_of(dfa: &Dfa) -> Vec<u8> {
+    dfa.byte_classes().representatives(0..=255).filter_map(|unit| unit.as_u8()).collect()
+}
+
+fn looks_around(expression: &str) -> bool {
+    regex_syntax::parse(expression).map_or(true, |hir| !hir.properties().look_set().is_empty())
+}
+
+fn is_end(dfa: &Dfa, state: StateID) -> bool {
+    dfa.is_dead_state(state) || dfa.is_quit_state(state)
+}
+
+/// The set of no expressions.
+const NONE: Prospect = Prospect(0);
+
+/// By state, which expressions may still match, or match longer.
+///
+/// The automaton has no cycles, since every expression has a longest match.
+struct Prospects {
+    by_state: Vec<u32>,
+    /// The same without those that match where the walk is.
+    beyond: Vec<u32>,
+    sets: Vec<Vec<usize>>,
+}
+
+impl Prospects {
+    fn of(dfa: &Dfa, starts: &[StateID]) -> Self {
+        let bytes = classes_of(dfa);
+        let words = dfa.pattern_len().div_ceil(64);
+        let mut known: HashMap<Vec<u64>, u32> = HashMap::from([(vec![0; words], 0)]);
+        let mut bits: Vec<Vec<u64>> = vec![vec![0; words]];
+        let (mut by_state, mut beyond) = (Vec::new(), Vec::new());
+        for state in outermost_last(dfa, starts, &bytes) {
+            let nexts = bytes.iter().map(|byte| dfa.next_state(state, *byte));
+            let (mut here, mut behind) = (vec![0; words], vec![0; words]);
+            let mut last = None;
+            for next in nexts.chain([dfa.next_eoi_state(state)]).filter(|next| !is_end(dfa, *next)) {
+                if last.replace(next) != Some(next) {
+                    add_matches(dfa, next, &mut here);
+                    let more = by_state.get(index_of(dfa, next)).and_then(|id: &u32| bits.get(*id as usize));
+                    add(&mut behind, more.map_or(&[], Vec::as_slice));
                 }
             }
-            if doomed.len() <= index {
-                doomed.resize(index + 1, false);
-            }
-            if let Some(slot) = doomed.get_mut(index) {
-                *slot = is_doomed && self.dfa.is_match_state(state);
+            add(&mut here, &behind);
+            for (slots, set) in [(&mut beyond, behind), (&mut by_state, here)] {
+                let next_id = u32::try_from(bits.len()).unwrap_or_default();
+                let id = *known.entry(set).or_insert_with_key(|set| {
+                    bits.push(set.clone());
+                    next_id
+                });
+                put(slots, index_of(dfa, state), id);
             }
         }
-        doomed
+        let members = |bits: &Vec<u64>| {
+            (0..dfa.pattern_len())
+                .filter(|at| bits.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1))
+                .collect()
+        };
+        Self { by_state, beyond, sets: bits.iter().map(members).collect() }
     }
+
+    fn from(&self, dfa: &Dfa, state: StateID) -> Prospect {
+        self.by_state.get(index_of(dfa, state)).map_or(NONE, |id| Prospect(*id))
+    }
+
+    fn beyond(&self, dfa: &Dfa, state: StateID) -> Prospect {
+        self.beyond.get(index_of(dfa, state)).map_or(NONE, |id| Prospect(*id))
+    }
+
+    fn memory(&self) -> usize {
+        self.by_state.len() * 8 + self.sets.iter().map(|set| set.len() * 8).sum::<usize>()
+    }
+}
+
+fn index_of(dfa: &Dfa, state: StateID) -> usize {
+    state.as_usize() >> dfa.stride2()
+}
+
+fn put(slots: &mut Vec<u32>, index: usize, id: u32) {
+    if slots.len() <= index {
+        slots.resize(index + 1, 0);
+    }
+    if let Some(slot) = slots.get_mut(index) {
+        *slot = id;
+    }
+}
+
+fn add(set: &mut [u64], more: &[u64]) {
+    for (word, more) in set.iter_mut().zip(more) {
+        *word |= more;
+    }
+}
+
+/// Adds the expressions that match in a state.
+fn add_matches(dfa: &Dfa, state: StateID, set: &mut [u64]) {
+    let count = if dfa.is_match_state(state) { dfa.match_len(state) } else { 0 };
+    for index in 0..count {
+        let expression = dfa.match_pattern(state, index).as_usize();
+        if let Some(word) = set.get_mut(expression / 64) {
+            *word |= 1 << (expression % 64);
+        }
+    }
+}
+
+/// All states, each behind those that follow it.
+fn outermost_last(dfa: &Dfa, starts: &[StateID], bytes: &[u8]) -> Vec<StateID> {
+    let mut order = Vec::new();
+    let mut seen: HashSet<StateID> = HashSet::new();
+    let mut open: Vec<(StateID, bool)> = starts.iter().map(|start| (*start, false)).collect();
+    while let Some((state, is_done)) = open.pop() {
+        if is_done {
+            order.push(state);
+        } else if seen.insert(state) {
+            open.push((state, true));
+            let nexts = bytes.iter().map(|byte| dfa.next_state(state, *byte)).chain([dfa.next_eoi_state(state)]);
+            open.extend(nexts.filter(|next| !is_end(dfa, *next) && !seen.contains(next)).map(|next| (next, false)));
+        }
+    }
+    order
 }
 
 fn unfit(error: &dense::BuildError) -> Unfit {
@@ -190,7 +315,7 @@ pub struct Tail {
 }
 
 /// Where a walk along a tail stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct TailWalk {
     state: StateID,
     walked: usize,

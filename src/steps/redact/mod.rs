@@ -6,15 +6,23 @@
 //!
 //! Nothing here but [`step`] reads a request or does any work but on texts.
 //!
+//! Where a text is itself the inside of a JSON string, as the results of tools often are, values are found between
+//! its escapes and what is put in leaves them whole; but a bare number that is replaced there is a bare
+//! placeholder.
+//!
 //! What it does not see: names and places of people, which need a model; letters of other scripts that look
-//! like Latin ones; what is encoded (base64, percent signs, JSON in a JSON string); a value whose halves lie in
-//! two parts.
+//! like Latin ones; a value that is encoded itself (base64, `\u0040` for the `@` of an address in a text that was read
+//! already, percent signs in anything but an address); a value whose halves lie in two parts.
 
 pub mod action;
+mod bank;
 pub mod checks;
 mod context;
 pub mod detector;
+mod edges;
+mod escape;
 pub mod fold;
+mod heads;
 pub mod json;
 pub mod kind;
 pub mod kinds;

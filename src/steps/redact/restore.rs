@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 
+use super::context::Lexicon;
 use super::detector::Problem;
 use super::kind::{Edge, any};
 use super::lane::{Found, Judge, Lane};
@@ -30,7 +31,8 @@ impl Restorer {
             labels.join("|")
         );
         let bare = format!("(?i-u:{core})");
-        let whole = format!(r"(?i-u:(?:<|&lt;|\\<) ?{core} ?(?:>|&gt;|\\>))");
+        // A backslash belongs to the brackets only where both have one; else it is what stood before the value.
+        let whole = format!(r"(?i-u:(?:<|&lt;) ?{core} ?(?:>|&gt;)|\\< ?{core} ?\\>)");
         let rule = |regex| Rule {
             kind: 0,
             regex,
@@ -44,8 +46,9 @@ impl Restorer {
         };
         let group =
             Group { name: String::new(), label: String::new(), near: Default::default(), unless: Default::default() };
-        let rules = Rules::new(vec![group], vec![rule(bare), rule(whole)], &[(vec![0, 1], 32 << 20)], 1)
-            .map_err(|_| Problem::TooLarge { name: "all placeholders together".into() })?;
+        let rules =
+            Rules::new(vec![group], vec![rule(bare), rule(whole)], Lexicon::default(), &[(vec![0, 1], 32 << 20)], 1)
+                .map_err(|_| Problem::TooLarge { name: "all placeholders together".into() })?;
         Ok(Self { rules })
     }
 
@@ -122,10 +125,17 @@ mod tests {
             bare.replace('_', "\\_"),
             bare.replace('_', " "),
             format!("< {bare} >"),
+            format!("\\<{bare}\\>"),
         ];
         for way in ways {
             assert_eq!(restorer.restore(&vault, &format!("**{way}**s, ok")), "**jo@example.com**s, ok", "{way}");
         }
+    }
+
+    #[test]
+    fn a_backslash_before_a_value_stays() {
+        let (restorer, vault, placeholder) = house();
+        assert_eq!(restorer.restore(&vault, &format!("CORP\\{placeholder}")), "CORP\\jo@example.com");
     }
 
     #[test]

@@ -5,9 +5,13 @@
 //! [`Rules::decide`] answers for one place, and says [`Decision::Hold`] when the answer depends on text that has
 //! not come yet. Whole texts and streams both ask it and nothing else, so they cannot disagree.
 
-use super::context::{self, Before, Phrases};
+use super::bank::{Bank, Scout};
+use super::context::{self, Before, Lexicon, Phrases};
+use super::edges::{LOOK_AHEAD, is_clear_before, is_clear_behind};
+use super::escape;
+use super::heads::Heads;
 use super::kind::{Check, Edge};
-use super::machine::{Machine, Matches, Tail, Unfit, Walk};
+use super::machine::{Matches, Prospect, Tail, Unfit, Walk};
 
 /// What is to be said of one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,59 +61,51 @@ pub struct Rules {
     pub kinds: Vec<Group>,
     rules: Vec<Rule>,
     tails: Vec<Option<Tail>>,
-    banks: Vec<Bank>,
-    /// Whether a finding may begin with this byte.
-    first: [bool; 256],
+    lexicon: Lexicon,
+    /// Shapes that are looked for everywhere, and the bytes they begin with.
+    open: Vec<Bank>,
+    heads: Heads,
+    /// Shapes that are looked for where a byte is near which they need.
+    needing: Option<Bank>,
+    /// Shapes that are looked for behind a name.
+    keyed: Option<Bank>,
+    /// By byte: [`BEHIND_LETTER`], [`BEHIND_OTHER`] and [`LETTER`].
+    marks: [u8; 256],
     /// The least score that counts, in percent.
     threshold: u8,
     longest: usize,
-    /// Whether some shape may begin inside a word.
-    inside_words: bool,
 }
 
-/// Shapes that share a machine.
-struct Bank {
-    machine: Machine,
-    /// By the index of the expression.
-    shapes: Vec<usize>,
-    keyed: bool,
-    /// A byte that all its matches have.
-    needs: Option<u8>,
+/// A finding may begin with this byte behind a letter or digit.
+const BEHIND_LETTER: u8 = 1;
+/// A finding may begin with this byte behind anything else.
+const BEHIND_OTHER: u8 = 2;
+/// A letter or digit.
+const LETTER: u8 = 4;
+
+/// A place that is being decided, with what is read of it at most once.
+struct Place<'a> {
+    past: &'a [u8],
+    here: &'a [u8],
+    first: u8,
+    ended: bool,
+    /// The name that a value at this place is given to, for the shapes that are looked for behind one.
+    name: Option<&'a Before>,
+    before: Option<Before>,
 }
 
-/// What is known of the bytes ahead in a whole text.
-#[derive(Debug, Default)]
-pub struct Scout {
-    /// Where a needed byte comes next, for places up to there.
-    next: Option<(u8, usize)>,
-}
-
-impl Scout {
-    /// Whether none of these bytes comes at `at` or later.
-    fn lacks(&mut self, byte: u8, text: &[u8], at: usize, most: usize) -> bool {
-        let next = match self.next {
-            Some((known, next)) if known == byte && next >= at => next,
-            _ => {
-                let rest = text.get(at..).unwrap_or_default();
-                let next = memchr::memchr(byte, rest).map_or(usize::MAX, |found| at + found);
-                self.next = Some((byte, next));
-                next
-            }
-        };
-        next.saturating_sub(at) > most
+impl Place<'_> {
+    fn before(&mut self, lexicon: &Lexicon) -> &Before {
+        self.before.get_or_insert_with(|| Before::read(lexicon, self.past))
     }
 }
 
-impl Bank {
-    #[inline]
-    fn walk(&self, past: &[u8], here: &[u8], ended: bool, found: &mut Matches) -> Walk {
-        let known = found.len();
-        let walk = self.machine.walk(past.last().copied(), here, ended, found);
-        for (_, shape) in found.iter_mut().skip(known) {
-            *shape = self.shapes.get(*shape).copied().unwrap_or(usize::MAX);
-        }
-        walk
-    }
+/// What is to be said of one match.
+enum Judged {
+    Nothing,
+    /// It counts, with this score, if what follows lets it.
+    Hold(u8),
+    Found(u8),
 }
 
 /// A group of shapes does not compile.
@@ -121,14 +117,6 @@ pub struct Trouble {
     pub unfit: Unfit,
 }
 
-/// The bytes behind a match that its neighbours may be judged by.
-pub const LOOK_AHEAD: usize = 2;
-
-/// Decimal digits, letters and the underscore.
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
 impl Rules {
     /// Compiles shapes in banks: each of `banks` is run by a machine of its own, with its size limit.
     ///
@@ -137,34 +125,36 @@ impl Rules {
     pub fn new(
         kinds: Vec<Group>,
         rules: Vec<Rule>,
+        lexicon: Lexicon,
         banks: &[(Vec<usize>, usize)],
         threshold: u8,
     ) -> Result<Self, Trouble> {
         let mut built = Vec::new();
         for (shapes, limit) in banks.iter().filter(|(shapes, _)| !shapes.is_empty()) {
-            let chosen: Vec<&Rule> = shapes.iter().filter_map(|shape| rules.get(*shape)).collect();
-            let expressions: Vec<&str> = chosen.iter().map(|rule| rule.regex.as_str()).collect();
-            let only = if let [shape] = shapes.as_slice() { Some(*shape) } else { None };
-            let machine = Machine::new(&expressions, *limit).map_err(|unfit| Trouble { shape: only, unfit })?;
-            let keyed = chosen.iter().all(|rule| rule.keyed);
-            let needs = chosen
-                .first()
-                .and_then(|first| first.needs)
-                .filter(|byte| chosen.iter().all(|rule| rule.needs == Some(*byte)));
-            built.push(Bank { machine, shapes: shapes.clone(), keyed, needs });
+            built.push(Bank::new(&rules, shapes, *limit)?);
         }
         let mut tails = Vec::new();
         for (shape, rule) in rules.iter().enumerate() {
             let tail = rule.tail.as_deref().map(Tail::new).transpose();
             tails.push(tail.map_err(|unfit| Trouble { shape: Some(shape), unfit })?);
         }
-        let may_begin = |byte: usize| {
-            u8::try_from(byte).is_ok_and(|byte| built.iter().any(|bank: &Bank| bank.machine.may_begin_with(byte)))
-        };
-        let first = std::array::from_fn(may_begin);
-        let longest = rules.iter().filter_map(|rule| longest(&rule.regex)).max().unwrap_or_default();
+        let longest = built.iter().map(|bank| bank.longest).max().unwrap_or_default();
+        let mut take = |is: fn(&Bank) -> bool| built.iter().position(is).map(|at| built.remove(at));
+        let (keyed, needing) = (take(|bank| bank.keyed), take(|bank| !bank.needs.is_empty()));
+        let open = built;
+        let heads = Heads::of(&open.iter().map(|bank| &bank.machine).collect::<Vec<_>>());
         let inside_words = rules.iter().any(|rule| rule.edge == Edge::Free && !rule.keyed);
-        Ok(Self { kinds, rules, tails, banks: built, first, threshold, longest, inside_words })
+        let marks = std::array::from_fn(|byte| {
+            let Ok(byte) = u8::try_from(byte) else { return 0 };
+            let begins = |bank: &Bank| bank.machine.may_begin_with(byte);
+            let is_letter = byte.is_ascii_alphanumeric();
+            let is_first = open.iter().chain(&needing).any(begins);
+            let mark = |holds: bool, mark: u8| if holds { mark } else { 0 };
+            mark(is_letter, LETTER)
+                | mark(is_first && (inside_words || !is_letter), BEHIND_LETTER)
+                | mark(is_first || keyed.as_ref().is_some_and(begins), BEHIND_OTHER)
+        });
+        Ok(Self { kinds, rules, tails, lexicon, open, heads, needing, keyed, marks, threshold, longest })
     }
 
     /// The most that is ever held back of a stream, in folded bytes.
@@ -174,8 +164,9 @@ impl Rules {
 
     /// The memory of the automata, in bytes.
     pub fn memory(&self) -> usize {
-        let banks: usize = self.banks.iter().map(|bank| bank.machine.memory()).sum();
-        banks + self.tails.iter().flatten().map(Tail::memory).sum::<usize>()
+        let banks: usize =
+            self.open.iter().chain(&self.needing).chain(&self.keyed).map(|bank| bank.machine.memory()).sum();
+        banks + self.heads.memory() + self.tails.iter().flatten().map(Tail::memory).sum::<usize>()
     }
 
     pub fn rule(&self, shape: usize) -> Option<&Rule> {
@@ -190,169 +181,174 @@ impl Rules {
         self.tails.get(shape).and_then(Option::as_ref)
     }
 
-    /// Whether a finding may begin at a place: a cheap look before [`Rules::decide`].
+    /// The next place, from `at` on, where a finding may begin: a cheap look before [`Rules::decide`].
     #[inline]
-    pub fn may_begin(&self, text: &[u8], at: usize) -> bool {
-        text.get(at).is_some_and(|byte| self.first.get(usize::from(*byte)).copied().unwrap_or(false))
-            && !(at > 0
-                && !self.inside_words
-                && text.get(at - 1).is_some_and(|byte| byte.is_ascii_alphanumeric())
-                && text.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric()))
+    pub fn next(&self, text: &[u8], at: usize) -> usize {
+        let (past, mut rest) = text.split_at_checked(at).unwrap_or((text, &[]));
+        let mut wanted = self.wanted(past, &mut rest);
+        while let Some((byte, behind)) = rest.split_first() {
+            let mark = self.mark(*byte);
+            if mark & wanted != 0 {
+                break;
+            }
+            rest = behind;
+            wanted = if mark & LETTER == 0 { BEHIND_OTHER } else { BEHIND_LETTER };
+            if *byte == b'\\' {
+                let escape = escape::length(rest);
+                rest = rest.get(escape..).unwrap_or_default();
+            }
+        }
+        text.len() - rest.len()
+    }
+
+    /// Which mark the byte at a place must have. If the place is inside of an escape, that is skipped.
+    fn wanted(&self, past: &[u8], rest: &mut &[u8]) -> u8 {
+        let Some(last) = past.last() else { return BEHIND_OTHER };
+        if *last == b'\\' {
+            let escape = escape::length(rest);
+            *rest = rest.get(escape..).unwrap_or_default();
+        }
+        if self.mark(*last) & LETTER == 0 || escape::is_behind(past) { BEHIND_OTHER } else { BEHIND_LETTER }
+    }
+
+    #[inline]
+    fn mark(&self, byte: u8) -> u8 {
+        self.marks.get(usize::from(byte)).copied().unwrap_or_default()
     }
 
     /// What begins at a place of a folded text of which everything before it is known. A text that has ended
     /// may be scouted.
-    pub fn decide(&self, text: &[u8], at: usize, mut scout: Option<&mut Scout>) -> Decision {
+    #[inline]
+    pub fn decide(&self, text: &[u8], at: usize, scout: Option<&mut Scout>) -> Decision {
         let ended = scout.is_some();
         let (past, here) = text.split_at_checked(at).unwrap_or((text, &[]));
         let Some(first) = here.first().copied() else { return Decision::Nothing };
+        let has_head = self.heads.may_begin(here);
+        let needing = self.needing.as_ref().filter(|bank| {
+            bank.machine.may_begin_with(first)
+                && scout.is_none_or(|scout| !scout.lacks(&bank.needs, text, at, bank.longest))
+        });
+        let keyed = self.keyed.as_ref().filter(|_| context::may_be_assigned(past));
+        if !has_head && needing.is_none() && keyed.is_none() {
+            return Decision::Nothing;
+        }
+        let open = if has_head { self.open.as_slice() } else { &[] };
+        let mut place = Place { past, here, first, ended, name: None, before: None };
+        let mut decision = self.decide_by(open.iter().chain(needing), &mut place);
+        if let (Decision::Nothing, Some(keyed)) = (decision, keyed) {
+            decision = self.decide_keyed(keyed, &place);
+        }
+        if decision != Decision::Nothing && !ended && escape::is_unfinished(past, here) {
+            return Decision::Hold;
+        }
+        decision
+    }
+
+    fn decide_by<'a>(&self, banks: impl Iterator<Item = &'a Bank>, place: &mut Place<'_>) -> Decision {
         let mut found = Matches::new();
-        for bank in self.banks.iter().filter(|bank| !bank.keyed && bank.machine.may_begin_with(first)) {
-            let lacks = |byte| scout.as_mut().is_some_and(|scout| scout.lacks(byte, text, at, self.longest));
-            if !bank.needs.is_some_and(lacks) && bank.walk(past, here, ended, &mut found) == Walk::Alive {
+        for bank in banks {
+            if !bank.is_clear(place.past, place.first) {
+                continue;
+            }
+            if let Walk::Alive(prospect) = bank.walk(place.past, place.here, place.ended, &mut found)
+                && self.is_worth_waiting(bank, prospect, place)
+            {
                 return Decision::Hold;
             }
         }
-        if !found.is_empty() {
-            match self.choose(found, past, here, ended, None) {
-                Decision::Nothing => {}
-                decided => return decided,
-            }
-        }
-        self.decide_keyed(past, here, ended)
+        if found.is_empty() { Decision::Nothing } else { self.choose(&mut found, place) }
     }
 
     /// The shapes that are looked for behind a name only, where no other shape matches.
-    fn decide_keyed(&self, past: &[u8], here: &[u8], ended: bool) -> Decision {
-        let Some(bank) = self.banks.iter().find(|bank| bank.keyed) else { return Decision::Nothing };
-        let Some(name) = context::assigned(past) else { return Decision::Nothing };
+    fn decide_keyed(&self, bank: &Bank, place: &Place<'_>) -> Decision {
+        let Some(name) = context::assigned(&self.lexicon, place.past) else { return Decision::Nothing };
         if !bank.shapes.iter().any(|shape| self.group(*shape).is_some_and(|group| name.has_next(&group.near))) {
             return Decision::Nothing;
         }
-        let mut found = Matches::new();
-        if bank.walk(past, here, ended, &mut found) == Walk::Alive {
-            return Decision::Hold;
-        }
-        self.choose(found, past, here, ended, Some(&name))
+        self.decide_by([bank].into_iter(), &mut Place { name: Some(&name), before: None, ..*place })
     }
 
-    fn choose(&self, mut found: Matches, past: &[u8], here: &[u8], ended: bool, name: Option<&Before>) -> Decision {
-        if found.is_empty() {
-            return Decision::Nothing;
-        }
+    /// Whether a match of one of these shapes would count here, if it came and passed its check.
+    fn is_worth_waiting(&self, bank: &Bank, prospect: Prospect, place: &mut Place<'_>) -> bool {
+        let (past, first) = (place.past, place.first);
+        let shapes = bank.machine.prospect(prospect).iter().filter_map(|at| bank.shapes.get(*at));
+        let mut rules =
+            shapes.filter_map(|shape| self.rules.get(*shape)).filter(|rule| is_clear_before(rule.edge, past, first));
+        // Most often one of them is sure whatever the words before it, which then need not be read.
+        rules.clone().any(|rule| place.name.is_none() && self.is_sure(rule))
+            || rules.any(|rule| self.score(rule, place).is_some())
+    }
+
+    /// Whether a match counts with any words before it.
+    fn is_sure(&self, rule: &Rule) -> bool {
+        rule.alone.min(rule.near) >= self.threshold
+            && self.kinds.get(rule.kind).is_some_and(|group| group.unless.is_empty() || rule.alone == rule.near)
+    }
+
+    /// The longest match that counts; among equally long ones the surest, then the first of the table.
+    fn choose(&self, found: &mut Matches, place: &mut Place<'_>) -> Decision {
         found.sort_unstable_by_key(|(length, shape)| (std::cmp::Reverse(*length), *shape));
-        let mut before = None;
         let mut best: Option<Hit> = None;
-        for (length, shape) in found {
-            if best.is_some_and(|best| best.length > length) {
+        // What would be the best if only its neighbours were known.
+        let mut open: Option<Hit> = None;
+        for (length, shape) in found.iter().copied() {
+            if open.or(best).is_some_and(|hit| hit.length > length) {
                 break;
             }
-            match self.judge(length, shape, (past, here), ended, name, &mut before) {
-                Decision::Hold => return Decision::Hold,
-                Decision::Found(hit) if best.is_none_or(|best| best.score < hit.score) => best = Some(hit),
-                Decision::Found(_) | Decision::Nothing => {}
+            match self.judge(length, shape, place) {
+                Judged::Hold(score) if open.is_none_or(|open| open.score < score) => {
+                    open = Some(Hit { length, shape, score });
+                }
+                Judged::Found(score) if best.is_none_or(|best| best.score < score) => {
+                    best = Some(Hit { length, shape, score });
+                }
+                Judged::Hold(_) | Judged::Found(_) | Judged::Nothing => {}
             }
         }
-        best.map_or(Decision::Nothing, Decision::Found)
+        let rank = |hit: Hit| (hit.score, std::cmp::Reverse(hit.shape));
+        match (open, best) {
+            (Some(open), Some(best)) if rank(best) > rank(open) => Decision::Found(best),
+            (Some(_), _) => Decision::Hold,
+            (None, Some(best)) => Decision::Found(best),
+            (None, None) => Decision::Nothing,
+        }
     }
 
     /// Whether one match counts.
-    fn judge(
-        &self,
-        length: usize,
-        shape: usize,
-        (past, here): (&[u8], &[u8]),
-        ended: bool,
-        name: Option<&Before>,
-        before: &mut Option<Before>,
-    ) -> Decision {
-        let Some(rule) = self.rules.get(shape) else { return Decision::Nothing };
-        let Some(text) = here.get(..length).and_then(|text| std::str::from_utf8(text).ok()) else {
-            return Decision::Nothing;
+    fn judge(&self, length: usize, shape: usize, place: &mut Place<'_>) -> Judged {
+        let Some(rule) = self.rules.get(shape) else { return Judged::Nothing };
+        let Some(text) = place.here.get(..length).and_then(|text| std::str::from_utf8(text).ok()) else {
+            return Judged::Nothing;
         };
-        if text.is_empty() || !is_clear_before(rule.edge, past, text) || !(rule.check)(text) {
-            return Decision::Nothing;
+        if text.is_empty() || !is_clear_before(rule.edge, place.past, place.first) {
+            return Judged::Nothing;
         }
-        let Some(group) = self.kinds.get(rule.kind) else { return Decision::Nothing };
-        let is_near = match name {
+        let is_open = self.tail(shape).is_some();
+        let behind = if is_open { Some(true) } else { is_clear_behind(rule.edge, text, place.here, place.ended) };
+        if behind == Some(false) || !(rule.check)(text) {
+            return Judged::Nothing;
+        }
+        match (self.score(rule, place), behind) {
+            (None, _) => Judged::Nothing,
+            (Some(score), Some(_)) => Judged::Found(score),
+            (Some(score), None) => Judged::Hold(score),
+        }
+    }
+
+    /// How sure a match at a place is, by what stands before it, if that is sure enough.
+    fn score(&self, rule: &Rule, place: &mut Place<'_>) -> Option<u8> {
+        let group = self.kinds.get(rule.kind)?;
+        if rule.alone.max(rule.near) < self.threshold {
+            return None;
+        }
+        let is_near = match place.name {
             Some(name) => name.has_next(&group.near),
-            None if rule.alone == rule.near && rule.alone >= self.threshold => true,
+            None if rule.alone == rule.near => true,
             None if group.near.is_empty() => false,
-            None => before.get_or_insert_with(|| Before::read(past)).has(&group.near),
+            None => place.before(&self.lexicon).has(&group.near),
         };
         let score = if is_near { rule.near } else { rule.alone };
-        if score < self.threshold {
-            return Decision::Nothing;
-        }
-        if !is_near
-            && !group.unless.is_empty()
-            && before.get_or_insert_with(|| Before::read(past)).has_next(&group.unless)
-        {
-            return Decision::Nothing;
-        }
-        if self.tail(shape).is_some() {
-            return Decision::Found(Hit { length, shape, score });
-        }
-        match is_clear_behind(rule.edge, text, here, ended) {
-            Some(true) => Decision::Found(Hit { length, shape, score }),
-            Some(false) => Decision::Nothing,
-            None => Decision::Hold,
-        }
+        let is_against = !is_near && !group.unless.is_empty() && place.before(&self.lexicon).has_next(&group.unless);
+        (score >= self.threshold && !is_against).then_some(score)
     }
-}
-
-/// Whether what stands before a match lets it be one.
-fn is_clear_before(edge: Edge, past: &[u8], text: &str) -> bool {
-    let (last, first) = (past.last().copied(), text.bytes().next());
-    let Some(last) = last else { return true };
-    if edge == Edge::Free {
-        return true;
-    }
-    let begins_with_word = first.is_some_and(is_word) || first == Some(b'+');
-    if begins_with_word && is_word(last) && !(edge == Edge::Address && last == b'_') {
-        return false;
-    }
-    let second = past.len().checked_sub(2).and_then(|at| past.get(at)).copied();
-    if let Edge::Apart(signs) = edge {
-        return !(signs.as_bytes().contains(&last) && second.is_some_and(is_word));
-    }
-    if edge != Edge::Number {
-        return true;
-    }
-    match last {
-        b'.' | b'-' | b'/' => !second.is_some_and(is_word),
-        b':' | b'#' => !second.is_some_and(|byte| byte.is_ascii_digit()),
-        b'\\' | b'%' | b'&' => false,
-        _ => true,
-    }
-}
-
-/// Whether what stands behind a match lets it be one; `None` if that has not come yet.
-fn is_clear_behind(edge: Edge, text: &str, here: &[u8], ended: bool) -> Option<bool> {
-    if matches!(edge, Edge::Free | Edge::Begin) {
-        return Some(true);
-    }
-    let ends_with_word = text.bytes().next_back().is_some_and(is_word);
-    let Some(next) = here.get(text.len()).copied() else { return ended.then_some(true) };
-    if ends_with_word && is_word(next) && !(edge == Edge::Address && next == b'_') {
-        return Some(false);
-    }
-    let joins = match edge {
-        Edge::Number => matches!(next, b'.' | b'-' | b'/' | b':' | b'#' | b'@'),
-        Edge::Apart(signs) => signs.as_bytes().contains(&next),
-        Edge::Address => matches!(next, b':'),
-        Edge::Word | Edge::Begin | Edge::Free => false,
-    };
-    if !joins {
-        return Some(true);
-    }
-    match here.get(text.len() + 1).copied() {
-        Some(second) => Some(!is_word(second)),
-        None => ended.then_some(true),
-    }
-}
-
-/// The longest text an expression matches, in bytes, if that is bounded.
-pub fn longest(regex: &str) -> Option<usize> {
-    regex_syntax::parse(regex).ok().and_then(|hir| hir.properties().maximum_len())
 }

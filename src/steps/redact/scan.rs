@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::bank::Scout;
 use super::fold::Folding;
-use super::rules::{Decision, Hit, Rules, Scout};
+use super::rules::{Decision, Hit, Rules};
 
 /// Where in a text something was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +43,8 @@ pub fn context_of(before: &str) -> Vec<u8> {
 fn scan_folded(rules: &Rules, text: &[u8], from: usize, folding: &Folding<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut scout = Scout::default();
-    let mut at = from;
+    let mut at = rules.next(text, from);
     while at < text.len() {
-        if !rules.may_begin(text, at) {
-            at += 1;
-            continue;
-        }
         match rules.decide(text, at, Some(&mut scout)) {
             Decision::Found(hit) => {
                 let end = at + hit.length + tail_of(rules, hit, text, at);
@@ -57,6 +54,7 @@ fn scan_folded(rules: &Rules, text: &[u8], from: usize, folding: &Folding<'_>) -
             }
             Decision::Nothing | Decision::Hold => at += 1,
         }
+        at = rules.next(text, at);
     }
     findings
 }

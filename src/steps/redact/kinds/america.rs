@@ -150,7 +150,7 @@ pub const KINDS: &[Kind] = &[
 fn ssn(text: &str) -> bool {
     let all = digits(text);
     let (area, group, serial) = (part(&all, 0, 3), part(&all, 3, 5), part(&all, 5, 9));
-    let is_sample = matches!(number(&all), 78_051_120 | 219_099_999 | 123_456_789);
+    let is_sample = matches!(number(&all), 78_051_120 | 219_099_999 | 111_223_333 | 123_456_789);
     all.len() == 9
         && area > 0
         && area < 900

@@ -17,14 +17,24 @@ pub const KINDS: &[Kind] = &[
         )
         .edge(Edge::Address)
         .needs(b'@')
-        .check(email)],
+        .check(email),
+        // As it stands in the query of a URL.
+        Shape::new(
+            r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}%40(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,4}[A-Za-z]{2,18}",
+        )
+        .edge(Edge::Address)
+        .needs(b'%')
+        .check(|text| email(&text.replace("%40", "@")))],
         examples: &[
             "write to «jo.doe+news@mail.example.co.uk».",
             "<«a@b.io»>",
             "mailto:«info@presidio.site»?subject=x",
             "_«x@example.com»_",
+            "?to=«jo.doe%40example.com»&x=1",
+            r#"{\"note\": \"line\n«jo@example.com»\"}"#,
+            r"\u003c«jo@example.com»\u003e",
         ],
-        counters: &["git clone git@github.com:owner/repo.git", "icon@2x.png", "npm i left@1.2.3", "me@localhost", "a@b"],
+        counters: &["git clone git@github.com:owner/repo.git", "icon@2x.png", "npm i left@1.2.3", "me@localhost", "a@b", "100%40.5em"],
     },
     Kind {
         name: "phone",
@@ -33,7 +43,7 @@ pub const KINDS: &[Kind] = &[
         profiles: &[Default, Pii, Eu, Us],
         near: &[
             "phone", "telephone", "tel", "mobile", "cell", "cellphone", "call", "fax", "whatsapp", "sms", "text", "dial",
-            "hotline", "reach", "contact", "ring", "telefon", "telefonnummer", "handy", "handynummer", "mobil", "rufnummer",
+            "hotline", "reach", "contact", "telefon", "telefonnummer", "handy", "handynummer", "mobil", "rufnummer",
             "téléphone", "tél", "portable", "appelez", "teléfono", "móvil", "celular", "llame", "telefono", "cellulare",
             "telefone", "telemóvel", "telefoon", "mobiel", "puhelin", "puh", "tlf", "電話", "电话", "手机", "전화", "phone number",
         ],
@@ -43,17 +53,17 @@ pub const KINDS: &[Kind] = &[
                 .check(international)
                 .sure(80, 95),
             Shape::number(r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?:(?: ?x| ext\.? ?)\d{1,5})?").check(american).sure(75, 95),
-            Shape::number(r"(?:1[ .-])?\(?\d{3}\)?[ .]{1,2}\d{3}[ .-]\d{4}(?:(?: ?x| ext\.? ?)\d{1,5})?").check(american).sure(55, 95),
-            Shape::number(r"0[1-79](?:[ .-]\d{2}){4}").check(same_separators).sure(70, 95),
-            Shape::number(r"07\d{3}[ -]\d{3}[ -]?\d{3}").sure(55, 95),
-            Shape::number(r"04\d{2}[ -]\d{3}[ -]\d{3}").sure(70, 95),
+            Shape::lone(r"(?:1[ .-])?\(?\d{3}\)?[ .]{1,2}\d{3}[ .-]\d{4}(?:(?: ?x| ext\.? ?)\d{1,5})?").check(american).sure(55, 95),
+            Shape::lone(r"0[1-79](?:[ .-]\d{2}){4}").check(paired).sure(70, 95),
+            Shape::lone(r"07\d{3}[ -]\d{3}[ -]?\d{3}").sure(55, 95),
+            Shape::lone(r"04\d{2}[ -]\d{3}[ -]\d{3}").sure(70, 95),
             Shape::number(r"01[5-7]\d[ /-]\d{6,8}").sure(70, 95),
-            Shape::number(r"(?:0[1-9]\d{0,3}|\(0[1-9]\d{0,4}\))[ /-]\d{3,4}[ -]\d{3,4}").sure(55, 95),
+            Shape::lone(r"(?:0[1-9]\d{0,3}|\(0[1-9]\d{0,4}\))[ /-]\d{3,4}[ -]\d{3,4}").check(grouped).sure(55, 95),
             Shape::number(r"\(0[1-9]\d{1,4}\) ?\d{4,8}").sure(60, 95),
             Shape::number(r"0[1-9]\d{2,4}/\d{4,8}").sure(60, 95),
             Shape::number(r"0[2-9]-\d{7}").sure(55, 95),
             Shape::number(r"0\d{1,2}-\d{3,4}-\d{4}").sure(65, 95),
-            Shape::number(r"[6-9]\d{4} \d{5}").sure(52, 95),
+            Shape::lone(r"[6-9]\d{4} \d{5}").sure(52, 95),
             Shape::number(r"\(?[1-9]{2}\)? ?9\d{4}-\d{4}").sure(60, 95),
             Shape::number(r"\(?\d(?:[ ./()-]{0,2}\d){6,11}(?:(?: ?x| ext\.? ?)\d{1,5})?").check(some_phone).in_context(),
             Shape::number(r"00[1-9]\d{0,2}[ .-]\d(?:[ ./()-]{0,2}\d){5,12}").check(zeroed).sure(60, 95),
@@ -66,6 +76,7 @@ pub const KINDS: &[Kind] = &[
         counters: &[
             "2024-03-15 10:15:30", "v1.2.3.4", "550e8400-e29b-41d4-a716-446655440000", "3.14159265358979", "1700000000",
             "order 5550132999", "192.168.100.200", "123-45-6789", "call 2024-03-15", "100 000 000", "page 12-34",
+            "0395 0313 0300", "0061 0315 0300", "01 02 03 04 05", "12 06 12 34 56 78", "IORING_OFF_SQ_RING = 134217728",
         ],
     },
     Kind {
@@ -154,8 +165,12 @@ fn international(text: &str) -> bool {
     known && (8..=15).contains(&all.len()) && !is_one_digit(&all) && !number.contains("//") && balanced(number)
 }
 
+/// A row of numbers of four digits, or of numbers that begin with zeros, is none.
 fn zeroed(text: &str) -> bool {
-    text.strip_prefix("00").is_some_and(international)
+    let groups: Vec<&str> = text.split([' ', '.', '-']).collect();
+    let is_row = groups.len() > 1 && groups.iter().all(|group| group.len() == 4);
+    let zeros = groups.iter().skip(1).filter(|group| group.starts_with('0')).count();
+    !is_row && zeros < 2 && text.strip_prefix("00").is_some_and(international)
 }
 
 /// North American numbering plan: area and exchange begin with 2 to 9, and neither ends with `11`.
@@ -180,6 +195,19 @@ pub fn same_separators(text: &str) -> bool {
     let mut separators = text.chars().filter(|c| !c.is_ascii_digit());
     let first = separators.next();
     separators.all(|c| Some(c) == first)
+}
+
+/// Pairs that do not count up, as the bytes of a table do.
+fn paired(text: &str) -> bool {
+    let all = digits(text);
+    let pairs: Vec<u32> = all.chunks(2).map(|pair| part(pair, 0, 2)).collect();
+    same_separators(text) && !pairs.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b))
+}
+
+/// Nine to eleven digits, in groups of different lengths: three of four are codes of characters.
+fn grouped(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split([' ', '/', '-']).map(str::len).collect();
+    (9..=11).contains(&digits(text).len()) && lengths != [4, 4, 4] && balanced(text)
 }
 
 /// What may be a telephone number where the words before it say so.

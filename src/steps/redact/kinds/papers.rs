@@ -12,7 +12,7 @@ pub const KINDS: &[Kind] = &[
         profiles: &[Pii, Eu, Us],
         near: &["passport", "passport number", "reisepass", "pass", "passnummer", "passeport", "pasaporte", "passaporto", "paspoort", "paszport", "여권", "护照", "旅券", "passaporte", "travel document"],
         unless: &[],
-        shapes: &[Shape::number(r"(?:[A-Za-z]{1,2} ?)?\d{6,9}|[A-Z]\d{2}[A-Z]{2}\d{5}|[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{8}").check(numbered).in_context()],
+        shapes: &[Shape::number(r"(?:[A-Za-z]{1,2} ?)?\d{6,9}|[A-Z]\d{2}[A-Z]{2}\d{5}|\d{2}[A-Z]{2}\d{5}|[A-Z]{3}\d{6}|[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{8}").check(numbered).in_context()],
         examples: &["passport: «912803456»", "Passport number is «A12345678»", "Reisepass «C01X00T47»"],
         counters: &["912803456", "passport 2024", "pass rate"],
     },

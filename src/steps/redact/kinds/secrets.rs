@@ -43,7 +43,7 @@ pub const KINDS: &[Kind] = &[
         unless: &[],
         shapes: &[Shape::new(r"[A-Za-z0-9+/_=!@#$%^&*.~-]{8,64}").edge(Edge::Free).check(secretive).keyed().tail(r"[A-Za-z0-9+/_=!@#$%^&*~-]*")],
         examples: &["password = \"«hunter2-Xyz!»\"", "\"api_key\": \"«9f8a7b6c5d4e3f2a1b0c»\"", "DB_PASSWORD='«c0rrect-h0rse»'", "Authorization: Bearer «aB3dE5fG7hI9jK1l»"],
-        counters: &["password = getpass()", "token: string", "secret = os.environ", "password: ********", "max_tokens: 12345678", "api_key = YOUR_API_KEY_HERE", "token = response.token1"],
+        counters: &["password = getpass()", "token: string", "secret = os.environ", "password: ********", "max_tokens: 12345678", "api_key = YOUR_API_KEY_HERE", "token = response.token1", "TOKEN_END: D3DVSD_TOKENTYPE", "credentials = client.OAuth2Credentials"],
     },
 ];
 
@@ -89,5 +89,18 @@ fn secretive(text: &str) -> bool {
         || lower.ends_with('.')
         || lower.contains("--");
     let is_plain_number = text.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'.' | b'-'));
-    !is_stand_in && !is_path && !is_plain_number && mixture >= 2 && has_digit && entropy(text) >= 2.8
+    !is_stand_in && !is_path && !is_plain_number && !is_name(text) && mixture >= 2 && has_digit && entropy(text) >= 2.8
+}
+
+/// What programs call something: words with `_` or `.` between them, and hardly a digit.
+fn is_name(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let is_plain = text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.'));
+    if digits > 2 || !is_plain {
+        return false;
+    }
+    let has = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
+    let is_one_case = !(has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase));
+    let is_member = text.split('.').all(|part| part.len() > 2 && part.starts_with(|c: char| c.is_ascii_alphabetic()));
+    (text.contains('_') && is_one_case) || (text.contains('.') && is_member)
 }

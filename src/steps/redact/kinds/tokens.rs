@@ -96,7 +96,7 @@ pub const KINDS: &[Kind] = &[
         &[
             open(r"AccountKey=[A-Za-z0-9+/]{80}").tail(r"[A-Za-z0-9+/]*={0,2}"),
             open(r"SharedAccessKey=[A-Za-z0-9+/]{40}").tail(r"[A-Za-z0-9+/]*={0,2}"),
-            Shape::new(r"[A-Za-z0-9_~.]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}"),
+            Shape::new(r"[A-Za-z0-9_~.]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}").needs(b'~'),
         ],
         &[
             "DefaultEndpointsProtocol=https;AccountName=x;«AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==»;",
