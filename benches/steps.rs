@@ -31,7 +31,7 @@ fn files(folder: &Path, steps: &[&str]) {
     let text = format!(
         "version: 1
 callers: {{ anonymous: true }}
-providers: {{ sim: {{ kind: simulator, price: {{ in: 1, out: 10 }} }} }}
+providers: {{ sim: {{ kind: simulator, simulate: {{ latency: 0s, token_delay: 0s }}, price: {{ in: 1, out: 10 }} }} }}
 budgets:
   team: {{ per: team, usd: 1000000, window: month, tz: Europe/Berlin, warn_at: 80%, mode: balanced }}
   key: {{ per: key, usd: 1000000, window: day, mode: balanced }}

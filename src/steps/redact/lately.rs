@@ -53,7 +53,7 @@ pub fn restorer(detector: &Detector) -> Result<Arc<Restorer>, Problem> {
 }
 
 /// A detector weighs some megabytes.
-const KEPT: usize = 6;
+const KEPT: usize = 16;
 
 #[cfg(test)]
 mod tests {
