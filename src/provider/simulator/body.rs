@@ -17,11 +17,18 @@ pub(super) enum Ending {
     Never,
 }
 
+/// Waits, if there is anything to wait for: timers round up to a millisecond or two.
+pub(super) async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
 /// A body of `frames`, waiting `delay` before each token.
 pub(super) fn stream(frames: Vec<Frame>, delay: Duration, ending: Ending) -> ReplyBody {
     let paced = stream::iter(frames).then(move |frame| async move {
-        if frame.is_token && !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+        if frame.is_token {
+            pause(delay).await;
         }
         Ok(http_body::Frame::data(frame.bytes))
     });

@@ -32,7 +32,7 @@ use serde_json::Value;
 use crate::provider::transport::{Body, Hop, ReplyBody, Transport, TransportError};
 use anthropic::Anthropic;
 use ask::{Ask, Complaint};
-use body::Ending;
+use body::{Ending, pause};
 use openai::OpenAi;
 use script::Fate;
 use voice::{Frame, Voice};
@@ -113,7 +113,7 @@ impl Turn<'_> {
             return Ok(self.stream(self.voice.frames(&ask, &said, self.nth), &fate));
         }
         let tokens = said.tokens.saturating_mul(ask.answers);
-        tokio::time::sleep(fate.token_delay.saturating_mul(u32::try_from(tokens).unwrap_or(u32::MAX))).await;
+        pause(fate.token_delay.saturating_mul(u32::try_from(tokens).unwrap_or(u32::MAX))).await;
         Ok(self.whole(&ask, &said, &fate))
     }
 
@@ -140,7 +140,7 @@ impl Turn<'_> {
         match fate.trouble {
             Some(Trouble::Unreachable) => return Err(TransportError::Connect("simulated: connection refused".into())),
             Some(Trouble::Silent) => std::future::pending().await,
-            _ => tokio::time::sleep(fate.latency).await,
+            _ => pause(fate.latency).await,
         }
         let complaint = match fate.trouble {
             Some(Trouble::Status(status)) => Complaint::new(status, format!("simulated error {status}")),
