@@ -15,7 +15,7 @@ pub(super) fn is_secret(path: &[&str]) -> bool {
         ["providers", _, "key" | "keys" | "headers", ..]
             | ["screens", _, "key"]
             | ["telemetry", "headers", ..]
-            | ["state", "redis"]
+            | ["state", "redis" | "placeholder_key"]
             | ["alerts", "webhook"]
     )
 }

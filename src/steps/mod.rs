@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::base::aside::Aside;
 use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
@@ -37,6 +38,8 @@ pub struct Stores {
     pub guards: Arc<Tally>,
     /// What placeholders are derived from.
     pub seed: Arc<Seed>,
+    /// Where guards go through long texts.
+    pub aside: Aside,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -52,6 +55,7 @@ impl Default for Stores {
             reservations: Arc::default(),
             guards: Arc::default(),
             seed: Arc::default(),
+            aside: Aside::default(),
         }
     }
 }
@@ -85,6 +89,11 @@ pub enum StepConfig {
 }
 
 impl StepConfig {
+    /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
+    pub fn has_lasting_placeholders(&self) -> bool {
+        matches!(self, Self::Redact(config) if config.session.is_some())
+    }
+
     /// Makes the step.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What a policy looks for, compiled.
 
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 
 use super::checks;
 use super::context::{Lexicon, Phrases};
@@ -9,7 +10,8 @@ use super::kinds;
 use super::lane::{Found, Judge, Lane};
 use super::machine::{Machine, Unfit};
 use super::rules::{Group, Rule, Rules, Trouble};
-use super::scan::{self, Finding};
+use super::scan::{self, Finding, Told};
+use crate::base::aside::Wanted;
 
 /// What to look for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,9 +112,28 @@ impl Detector {
 
     /// Every finding of a text, in order. `before` is what was said just before, and counts as context.
     pub fn findings(&self, text: &str, before: &str) -> Vec<Finding> {
-        let mut findings = scan::scan(&self.rules, text, before);
-        findings.retain(|finding| !self.is_allowed(text.get(finding.range.clone()).unwrap_or_default()));
+        let mut findings = Vec::new();
+        let Ok(()) = scan::scan(&self.rules, text, before, |told| {
+            findings.extend(self.finding(text, told));
+            Ok::<_, Infallible>(())
+        });
         findings
+    }
+
+    /// Whether there is nothing to be found in a text. It is looked at while `wanted` holds; `None` if that ends.
+    pub fn is_clean(&self, text: &str, wanted: &Wanted) -> Option<bool> {
+        let mut is_clean = true;
+        let looked = scan::scan(&self.rules, text, "", |told| {
+            is_clean = self.finding(text, told).is_none();
+            if is_clean && wanted.holds() { Ok(()) } else { Err(()) }
+        });
+        (looked.is_ok() || !is_clean).then_some(is_clean)
+    }
+
+    /// What a scan tells of, unless the policy has it never found.
+    fn finding(&self, text: &str, told: Told) -> Option<Finding> {
+        let Told::Found(finding) = told else { return None };
+        (!self.is_allowed(text.get(finding.range.clone()).unwrap_or_default())).then_some(finding)
     }
 
     /// A lane of a stream. `before` is what was said just before.
@@ -177,20 +198,19 @@ impl Detector {
     /// # Errors
     /// When the judge stops.
     pub fn rewrite<J: Judge>(&self, text: &str, before: &str, judge: &mut J) -> Result<Option<String>, J::Stop> {
-        let findings = scan::scan(&self.rules, text, before);
-        if findings.is_empty() {
-            return Ok(None);
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut from = 0;
-        for Finding { shape, range, score } in findings {
+        let (mut out, mut from) = (String::new(), 0);
+        scan::scan(&self.rules, text, before, |told| {
+            let Told::Found(Finding { shape, range, score }) = told else { return judge.pause() };
+            if from == 0 {
+                out.reserve(text.len());
+            }
             out.push_str(text.get(from..range.start).unwrap_or_default());
             let source = text.get(range.clone()).unwrap_or_default();
-            judge.judge(Found { shape, score, source }, &mut out)?;
             from = range.end;
-        }
+            judge.judge(Found { shape, score, source }, &mut out)
+        })?;
         out.push_str(text.get(from..).unwrap_or_default());
-        Ok(Some(out))
+        Ok((from > 0).then_some(out))
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -339,8 +359,12 @@ impl Parts {
             .iter()
             .map(|rule| self.groups.get(rule.kind).map_or(String::new(), |group| group.name.clone()))
             .collect();
+        let own = self.banks.get(&Class::Own).cloned().unwrap_or_default();
+        let own: Vec<_> =
+            own.iter().filter_map(|shape| Some((*shape, self.rules.get(*shape)?.regex.clone()))).collect();
         let banks: Vec<_> = self.banks.into_iter().map(|(class, shapes)| (shapes, class.limit())).collect();
         Rules::new(self.groups, self.rules, self.lexicon, &banks, threshold).map_err(|Trouble { shape, unfit }| {
+            let shape = shape.or_else(|| culprit(&own));
             let name = shape.and_then(|shape| names.get(shape)).cloned().unwrap_or_else(|| "all types together".into());
             unfit_to(name, unfit)
         })
@@ -370,8 +394,13 @@ fn fit(name: &str, regex: &str) -> Result<String, Problem> {
         let cause = "word borders are those of ASCII here; write `(?-u:\\b)`".into();
         return Err(Problem::BadExpression { name: name(), cause });
     }
-    Machine::new(&[regex], CUSTOM_LIMIT).map_err(|unfit| unfit_to(name(), unfit))?;
     Ok(regex.to_owned())
+}
+
+/// Which of the policy's own shapes makes no machine by itself.
+fn culprit(own: &[(usize, String)]) -> Option<usize> {
+    let is_unfit = |regex: &str| Machine::new(&[regex], CUSTOM_LIMIT).is_err();
+    own.iter().find(|(_, regex)| is_unfit(regex)).map(|(shape, _)| *shape)
 }
 
 fn unfit_to(name: String, unfit: Unfit) -> Problem {

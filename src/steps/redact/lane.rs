@@ -32,6 +32,14 @@ pub trait Judge {
     /// # Errors
     /// When nothing more may leave.
     fn judge(&mut self, found: Found<'_>, out: &mut String) -> Result<(), Self::Stop>;
+
+    /// Asked now and then while a long text has nothing to be judged.
+    ///
+    /// # Errors
+    /// When it need not be gone through any further.
+    fn pause(&mut self) -> Result<(), Self::Stop> {
+        Ok(())
+    }
 }
 
 /// The text that has not left yet, with the folded text before it for context.

@@ -83,6 +83,19 @@ const BEHIND_OTHER: u8 = 2;
 /// A letter or digit.
 const LETTER: u8 = 4;
 
+/// Makes the banks, side by side: that is nearly all that a start takes.
+fn build(rules: &[Rule], banks: &[(Vec<usize>, usize)]) -> Result<Vec<Bank>, Trouble> {
+    std::thread::scope(|scope| {
+        let start = |(shapes, limit): &(Vec<usize>, usize)| {
+            let (shapes, limit) = (shapes.clone(), *limit);
+            scope.spawn(move || Bank::new(rules, &shapes, limit))
+        };
+        let building: Vec<_> = banks.iter().filter(|(shapes, _)| !shapes.is_empty()).map(start).collect();
+        let broken = |_| Err(Trouble { shape: None, unfit: Unfit::TooLarge });
+        building.into_iter().map(|bank| bank.join().unwrap_or_else(broken)).collect()
+    })
+}
+
 /// A place that is being decided, with what is read of it at most once.
 struct Place<'a> {
     past: &'a [u8],
@@ -129,10 +142,7 @@ impl Rules {
         banks: &[(Vec<usize>, usize)],
         threshold: u8,
     ) -> Result<Self, Trouble> {
-        let mut built = Vec::new();
-        for (shapes, limit) in banks.iter().filter(|(shapes, _)| !shapes.is_empty()) {
-            built.push(Bank::new(&rules, shapes, *limit)?);
-        }
+        let mut built = build(&rules, banks)?;
         let mut tails = Vec::new();
         for (shape, rule) in rules.iter().enumerate() {
             let tail = rule.tail.as_deref().map(Tail::new).transpose();

@@ -124,17 +124,6 @@ impl Passage {
         Ok(out)
     }
 
-    /// A text that is there as a whole.
-    ///
-    /// # Errors
-    /// When something is in it that the policy refuses.
-    pub fn whole(said: Said, text: &str, tools: &mut Tools<'_>) -> Result<String, Refused> {
-        let mut passage = Self::new(said, tools);
-        let mut out = passage.push(text, tools)?;
-        out.push_str(&passage.end(tools)?);
-        Ok(out)
-    }
-
     fn restore(&mut self, judged: String, tools: &Tools<'_>) -> String {
         let (Some(reading), Some(restorer)) = (&mut self.restored, tools.guard.restorer()) else { return judged };
         let mut out = String::with_capacity(judged.len());

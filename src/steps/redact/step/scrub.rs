@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::config::Where;
 use super::guard::Guard;
+use crate::base::aside::Wanted;
 use crate::base::json::Json;
 use crate::base::stop::Refusal;
 use crate::base::text::unescape;
 use crate::pipeline::trail::{Remarks, counts_as_json};
-use crate::steps::redact::{Action, JsonLane, Refused, Replacer, Vault};
+use crate::steps::redact::{Action, Found, JsonLane, Judge, Refused, Replacer, Vault};
 
 /// What was found: how often each type, and how much in each place. Never the text.
 #[derive(Debug, Default)]
@@ -52,11 +53,13 @@ pub struct Scrub<'a> {
     guard: &'a Guard,
     vault: &'a mut Vault,
     findings: &'a mut Findings,
+    /// For how long that is any use.
+    wanted: &'a Wanted,
 }
 
 impl<'a> Scrub<'a> {
-    pub fn new(guard: &'a Guard, vault: &'a mut Vault, findings: &'a mut Findings) -> Self {
-        Self { guard, vault, findings }
+    pub fn new(guard: &'a Guard, vault: &'a mut Vault, findings: &'a mut Findings, wanted: &'a Wanted) -> Self {
+        Self { guard, vault, findings, wanted }
     }
 
     pub fn guard(&self) -> &Guard {
@@ -92,7 +95,7 @@ impl<'a> Scrub<'a> {
             return Ok(None);
         }
         // To read JSON piece by piece takes ten times as long as to look whether there is anything in it at all.
-        if self.guard.detector().findings(&unescape(json), "").is_empty() {
+        if self.guard.detector().is_clean(&unescape(json), self.wanted).ok_or_else(left)? {
             return Ok(None);
         }
         let is_valid = is_valid(json);
@@ -102,7 +105,10 @@ impl<'a> Scrub<'a> {
                 return detector.rewrite(json, "", judge);
             }
             let (mut lane, mut out) = (JsonLane::default(), String::with_capacity(json.len()));
-            lane.push(detector, json, judge, &mut out)?;
+            for piece in pieces(json) {
+                judge.pause()?;
+                lane.push(detector, piece, judge, &mut out)?;
+            }
             lane.end(detector, judge, &mut out)?;
             Ok(Some(out))
         })?;
@@ -120,16 +126,64 @@ impl<'a> Scrub<'a> {
     fn judge<T>(
         &mut self,
         place: Where,
-        look: impl FnOnce(&Guard, &mut Replacer<'_, &dyn Fn(&str) -> Action>) -> Result<T, Refused>,
+        look: impl FnOnce(&Guard, &mut Watched<'_>) -> Result<T, Halt>,
     ) -> Result<T, Refusal> {
         let guard = self.guard;
         let action = |kind: &str| guard.action_of(kind);
-        let mut judge = Replacer::new(guard.detector(), &mut *self.vault, &action as &dyn Fn(&str) -> Action);
+        let replacer = Replacer::new(guard.detector(), &mut *self.vault, &action as &dyn Fn(&str) -> Action);
+        let mut judge = Watched { replacer, wanted: self.wanted };
         let looked = look(guard, &mut judge);
-        self.findings.add(place, &judge.seen);
-        looked.map_err(|refused| guard.refuse(&refused, place))
+        self.findings.add(place, &judge.replacer.seen);
+        looked.map_err(|halt| match halt {
+            Halt::Refused(refused) => guard.refuse(&refused, place),
+            Halt::Left => left(),
+        })
     }
 }
+
+/// A judge for as long as somebody waits for its judgement.
+struct Watched<'a> {
+    replacer: Replacer<'a, &'a dyn Fn(&str) -> Action>,
+    wanted: &'a Wanted,
+}
+
+/// Why a text is not gone through any further.
+enum Halt {
+    Refused(Refused),
+    /// Nobody waits any more.
+    Left,
+}
+
+impl Judge for Watched<'_> {
+    type Stop = Halt;
+
+    fn judge(&mut self, found: Found<'_>, out: &mut String) -> Result<(), Halt> {
+        self.replacer.judge(found, out).map_err(Halt::Refused)
+    }
+
+    fn pause(&mut self) -> Result<(), Halt> {
+        if self.wanted.holds() { Ok(()) } else { Err(Halt::Left) }
+    }
+}
+
+/// What nobody is there to be told.
+pub fn left() -> Refusal {
+    Refusal::internal("nobody waits any more for what was being gone through")
+}
+
+/// A text in pieces each of which takes no long time.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = (PIECE.min(rest.len())..=rest.len()).find(|end| rest.is_char_boundary(*end))?;
+        let (piece, behind) = rest.split_at_checked(end).filter(|(piece, _)| !piece.is_empty())?;
+        rest = behind;
+        Some(piece)
+    })
+}
+
+/// Bytes of a text that are gone through without asking whether anybody still waits.
+const PIECE: usize = 64 << 10;
 
 /// Whether a text is a JSON object or array as a whole, as results of tools often are.
 fn is_json(text: &str) -> bool {
@@ -140,4 +194,38 @@ fn is_valid(json: &str) -> bool {
     let json = bytestring::ByteString::from(json);
     let mut reader = crate::base::json::Reader::new(&json);
     reader.skip().is_ok() && reader.end().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{Config, Sought};
+    use super::*;
+    use crate::base::aside::Aside;
+    use crate::steps::redact::Key;
+
+    fn scrubbed(place: Where, text: &str, wanted: &Wanted) -> Result<Option<String>, Refusal> {
+        let find = vec![Sought::try_from("email".to_owned()).unwrap()];
+        let guard = Guard::new(&Config { find, ..Config::default() }, "p").unwrap();
+        let (mut vault, mut findings) = (Vault::new(Key::derive(b"secret", "scope")), Findings::default());
+        Scrub::new(&guard, &mut vault, &mut findings, wanted).text(place, text, "")
+    }
+
+    #[tokio::test]
+    async fn a_long_text_is_not_gone_through_for_nobody() {
+        let unwanted = Aside::default().run(|wanted| wanted.clone()).await.unwrap();
+        let long = format!("{}jo@example.org", "A word of prose. ".repeat(8_000));
+        let json = serde_json::json!({ "a": long }).to_string();
+        for text in [&long, &json] {
+            assert_eq!(scrubbed(Where::User, text, &unwanted), Err(left()));
+            assert!(scrubbed(Where::User, text, &Wanted::always()).unwrap().unwrap().contains("<EMAIL_1_"));
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_text_and_none_is_long() {
+        let text = "é".repeat(PIECE);
+        assert_eq!(pieces(&text).collect::<String>(), text);
+        assert!(pieces(&text).all(|piece| piece.len() <= PIECE + 1));
+        assert_eq!(pieces("").count(), 0);
+    }
 }
