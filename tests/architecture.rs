@@ -44,6 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("regex_automata", &["steps"]),
     ("regex_syntax", &["steps"]),
     ("hmac", &["steps"]),
+    ("whatlang", &["steps"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

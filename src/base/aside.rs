@@ -64,7 +64,7 @@ impl Wanted {
 mod tests {
     use std::sync::mpsc;
 
-    use futures_util::poll;
+    use futures_util::FutureExt as _;
 
     use super::*;
 
@@ -79,11 +79,11 @@ mod tests {
             let _ = goes.recv();
             let _ = tell.send(wanted.holds());
         }));
-        assert!(poll!(&mut first).is_pending());
+        assert!((&mut first).now_or_never().is_none());
         assert_eq!(has_begun.await, Ok(true));
         drop(first);
         let mut second = Box::pin(aside.run(|_| 2));
-        assert!(poll!(&mut second).is_pending());
+        assert!((&mut second).now_or_never().is_none());
         assert_eq!(aside.0.available_permits(), 0);
         go.send(()).unwrap();
         assert_eq!(told.await, Ok(false));

@@ -7,6 +7,7 @@ pub mod rewrite;
 pub mod screen;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -89,6 +90,21 @@ pub enum StepConfig {
 }
 
 impl StepConfig {
+    /// Relative paths start from `folder`.
+    pub fn place(&mut self, folder: &Path) {
+        if let Self::Redact(config) = self {
+            config.place(folder);
+        }
+    }
+
+    /// The files that it is made with, beside the one it is written in.
+    pub fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::Redact(config) => config.files().collect(),
+            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
+        }
+    }
+
     /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
     pub fn has_lasting_placeholders(&self) -> bool {
         matches!(self, Self::Redact(config) if config.session.is_some())

@@ -9,6 +9,7 @@ use crate::policy::decode::At;
 use crate::policy::document::PolicyDoc;
 use crate::policy::problem::Problem;
 use crate::policy::selector::Selector;
+use crate::steps::StepConfig;
 
 impl Builder<'_, '_> {
     pub(super) fn policies(&mut self, documents: Vec<PolicyDoc>) -> Vec<PolicyConfig> {
@@ -47,9 +48,15 @@ impl Builder<'_, '_> {
             selector,
             condition,
             mode: document.mode,
-            steps: document.steps,
+            steps: document.steps.into_iter().map(|step| self.placed_step(step)).collect(),
             route,
         }
+    }
+
+    /// Relative paths in a step start from the folder of the file it is in.
+    fn placed_step(&self, mut step: At<StepConfig>) -> At<StepConfig> {
+        step.value.place(self.material.sources.folder(step.span.file));
+        step
     }
 
     pub(super) fn condition(&mut self, text: &At<String>) -> Option<At<Condition>> {

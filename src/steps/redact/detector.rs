@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use super::checks;
 use super::context::{Lexicon, Phrases};
@@ -11,6 +12,7 @@ use super::lane::{Found, Judge, Lane};
 use super::machine::{Machine, Unfit};
 use super::rules::{Group, Rule, Rules, Trouble};
 use super::scan::{self, Finding, Told};
+use super::words::Words;
 use crate::base::aside::Wanted;
 
 /// What to look for.
@@ -21,8 +23,8 @@ pub struct Settings {
     pub find: Vec<String>,
     /// Kinds of the policy's own.
     pub custom: Vec<Custom>,
-    /// Words and phrases that are always found, as whole words, in any case.
-    pub deny: Vec<String>,
+    /// Lists of words and phrases that are always found, as whole words, in any case; each list is a kind.
+    pub lists: Vec<List>,
     /// Values that are never found, in any case.
     pub allow: Vec<String>,
     /// How sure a finding must be, in percent; 50 where it is not said.
@@ -40,13 +42,20 @@ pub struct Custom {
     pub near: Vec<String>,
 }
 
+/// Words and phrases that a policy lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    pub name: String,
+    pub terms: Arc<Vec<String>>,
+}
+
 /// Why settings do not compile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     #[error("`{name}` is no type and no profile")]
     UnknownKind { name: String, help: String },
-    #[error("`{name}` is the name of a built-in type")]
+    #[error("`{name}` is the name of another type")]
     NameTaken { name: String },
     #[error("`{name}` is no name for a type; letters, digits and `_` make one")]
     BadName { name: String },
@@ -64,6 +73,8 @@ pub enum Problem {
     TooLarge { name: String },
     #[error("`{name}` is no check; checks are: {known}")]
     UnknownCheck { name: String, known: String },
+    #[error("a term of `{name}` has {length} bytes; at most {MOST_BYTES} can be held back of a stream")]
+    LongTerm { name: String, length: usize },
     #[error("a confidence of {percent} is none; it is between 1 and 100")]
     BadConfidence { percent: u8 },
 }
@@ -96,7 +107,7 @@ impl Detector {
             return Err(Problem::BadConfidence { percent: threshold });
         }
         let mut parts = Parts::default();
-        let has_own = !settings.custom.is_empty() || !settings.deny.is_empty();
+        let has_own = !settings.custom.is_empty() || !settings.lists.is_empty();
         if !(settings.find.is_empty() && has_own) {
             for kind in chosen(&settings.find)? {
                 parts.built_in(kind);
@@ -105,9 +116,12 @@ impl Detector {
         for custom in &settings.custom {
             parts.custom(custom)?;
         }
-        parts.deny(&settings.deny)?;
+        for list in &settings.lists {
+            parts.list(list)?;
+        }
+        let words = parts.words(&settings.lists);
         let allow = settings.allow.iter().map(|value| value.trim().to_lowercase()).collect();
-        Ok(Self { rules: parts.compile(threshold)?, allow })
+        Ok(Self { rules: parts.compile(words, threshold)?, allow })
     }
 
     /// Every finding of a text, in order. `before` is what was said just before, and counts as context.
@@ -228,7 +242,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Problem> {
         let is_in = |kind: &&Kind| {
             profile.is_some_and(|profile: Profile| kind.profiles.contains(&profile))
                 || kind.name == name
-                || name == "all"
+                || (name == "all" && !kind.is_heuristic())
         };
         let before = wanted.len();
         let kinds: Vec<&str> = kinds::all().filter(is_in).map(|kind| kind.name).collect();
@@ -252,6 +266,16 @@ struct Parts {
     rules: Vec<Rule>,
     lexicon: Lexicon,
     banks: BTreeMap<Class, Vec<usize>>,
+    /// The shapes that are lists.
+    lists: Vec<usize>,
+}
+
+/// What sets a shape of the policy's own apart.
+struct Own {
+    regex: String,
+    edge: Edge,
+    check: Check,
+    alone: u8,
 }
 
 /// Shapes that are passed over for the same reasons, and so share a machine.
@@ -264,11 +288,16 @@ enum Class {
     Needing,
     /// The policy's own.
     Own,
+    /// Phrases, which share no beginnings with data.
+    Phrase,
     Keyed,
 }
 
 impl Class {
-    fn of(shape: &Shape) -> Self {
+    fn of(kind: &Kind, shape: &Shape) -> Self {
+        if kind.is_heuristic() {
+            return Self::Phrase;
+        }
         match (shape.keyed, shape.needs, shape.edge) {
             (true, ..) => Self::Keyed,
             (_, Some(_), _) => Self::Needing,
@@ -277,16 +306,16 @@ impl Class {
         }
     }
 
-    /// What its automaton may weigh, in bytes.
-    fn limit(self) -> usize {
-        if self == Self::Own { CUSTOM_LIMIT * 2 } else { BUILT_IN_LIMIT }
+    /// What the automaton of so many shapes may weigh, in bytes.
+    fn limit(self, shapes: usize) -> usize {
+        if self == Self::Own { CUSTOM_LIMIT * shapes.min(2) } else { BUILT_IN_LIMIT }
     }
 }
 
 impl Parts {
     fn built_in(&mut self, kind: &Kind) {
         for shape in kind.shapes {
-            self.banks.entry(Class::of(shape)).or_default().push(self.rules.len());
+            self.banks.entry(Class::of(kind, shape)).or_default().push(self.rules.len());
             self.rules.push(Rule {
                 kind: self.groups.len(),
                 regex: format!("(?-u:{})", shape.regex),
@@ -308,7 +337,36 @@ impl Parts {
     }
 
     fn custom(&mut self, custom: &Custom) -> Result<(), Problem> {
-        let name = custom.name.clone();
+        let name = self.new_name(&custom.name)?;
+        let check = custom.check.as_deref().map_or(Ok(any as Check), named_check)?;
+        let regex = fit(&name, &custom.regex)?;
+        let near = self.lexicon.phrases(custom.near.iter().map(String::as_str));
+        self.banks.entry(Class::Own).or_default().push(self.rules.len());
+        let alone = if custom.near.is_empty() { 90 } else { 0 };
+        self.own(name, near, Own { regex, edge: Edge::Word, check, alone });
+        Ok(())
+    }
+
+    fn list(&mut self, list: &List) -> Result<(), Problem> {
+        let name = self.new_name(&list.name)?;
+        if let Some(long) = list.terms.iter().find(|term| term.len() > MOST_BYTES) {
+            return Err(Problem::LongTerm { name, length: long.len() });
+        }
+        self.lists.push(self.rules.len());
+        self.own(name, Phrases::default(), Own { regex: String::new(), edge: Edge::Phrase, check: any, alone: 100 });
+        Ok(())
+    }
+
+    /// The terms of all lists, each under the number of its list's shape.
+    fn words(&self, lists: &[List]) -> Option<Words> {
+        let terms =
+            || self.lists.iter().zip(lists).flat_map(|(shape, list)| list.terms.iter().map(|term| (&**term, *shape)));
+        terms().next().is_some().then(|| Words::new(terms()))
+    }
+
+    /// A name for a kind of the policy's own.
+    fn new_name(&self, name: &str) -> Result<String, Problem> {
+        let name = name.to_owned();
         let is_name =
             !name.is_empty() && name.len() <= 40 && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
         if !is_name || name.starts_with(|c: char| c.is_ascii_digit()) {
@@ -317,35 +375,20 @@ impl Parts {
         if kinds::named(&name).is_some() || self.groups.iter().any(|group| group.name == name) {
             return Err(Problem::NameTaken { name });
         }
-        let check = custom.check.as_deref().map_or(Ok(any as Check), named_check)?;
-        let regex = fit(&name, &custom.regex)?;
-        let near = self.lexicon.phrases(custom.near.iter().map(String::as_str));
-        self.own(name, regex, check, near, if custom.near.is_empty() { 90 } else { 0 });
-        Ok(())
+        Ok(name)
     }
 
-    fn deny(&mut self, words: &[String]) -> Result<(), Problem> {
-        let words: Vec<String> =
-            words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).map(regex_syntax::escape).collect();
-        if words.is_empty() {
-            return Ok(());
-        }
-        let regex = fit("deny", &format!("(?i:{})", words.join("|")))?;
-        self.own("deny".into(), regex, any, Phrases::default(), 100);
-        Ok(())
-    }
-
-    fn own(&mut self, name: String, regex: String, check: Check, near: Phrases, alone: u8) {
-        self.banks.entry(Class::Own).or_default().push(self.rules.len());
+    fn own(&mut self, name: String, near: Phrases, own: Own) {
+        let Own { regex, edge, check, alone } = own;
         let kind = self.groups.len();
         self.rules.push(Rule {
             kind,
             regex,
             tail: None,
-            edge: Edge::Word,
+            edge,
             check,
             alone,
-            near: 95,
+            near: alone.max(95),
             keyed: false,
             needs: None,
         });
@@ -353,7 +396,7 @@ impl Parts {
         self.groups.push(Group { name, label, near, unless: Phrases::default() });
     }
 
-    fn compile(self, threshold: u8) -> Result<Rules, Problem> {
+    fn compile(self, words: Option<Words>, threshold: u8) -> Result<Rules, Problem> {
         let names: Vec<String> = self
             .rules
             .iter()
@@ -362,12 +405,20 @@ impl Parts {
         let own = self.banks.get(&Class::Own).cloned().unwrap_or_default();
         let own: Vec<_> =
             own.iter().filter_map(|shape| Some((*shape, self.rules.get(*shape)?.regex.clone()))).collect();
-        let banks: Vec<_> = self.banks.into_iter().map(|(class, shapes)| (shapes, class.limit())).collect();
-        Rules::new(self.groups, self.rules, self.lexicon, &banks, threshold).map_err(|Trouble { shape, unfit }| {
-            let shape = shape.or_else(|| culprit(&own));
-            let name = shape.and_then(|shape| names.get(shape)).cloned().unwrap_or_else(|| "all types together".into());
-            unfit_to(name, unfit)
-        })
+        let banks: Vec<_> = self
+            .banks
+            .into_iter()
+            .map(|(class, shapes)| (class.limit(shapes.len()), shapes))
+            .map(|(limit, shapes)| (shapes, limit))
+            .collect();
+        Rules::new(self.groups, self.rules, self.lexicon, &banks, words, threshold).map_err(
+            |Trouble { shape, unfit }| {
+                let shape = shape.or_else(|| culprit(&own));
+                let name =
+                    shape.and_then(|shape| names.get(shape)).cloned().unwrap_or_else(|| "all types together".into());
+                unfit_to(name, unfit)
+            },
+        )
     }
 }
 
@@ -465,9 +516,20 @@ mod tests {
 
     #[test]
     fn denied_words_are_found_whole_and_in_any_case() {
-        let settings = Settings { deny: vec!["Project Tide".into(), "ümlaut".into()], ..Settings::default() };
+        let terms = Arc::new(vec!["Project Tide".to_owned(), "ümlaut".into()]);
+        let lists = vec![List { name: "deny".into(), terms }];
+        let settings = Settings { lists, ..Settings::default() };
         let detector = Detector::compile(&settings).unwrap();
         assert_eq!(values(&detector, "project tide, PROJECT TIDES, Ümlaut"), ["project tide", "Ümlaut"]);
+    }
+
+    #[test]
+    fn a_term_inside_of_a_longer_word_of_any_script_is_none() {
+        let terms = ["öl", "爆弾", "ban"].map(str::to_owned);
+        let lists = vec![List { name: "goods".into(), terms: Arc::new(terms.to_vec()) }];
+        let detector = Detector::compile(&Settings { lists, ..Settings::default() }).unwrap();
+        assert_eq!(values(&detector, "Böller öl köl öle Öl. 原子爆弾を\nban bän"), ["öl", "Öl", "爆弾", "ban"]);
+        assert_eq!(values(&detector, r#"{"a": "x\nban"}"#), ["ban"]);
     }
 
     #[test]

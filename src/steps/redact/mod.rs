@@ -34,9 +34,10 @@ mod rules;
 mod scan;
 pub mod step;
 pub mod vault;
+pub mod words;
 
 pub use action::{Action, Refused, Replacer};
-pub use detector::{Custom, Detector, Problem, Settings};
+pub use detector::{Custom, Detector, List, Problem, Settings};
 pub use json::JsonLane;
 pub use lane::{Found, Judge, Lane};
 pub use restore::Restorer;

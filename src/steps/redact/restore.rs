@@ -46,9 +46,15 @@ impl Restorer {
         };
         let group =
             Group { name: String::new(), label: String::new(), near: Default::default(), unless: Default::default() };
-        let rules =
-            Rules::new(vec![group], vec![rule(bare), rule(whole)], Lexicon::default(), &[(vec![0, 1], 32 << 20)], 1)
-                .map_err(|_| Problem::TooLarge { name: "all placeholders together".into() })?;
+        let rules = Rules::new(
+            vec![group],
+            vec![rule(bare), rule(whole)],
+            Lexicon::default(),
+            &[(vec![0, 1], 32 << 20)],
+            None,
+            1,
+        )
+        .map_err(|_| Problem::TooLarge { name: "all placeholders together".into() })?;
         Ok(Self { rules })
     }
 

@@ -6,6 +6,7 @@ pub mod america;
 pub mod asia;
 pub mod contact;
 pub mod europe;
+pub mod injection;
 pub mod money;
 pub mod network;
 pub mod papers;
@@ -16,7 +17,7 @@ use super::kind::Kind;
 
 /// Every kind, in the order that settles ties.
 pub fn all() -> impl Iterator<Item = &'static Kind> {
-    let families: [&'static [Kind]; 9] = [
+    let families: [&'static [Kind]; 10] = [
         secrets::KINDS,
         tokens::KINDS,
         network::KINDS,
@@ -26,6 +27,7 @@ pub fn all() -> impl Iterator<Item = &'static Kind> {
         europe::KINDS,
         asia::KINDS,
         papers::KINDS,
+        injection::KINDS,
     ];
     families.into_iter().flatten()
 }

@@ -1,10 +1,13 @@
 //! The settings of a `redact` step, as a policy file writes them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::language::Languages;
+use super::topic::Topic;
 use crate::base::units::Share;
 use crate::steps::redact::Action;
 use crate::steps::redact::kind::PROFILES;
@@ -14,14 +17,15 @@ use crate::steps::redact::kinds;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// What to look for: types (`email`), profiles (`pii`, `pci`, `secrets`, `eu`, `us`, `default`), `all`, and types
-    /// of the policy's own (`custom:employee_id`). The profile `default` if nothing is named.
+    /// What to look for: types (`email`), profiles (`pii`, `pci`, `secrets`, `eu`, `us`, `default`,
+    /// `injection_heuristic`), `all` types of data, and types of the policy's own (`custom:employee_id`). The profile `default` if nothing is named.
     #[serde(default)]
     pub find: Vec<Sought>,
     /// Where to look. All of requests and answers if not said.
     #[serde(default, rename = "where")]
     pub places: Vec<Where>,
-    /// What becomes of a finding.
+    /// What becomes of a finding. Types of the profile `injection_heuristic` are reported all the same, unless `actions`
+    /// says otherwise.
     #[serde(default)]
     pub action: Action,
     /// What becomes of findings of some types instead: `{ card: mask, secrets: refuse }`.
@@ -36,6 +40,12 @@ pub struct Config {
     /// Words and phrases that are always found, whole and in any case; their type is `deny`.
     #[serde(default)]
     pub deny: Vec<String>,
+    /// Lists of words and phrases by name, found as `deny` is: `{ weapons: [rifle, "hand grenade"] }`, or with a file of
+    /// them and an action of their own. Where there are topics and `find` names nothing, nothing else is looked for.
+    #[serde(default)]
+    pub topics: BTreeMap<String, Topic>,
+    /// In which languages users may write, as far as that can be guessed.
+    pub languages: Option<Languages>,
     /// Values that are never found, in any case.
     #[serde(default)]
     pub allow: Vec<String>,
@@ -47,6 +57,18 @@ pub struct Config {
     /// What conversations are told apart by, so that a value has one placeholder throughout: `session`, or what a
     /// `limit` may count by. Each request stands for itself if not said.
     pub session: Option<String>,
+}
+
+impl Config {
+    /// Relative paths start from `folder`.
+    pub fn place(&mut self, folder: &Path) {
+        self.topics.values_mut().for_each(|topic| topic.place(folder));
+    }
+
+    /// The files that it is made with.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.topics.values().filter_map(|topic| topic.file.as_deref())
+    }
 }
 
 /// A type of the policy's own.

@@ -11,12 +11,14 @@ mod answer;
 mod config;
 mod guard;
 mod lanes;
+mod language;
 mod passing;
 mod request;
 mod returns;
 mod scrub;
 mod seed;
 mod tally;
+mod topic;
 
 use std::sync::Arc;
 
@@ -37,10 +39,12 @@ use crate::steps::redact::{Key, Vault};
 
 pub use config::{Config, CustomConfig, Sought, Unscannable, Where};
 pub use guard::Guard;
+pub use language::Languages;
 use returns::Returns;
 pub use scrub::{Findings, Scrub};
 pub use seed::Seed;
 pub use tally::Tally;
+pub use topic::Topic;
 
 /// The step, its types compiled.
 pub struct Redact {

@@ -1,9 +1,9 @@
 //! Going through single texts, and counting what there was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::Where;
-use super::guard::Guard;
+use super::guard::{Guard, LANGUAGE};
 use crate::base::aside::Wanted;
 use crate::base::json::Json;
 use crate::base::stop::Refusal;
@@ -18,6 +18,8 @@ pub struct Findings {
     places: BTreeMap<&'static str, u64>,
     /// Images, sounds and files that nobody can look into.
     unseen: u64,
+    /// Languages of texts that the policy does not allow.
+    languages: BTreeSet<&'static str>,
 }
 
 impl Findings {
@@ -44,6 +46,9 @@ impl Findings {
         }
         if self.unseen > 0 {
             remarks.note("unscanned", self.unseen.to_string());
+        }
+        if !self.languages.is_empty() {
+            remarks.note("languages", self.languages.iter().copied().collect::<Vec<_>>().join(" "));
         }
     }
 }
@@ -82,8 +87,20 @@ impl<'a> Scrub<'a> {
         if is_json(text) {
             return self.json(place, text);
         }
+        self.language(place, text)?;
         let rewritten = self.judge(place, |guard, judge| guard.detector().rewrite(text, before, judge))?;
         Ok(rewritten.filter(|rewritten| rewritten != text))
+    }
+
+    /// Looks at what language a text seems to be in.
+    fn language(&mut self, place: Where, text: &str) -> Result<(), Refusal> {
+        let Some(language) = self.guard.foreign(place, text) else { return Ok(()) };
+        self.findings.languages.insert(language.name());
+        self.findings.add(place, &BTreeMap::from([(LANGUAGE.to_owned(), 1)]));
+        match self.guard.action_of(LANGUAGE) {
+            Action::Refuse => Err(self.guard.refuse_language(language)),
+            _ => Ok(()),
+        }
     }
 
     /// The same for a text that is JSON: its strings and numbers. A text that is not is one like any other.
