@@ -6,6 +6,7 @@ pub mod america;
 pub mod asia;
 pub mod contact;
 pub mod europe;
+pub mod iban;
 pub mod injection;
 pub mod money;
 pub mod network;
@@ -13,7 +14,20 @@ pub mod papers;
 pub mod secrets;
 pub mod tokens;
 
-use super::kind::Kind;
+use super::kind::{Kind, Profile, Shape};
+
+/// A kind with nothing but what a national number needs.
+const fn national(
+    name: &'static str,
+    label: &'static str,
+    says: &'static str,
+    near: &'static [&'static str],
+    shapes: &'static [Shape],
+    examples: &'static [&'static str],
+    counters: &'static [&'static str],
+) -> Kind {
+    Kind { name, label, says, profiles: &[Profile::Pii], near, unless: &[], shapes, examples, counters }
+}
 
 /// Every kind, in the order that settles ties.
 pub fn all() -> impl Iterator<Item = &'static Kind> {

@@ -151,7 +151,7 @@ mod tests {
         let guard = Guard::new(&Config { find, restore: true, ..Config::default() }, "p").unwrap();
         let mut given = Vault::new(Key::derive(b"secret", "request"));
         let placeholder = given.placeholder("EMAIL", "jo@example.org");
-        let (taken, counts) = (Vault::new(Key::derive(b"secret", "answer")), Some(Arc::default()));
+        let (taken, counts) = (Vault::new(Key::derive(b"secret", "answer")), Arc::default());
         let tally = Arc::default();
         (
             Returns {

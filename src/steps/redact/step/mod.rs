@@ -133,7 +133,7 @@ impl Redact {
             // Of another scope, so that what is taken from the answer is not given back with what was taken from
             // the request.
             taken: self.vault(&format!("{scope}\0answer")),
-            counts: self.guard.is_on_answers().then(|| cx.remarks.count_answer()),
+            counts: cx.remarks.count_answer(),
             tally: Arc::clone(&self.tally),
             aside: self.aside.clone(),
             has_logprobs: request.params.logprobs == Some(true) || request.params.top_logprobs.is_some(),

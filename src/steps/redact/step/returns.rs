@@ -22,8 +22,8 @@ pub struct Returns {
     pub given: Vault,
     /// What is taken from the answer.
     pub taken: Vault,
-    /// Where findings in the answer are noted, if there may be any.
-    pub counts: Option<Arc<Counts>>,
+    /// Where it is noted what was found in the answer, and how many values were given back.
+    pub counts: Arc<Counts>,
     pub tally: Arc<Tally>,
     /// Where long texts are gone through.
     pub aside: Aside,
@@ -35,8 +35,8 @@ impl Returns {
     fn tally(&self, kinds: &BTreeMap<String, u64>) {
         let kinds = || kinds.iter().map(|(kind, count)| (kind.as_str(), *count));
         self.tally.count(kinds(), |kind| self.guard.action_of(kind));
-        for (counts, (kind, count)) in self.counts.iter().flat_map(|counts| kinds().map(move |kind| (counts, kind))) {
-            counts.add(kind, count);
+        for (kind, count) in kinds() {
+            self.counts.add(kind, count);
         }
     }
 
@@ -49,10 +49,18 @@ impl Returns {
         place: Where,
         work: impl FnOnce(&mut Tools<'_>) -> Result<T, Refused>,
     ) -> Result<T, Refusal> {
-        let mut seen = BTreeMap::new();
+        let (mut seen, mut restored) = (BTreeMap::new(), 0);
         let mut tell = |kind: &str, count: u64| *seen.entry(kind.to_owned()).or_default() += count;
-        let worked =
-            work(&mut Tools { guard: &self.guard, given: &self.given, taken: &mut self.taken, tell: &mut tell });
+        let worked = work(&mut Tools {
+            guard: &self.guard,
+            given: &self.given,
+            taken: &mut self.taken,
+            tell: &mut tell,
+            restored: &mut restored,
+        });
+        if restored > 0 {
+            self.counts.add(RESTORED, restored);
+        }
         if !seen.is_empty() {
             self.tally(&seen);
         }
@@ -148,3 +156,6 @@ impl Returns {
         self.extra(&mut part.extra, edits, wanted)
     }
 }
+
+/// What values that were given back are counted under, beside the types of what was found.
+const RESTORED: &str = "restored";

@@ -88,7 +88,7 @@ impl<'a> Scrub<'a> {
             return self.json(place, text);
         }
         self.language(place, text)?;
-        let rewritten = self.judge(place, |guard, judge| guard.detector().rewrite(text, before, judge))?;
+        let rewritten = self.judge(place, Form::Text, |guard, judge| guard.detector().rewrite(text, before, judge))?;
         Ok(rewritten.filter(|rewritten| rewritten != text))
     }
 
@@ -116,7 +116,7 @@ impl<'a> Scrub<'a> {
             return Ok(None);
         }
         let is_valid = is_valid(json);
-        let rewritten = self.judge(place, |guard, judge| {
+        let rewritten = self.judge(place, Form::Json, |guard, judge| {
             let detector = guard.detector();
             if !is_valid {
                 return detector.rewrite(json, "", judge);
@@ -143,11 +143,16 @@ impl<'a> Scrub<'a> {
     fn judge<T>(
         &mut self,
         place: Where,
+        form: Form,
         look: impl FnOnce(&Guard, &mut Watched<'_>) -> Result<T, Halt>,
     ) -> Result<T, Refusal> {
         let guard = self.guard;
         let action = |kind: &str| guard.action_of(kind);
         let replacer = Replacer::new(guard.detector(), &mut *self.vault, &action as &dyn Fn(&str) -> Action);
+        let replacer = match form {
+            Form::Text => replacer,
+            Form::Json => replacer.quoting(),
+        };
         let mut judge = Watched { replacer, wanted: self.wanted };
         let looked = look(guard, &mut judge);
         self.findings.add(place, &judge.replacer.seen);
@@ -162,6 +167,13 @@ impl<'a> Scrub<'a> {
 struct Watched<'a> {
     replacer: Replacer<'a, &'a dyn Fn(&str) -> Action>,
     wanted: &'a Wanted,
+}
+
+/// What a text is read as.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Json,
 }
 
 /// Why a text is not gone through any further.
@@ -235,6 +247,26 @@ mod tests {
         for text in [&long, &json] {
             assert_eq!(scrubbed(Where::User, text, &unwanted), Err(left()));
             assert!(scrubbed(Where::User, text, &Wanted::always()).unwrap().unwrap().contains("<EMAIL_1_"));
+        }
+    }
+
+    #[test]
+    fn a_bare_number_of_a_document_within_a_document_becomes_a_string() {
+        let find = vec![Sought::try_from("card".to_owned()).unwrap()];
+        let guard = Guard::new(&Config { find, ..Config::default() }, "p").unwrap();
+        let (mut vault, mut findings, wanted) =
+            (Vault::new(Key::derive(b"secret", "scope")), Findings::default(), Wanted::always());
+        let mut scrub = Scrub::new(&guard, &mut vault, &mut findings, &wanted);
+        let inner = r#"{"card": 4111111111111111, "cards": [5555555555554444,4242424242424242]}"#;
+        let outer =
+            serde_json::json!({ "result": inner, "deeper": serde_json::json!({ "result": inner }).to_string() });
+        let new = scrub.json(Where::ToolResults, &outer.to_string()).unwrap().unwrap();
+        let new: serde_json::Value = serde_json::from_str(&new).unwrap();
+        let read =
+            |json: &serde_json::Value| serde_json::from_str::<serde_json::Value>(json.as_str().unwrap()).unwrap();
+        for inner in [read(&new["result"]), read(&read(&new["deeper"])["result"])] {
+            assert!(inner["card"].as_str().unwrap().starts_with("<CARD_1_"), "{inner}");
+            assert!(inner["cards"][1].as_str().unwrap().starts_with("<CARD_3_"), "{inner}");
         }
     }
 
