@@ -176,10 +176,10 @@ fn quality() {
         }
     }
     let detector = detector(&["injection_heuristic"]);
-    let (missed, there) = (injections::missed(&detector), injections::ATTACKS.len());
+    let (unseen, there) = (injections::missed(&detector), injections::ATTACKS.len());
     let quiet = clean.clone() + &injections::LOOKALIKES.join("\n");
     let found = alarms(&detector, &quiet);
-    println!("\ninjection_heuristic\nfound: {} of {there}, missed: {missed:#?}", there - missed.len());
+    println!("\ninjection_heuristic\nfound: {} of {there}, missed: {unseen:#?}", there - unseen.len());
     println!("clean text: {:.2} per MB {found:?}", per_megabyte(&found, quiet.len()));
     for text in &real {
         let found = alarms(&detector, text);

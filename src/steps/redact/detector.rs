@@ -156,6 +156,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::steps::redact::settings::Misfit;
     use crate::steps::redact::{Custom, List};
 
     fn custom(name: &str, regex: &str) -> Result<Detector, Problem> {
@@ -176,9 +177,10 @@ mod tests {
 
     #[test]
     fn a_custom_type_without_a_longest_match_is_refused() {
-        assert_eq!(custom("x", "a+").err(), Some(Problem::Unbounded { name: "x".into() }));
-        assert_eq!(custom("x", "a{600}").err(), Some(Problem::TooLong { name: "x".into(), length: 600 }));
-        assert_eq!(custom("x", "a{0,3}").err(), Some(Problem::Empty { name: "x".into() }));
+        let misfit = |misfit| Problem::Misfit { name: "x".into(), misfit };
+        assert_eq!(custom("x", "a+").err(), Some(misfit(Misfit::Unbounded)));
+        assert_eq!(custom("x", "a{600}").err(), Some(misfit(Misfit::TooLong { length: 600 })));
+        assert_eq!(custom("x", "a{0,3}").err(), Some(misfit(Misfit::Empty)));
     }
 
     #[test]

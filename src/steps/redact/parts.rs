@@ -8,7 +8,7 @@ use super::kind::{Check, Edge, Kind, PROFILES, Profile, Shape, any};
 use super::kinds;
 use super::machine::{Machine, Unfit};
 use super::rules::{Group, Rule, Rules, Trouble};
-use super::settings::{Custom, List, MOST_BYTES, Problem};
+use super::settings::{Custom, List, MOST_BYTES, Misfit, Problem};
 use super::words::Words;
 
 /// What an automaton of a policy's own kinds may weigh.
@@ -122,7 +122,8 @@ impl Parts {
     pub fn custom(&mut self, custom: &Custom) -> Result<(), Problem> {
         let name = self.new_name(&custom.name)?;
         let check = custom.check.as_deref().map_or(Ok(any as Check), named_check)?;
-        let regex = fit(&name, &custom.regex)?;
+        fit(&custom.regex).map_err(|misfit| Problem::Misfit { name: name.clone(), misfit })?;
+        let regex = custom.regex.clone();
         let near = self.lexicon.phrases(custom.near.iter().map(String::as_str));
         self.banks.entry(Class::Own).or_default().push(self.rules.len());
         let alone = if custom.near.is_empty() { 90 } else { 0 };
@@ -149,16 +150,10 @@ impl Parts {
 
     /// A name for a kind of the policy's own.
     fn new_name(&self, name: &str) -> Result<String, Problem> {
+        free(name)?;
         let name = name.to_owned();
-        let is_name =
-            !name.is_empty() && name.len() <= 40 && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
-        if !is_name || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(Problem::BadName { name });
-        }
-        if kinds::named(&name).is_some() || self.groups.iter().any(|group| group.name == name) {
-            return Err(Problem::NameTaken { name });
-        }
-        Ok(name)
+        let is_taken = self.groups.iter().any(|group| group.name == name);
+        if is_taken { Err(Problem::NameTaken { name }) } else { Ok(name) }
     }
 
     fn own(&mut self, name: String, near: Phrases, own: Own) {
@@ -205,30 +200,47 @@ impl Parts {
     }
 }
 
-fn named_check(name: &str) -> Result<Check, Problem> {
+/// Whether a kind of the policy's own may have this name.
+///
+/// # Errors
+/// Why it may not.
+pub fn free(name: &str) -> Result<(), Problem> {
+    let named = || name.to_owned();
+    let is_name = (1..=40).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+    if !is_name || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(Problem::BadName { name: named() });
+    }
+    if kinds::named(name).is_some() { Err(Problem::NameTaken { name: named() }) } else { Ok(()) }
+}
+
+/// The check of a name.
+///
+/// # Errors
+/// When there is none.
+pub fn named_check(name: &str) -> Result<Check, Problem> {
     let known = || checks::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let check = checks::NAMED.iter().find(|(known, _)| *known == name).map(|(_, check)| *check);
     check.ok_or_else(|| Problem::UnknownCheck { name: name.into(), known: known() })
 }
 
-/// An expression that can be run on streams: bounded, never empty, and small.
-fn fit(name: &str, regex: &str) -> Result<String, Problem> {
-    let name = || name.to_owned();
-    let hir =
-        regex_syntax::parse(regex).map_err(|error| Problem::BadExpression { name: name(), cause: cause(&error) })?;
+/// Whether an expression can be run on streams: it is bounded, and never empty.
+///
+/// # Errors
+/// Why it cannot.
+pub fn fit(regex: &str) -> Result<(), Misfit> {
+    let hir = regex_syntax::parse(regex).map_err(|error| Misfit::Unclear { cause: cause(&error) })?;
     let properties = hir.properties();
-    let Some(length) = properties.maximum_len() else { return Err(Problem::Unbounded { name: name() }) };
+    let Some(length) = properties.maximum_len() else { return Err(Misfit::Unbounded) };
     if length > MOST_BYTES {
-        return Err(Problem::TooLong { name: name(), length });
+        return Err(Misfit::TooLong { length });
     }
     if properties.minimum_len().unwrap_or_default() == 0 {
-        return Err(Problem::Empty { name: name() });
+        return Err(Misfit::Empty);
     }
     if properties.look_set().contains_word_unicode() {
-        let cause = "word borders are those of ASCII here; write `(?-u:\\b)`".into();
-        return Err(Problem::BadExpression { name: name(), cause });
+        return Err(Misfit::Unclear { cause: "word borders are those of ASCII here; write `(?-u:\\b)`".into() });
     }
-    Ok(regex.to_owned())
+    Ok(())
 }
 
 /// Which of the policy's own shapes makes no machine by itself.
@@ -240,7 +252,7 @@ fn culprit(own: &[(usize, String)]) -> Option<usize> {
 fn unfit_to(name: String, unfit: Unfit) -> Problem {
     match unfit {
         Unfit::TooLarge => Problem::TooLarge { name },
-        Unfit::Syntax(cause) => Problem::BadExpression { name, cause },
+        Unfit::Syntax(cause) => Problem::Misfit { name, misfit: Misfit::Unclear { cause } },
     }
 }
 

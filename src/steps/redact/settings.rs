@@ -46,16 +46,8 @@ pub enum Problem {
     NameTaken { name: String },
     #[error("`{name}` is no name for a type; letters, digits and `_` make one")]
     BadName { name: String },
-    #[error("the expression of `{name}` is not understood: {cause}")]
-    BadExpression { name: String, cause: String },
-    #[error("the expression of `{name}` matches an empty text")]
-    Empty { name: String },
-    #[error("the expression of `{name}` has no longest match; bound it, as in `{{1,40}}` for `+`")]
-    Unbounded { name: String },
-    #[error(
-        "the expression of `{name}` matches up to {length} bytes; at most {MOST_BYTES} can be held back of a stream"
-    )]
-    TooLong { name: String, length: usize },
+    #[error("the expression of `{name}` {misfit}")]
+    Misfit { name: String, misfit: Misfit },
     #[error("the automaton of `{name}` is too large; use narrower classes, such as `[a-z0-9]` for `\\w`")]
     TooLarge { name: String },
     #[error("`{name}` is no check; checks are: {known}")]
@@ -64,6 +56,20 @@ pub enum Problem {
     LongTerm { name: String, length: usize },
     #[error("a confidence of {percent} is none; it is between 1 and 100")]
     BadConfidence { percent: u8 },
+}
+
+/// Why an expression cannot be run on streams.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misfit {
+    #[error("is not understood: {cause}")]
+    Unclear { cause: String },
+    #[error("matches an empty text")]
+    Empty,
+    #[error("has no longest match; bound it, as in `{{1,40}}` for `+`")]
+    Unbounded,
+    #[error("matches up to {length} bytes; at most {MOST_BYTES} can be held back of a stream")]
+    TooLong { length: usize },
 }
 
 impl Problem {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::language::Languages;
+use super::own::{CheckName, Expression, Name, Term};
 use super::topic::Topic;
 use crate::base::units::Share;
 use crate::steps::redact::Action;
@@ -36,19 +37,19 @@ pub struct Config {
     pub restore: bool,
     /// Types of the policy's own, by name.
     #[serde(default)]
-    pub custom: BTreeMap<String, CustomConfig>,
+    pub custom: BTreeMap<Name, CustomConfig>,
     /// Words and phrases that are always found, whole and in any case; their type is `deny`.
     #[serde(default)]
-    pub deny: Vec<String>,
+    pub deny: Vec<Term>,
     /// Lists of words and phrases by name, found as `deny` is: `{ weapons: [rifle, "hand grenade"] }`, or with a file of
     /// them and an action of their own. Where there are topics and `find` names nothing, nothing else is looked for.
     #[serde(default)]
-    pub topics: BTreeMap<String, Topic>,
+    pub topics: BTreeMap<Name, Topic>,
     /// In which languages users may write, as far as that can be guessed.
     pub languages: Option<Languages>,
     /// Values that are never found, in any case.
     #[serde(default)]
-    pub allow: Vec<String>,
+    pub allow: Vec<Term>,
     /// How sure a finding must be; 50% if not said.
     pub confidence: Option<Share>,
     /// What becomes of what cannot be read: images, sound, files, and endpoints whose bodies are not looked into.
@@ -72,13 +73,13 @@ impl Config {
 }
 
 /// A type of the policy's own.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomConfig {
     /// Of bounded length: `EMP-[0-9]{6}`, never `EMP-[0-9]+`.
-    pub regex: String,
+    pub regex: Expression,
     /// A checksum that a match must pass: `luhn`, `mod97`, `verhoeff` …
-    pub check: Option<String>,
+    pub check: Option<CheckName>,
     /// Words of which one must stand within five words before a match.
     #[serde(default)]
     pub near: Vec<String>,

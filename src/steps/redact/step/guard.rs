@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::config::{Config, Sought, Unscannable, Where};
 use super::language::{Code, Languages};
+use super::own::Term;
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Endpoint;
 use crate::steps::redact::kind::PROFILES;
@@ -40,7 +41,7 @@ impl Guard {
             languages: config.languages.clone(),
         };
         guard.actions = guard.exceptions(&config.actions)?;
-        guard.actions.extend(config.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.action?))));
+        guard.actions.extend(config.topics.iter().filter_map(|(name, topic)| Some((name.to_string(), topic.action?))));
         if let Some(languages) = &config.languages {
             guard.actions.insert(LANGUAGE.into(), languages.action.action());
         }
@@ -171,38 +172,39 @@ impl Guard {
 fn settings(config: &Config) -> Result<Settings, String> {
     let named = |name: &str| config.find.iter().any(|sought| sought.custom() == Some(name));
     for sought in config.find.iter().filter_map(Sought::custom) {
-        if !config.custom.contains_key(sought) {
+        if !config.custom.keys().any(|name| name.as_str() == sought) {
             return Err(format!("`custom:{sought}` is looked for, and there is no `{sought}` under `custom`"));
         }
     }
-    if let Some(unused) = config.custom.keys().find(|name| !named(name)) {
+    if let Some(unused) = config.custom.keys().find(|name| !named(name.as_str())) {
         return Err(format!("`{unused}` is defined and not looked for; add `custom:{unused}` to `find`"));
     }
     if config.find.iter().any(|sought| sought.name() == DENY) && config.deny.is_empty() {
         return Err("`deny` is looked for, and there are no words under `deny`".into());
     }
-    if config.deny.iter().chain(&config.allow).any(|word| word.trim().is_empty()) {
-        return Err("an empty word is in every text, or in none; take it out of `deny` and `allow`".into());
-    }
     let custom = config.custom.iter().map(|(name, custom)| Custom {
-        name: name.clone(),
-        regex: custom.regex.clone(),
-        check: custom.check.clone(),
+        name: name.to_string(),
+        regex: custom.regex.to_string(),
+        check: custom.check.as_ref().map(ToString::to_string),
         near: custom.near.clone(),
     });
     let built_in = config.find.iter().filter(|sought| sought.custom().is_none() && sought.name() != DENY);
     let find: Vec<String> = built_in.map(|sought| sought.name().to_owned()).collect();
     let find = if config.find.is_empty() && config.topics.is_empty() { vec!["default".into()] } else { find };
-    let deny = (!config.deny.is_empty()).then(|| List { name: DENY.into(), terms: Arc::new(config.deny.clone()) });
+    let deny = (!config.deny.is_empty()).then(|| List { name: DENY.into(), terms: Arc::new(words_of(&config.deny)) });
     let mut lists: Vec<List> = deny.into_iter().collect();
     for (name, topic) in &config.topics {
-        lists.push(List { name: name.clone(), terms: Arc::new(topic.terms(name)?) });
+        lists.push(List { name: name.to_string(), terms: Arc::new(topic.terms(name.as_str())?) });
     }
     if config.languages.as_ref().is_some_and(|languages| languages.allow.is_empty()) {
         return Err("`languages` allows none, so nobody could write anything".into());
     }
     let confidence = config.confidence.map(|share| share.0.round().clamp(0.0, 255.0) as u8);
-    Ok(Settings { find, custom: custom.collect(), lists, allow: config.allow.clone(), confidence })
+    Ok(Settings { find, custom: custom.collect(), lists, allow: words_of(&config.allow), confidence })
+}
+
+fn words_of(terms: &[Term]) -> Vec<String> {
+    terms.iter().map(ToString::to_string).collect()
 }
 
 /// The types of a profile; `None` if it is none.
@@ -233,7 +235,7 @@ mod tests {
     use super::*;
 
     fn guard(yaml: serde_json::Value) -> Result<Guard, String> {
-        Guard::new(&serde_json::from_value(yaml).unwrap(), "p")
+        Guard::new(&serde_json::from_value(yaml).map_err(|error| error.to_string())?, "p")
     }
 
     #[test]

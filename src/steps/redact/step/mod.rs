@@ -12,6 +12,7 @@ mod config;
 mod guard;
 mod lanes;
 mod language;
+mod own;
 mod passing;
 mod request;
 mod returns;
