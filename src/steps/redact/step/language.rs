@@ -6,7 +6,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use whatlang::{Lang, detect};
+use whatlang::{Lang, Script, detect};
 
 use crate::steps::redact::Action;
 
@@ -64,16 +64,18 @@ impl TryFrom<String> for Code {
 }
 
 impl Languages {
-    /// The language of a text, if it seems to be another than those that are allowed.
+    /// The language of a text, if it seems to be another than those that are allowed. A script that none of them is
+    /// written in is enough to be sure.
     pub fn foreign(&self, text: &str) -> Option<Code> {
         let end = (0..=SAMPLE.min(text.len())).rev().find(|end| text.is_char_boundary(*end))?;
         let sample = text.get(..end)?;
-        let guess = detect(sample).filter(|guess| guess.is_reliable())?;
-        let letters = sample.chars().filter(|c| c.is_alphabetic()).count();
-        let is_enough =
-            letters >= if u32::from(sample.chars().find(|c| c.is_alphabetic())?) < LATIN_END { LETTERS } else { SIGNS };
+        let guess = detect(sample)?;
+        let is_of_the_script = |code: &Code| guess.script().langs().contains(&code.0);
+        let least = if guess.script() == Script::Latin { LETTERS } else { SIGNS };
+        let is_enough = sample.chars().filter(|c| c.is_alphabetic()).count() >= least;
+        let is_sure = guess.is_reliable() || !self.allow.iter().any(is_of_the_script);
         let code = Code(guess.lang());
-        (is_enough && !self.allow.contains(&code)).then_some(code)
+        (is_enough && is_sure && !self.allow.contains(&code)).then_some(code)
     }
 }
 
@@ -83,8 +85,6 @@ const SAMPLE: usize = 2048;
 const LETTERS: usize = 40;
 /// The same in scripts that tell more.
 const SIGNS: usize = 12;
-/// The first letter behind those of Latin scripts.
-const LATIN_END: u32 = 0x370;
 
 const CODES: [(&str, Lang); 70] = [
     ("eo", Lang::Epo),
