@@ -4,6 +4,9 @@
 //! ([`Detector::findings`]) and for streams ([`Detector::lane`], [`JsonLane`]) by one definition, so that an answer
 //! that is streamed loses what the same answer in one piece would, for every chunking.
 //!
+//! Beside data there are phrases that speak to a model ([`kinds::injection`]) and lists of a policy's own
+//! ([`words`]). A long text is gone through for as long as somebody waits for it.
+//!
 //! Nothing here but [`step`] reads a request or does any work but on texts.
 //!
 //! Where a text is itself the inside of a JSON string, as the results of tools often are, values are found between
