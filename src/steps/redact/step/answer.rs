@@ -20,7 +20,7 @@ use crate::pipeline::{Answer, Burst, Tap};
 impl Tap for Returns {
     fn wrap(self: Box<Self>, answer: Answer) -> Answer {
         let aside = self.aside.clone();
-        let going = Going::Here(Passing::new(answer.head.dialect, *self));
+        let going = Going::Here(Box::new(Passing::new(answer.head.dialect, *self)));
         let frames = Gone { frames: Some(answer.frames), going, aside, stop: None };
         Answer { head: answer.head, frames: frames.boxed() }
     }
@@ -38,9 +38,9 @@ struct Gone {
 
 /// Where the answer is gone through at the moment.
 enum Going {
-    Here(Passing),
+    Here(Box<Passing>),
     /// A burst takes long.
-    Aside(BoxFuture<'static, Option<(Passing, Burst)>>),
+    Aside(BoxFuture<'static, Option<(Box<Passing>, Burst)>>),
     /// It was given up.
     Nowhere,
 }
@@ -92,7 +92,7 @@ impl Gone {
     }
 
     /// A burst has been gone through; it may have been the last.
-    fn come_back(&mut self, mut passing: Passing) {
+    fn come_back(&mut self, mut passing: Box<Passing>) {
         if let Some(stop) = passing.stop() {
             self.frames = None;
             self.stop = Some(stop);
