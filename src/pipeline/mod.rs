@@ -15,6 +15,7 @@ pub mod facts;
 pub mod health;
 pub mod hold;
 pub mod opaque;
+pub mod passing;
 pub mod presence;
 pub mod retry;
 pub mod route;
@@ -28,4 +29,4 @@ pub mod trail;
 mod upstream;
 mod watch;
 
-pub use step::{Answer, Burst, Flow, Head, Step, Tap};
+pub use step::{Answer, Burst, Flow, Head, OpaqueFlow, Step, Tap};

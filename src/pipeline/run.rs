@@ -15,10 +15,11 @@ use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::examine::{examined, observed};
 use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
+use crate::pipeline::passing::{Tapped, go_through};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Route};
 use crate::pipeline::shadow::Shadows;
-use crate::pipeline::step::{Answer, Flow, Step, Tap};
+use crate::pipeline::step::{Answer, Flow, OpaqueFlow, Step, Tap};
 use crate::pipeline::trail::{Detail, StepEntry};
 
 /// What a policy does with a request, in order: its steps, then its route.
@@ -133,23 +134,36 @@ impl Line {
         Ok(())
     }
 
-    /// Takes an opaque request out through the steps.
+    /// Takes an opaque request out through the steps and its answer back through their taps.
     ///
     /// # Errors
     /// When a step refuses or no target answers.
     pub async fn opaque(&self, cx: &mut Cx, mut request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
+        let mut back = Vec::new();
         for step in &self.steps {
             let begun = Instant::now();
             let kept = if self.mode == Mode::Observe { request.body.copy() } else { None };
-            let flow = step.begin_opaque(cx, &mut request).await.map(|()| Flow::Pass);
-            note(cx, step.name(), &flow, begun.elapsed());
-            match self.mode {
-                Mode::Enforce => drop(flow?),
-                Mode::Observe => request.body = kept.unwrap_or(request.body),
+            let flow = step.begin_opaque(cx, &mut request).await;
+            note(cx, step.name(), flow.as_ref().map(|_| "pass"), begun.elapsed());
+            let flow = match self.mode {
+                Mode::Enforce => flow?,
+                Mode::Observe => {
+                    request.body = kept.unwrap_or(request.body);
+                    flow.unwrap_or(OpaqueFlow::Pass)
+                }
+            };
+            if let OpaqueFlow::Tap(tap) = flow {
+                let late = (self.mode == Mode::Observe).then(|| cx.trail.late(cx.trail.steps.len().saturating_sub(1)));
+                back.push(Tapped { tap, late });
             }
         }
         let plan = self.plan(cx, None);
-        execute(cx, &plan, &self.rules, &mut OpaqueExchange::new(request)).await
+        let answer = execute(cx, &plan, &self.rules, &mut OpaqueExchange::new(request)).await?;
+        if back.is_empty() {
+            return Ok(answer);
+        }
+        back.reverse();
+        Box::pin(go_through(answer, back, self.mode)).await
     }
 
     fn plan(&self, cx: &mut Cx, chat: Option<&Request>) -> Plan {
@@ -173,7 +187,7 @@ impl Line {
         if self.mode == Mode::Observe {
             cx.detour = None;
         }
-        note(cx, step.name(), &flow, begun.elapsed());
+        note(cx, step.name(), flow.as_ref().map(Flow::verdict), begun.elapsed());
         match (self.mode, flow) {
             (Mode::Enforce, flow) => flow,
             // A guard is heard, whatever it says.
@@ -233,10 +247,7 @@ async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>) -> R
 
 /// Lets an answer pass before those who only observe it.
 fn observe(cx: &mut Cx, answer: Answer, back: Vec<Back>, awaited: Awaited) -> Answer {
-    let mut late = |entry: usize| {
-        let step = cx.trail.steps.get_mut(entry);
-        step.map(|step| step.late.get_or_insert_default().clone()).unwrap_or_default()
-    };
+    let mut late = |entry: usize| cx.trail.late(entry);
     let inquiries: Vec<_> = awaited.left().into_iter().map(|(entry, inquiry)| (late(entry), inquiry)).collect();
     let examiners = back.into_iter().filter_map(|back| match back {
         Back::Examiner(entry, examiner) => Some((late(entry), examiner)),
@@ -246,11 +257,10 @@ fn observe(cx: &mut Cx, answer: Answer, back: Vec<Back>, awaited: Awaited) -> An
     if inquiries.is_empty() && examiners.is_empty() { answer } else { observed(answer, inquiries, examiners) }
 }
 
-fn note(cx: &mut Cx, step: &'static str, flow: &Result<Flow, Stop>, took: Duration) {
+fn note(cx: &mut Cx, step: &'static str, verdict: Result<&'static str, &Stop>, took: Duration) {
     let mut remarks = std::mem::take(&mut cx.remarks);
-    let verdict = match flow {
-        Ok(Flow::Pass | Flow::Tap(_) | Flow::Hold(_)) => "pass",
-        Ok(Flow::Answer(_)) => "answer",
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
         Err(stop) => {
             remarks.note("code", stop.code());
             "refuse"

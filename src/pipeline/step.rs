@@ -16,6 +16,7 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::hold::Hold;
 use crate::pipeline::opaque::OpaqueRequest;
+use crate::pipeline::passing::ByteTap;
 
 /// One step of a policy.
 pub trait Step: Send + Sync {
@@ -41,8 +42,12 @@ pub trait Step: Send + Sync {
     /// Looks at, and may change, a chat request on its way out.
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>>;
 
-    /// The same for a request whose body the gateway does not read. A step that has no answer refuses.
-    fn begin_opaque<'a>(&'a self, _cx: &'a mut Cx, _request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
+    /// The same for a request whose body the gateway does not read. A step that cannot do its work refuses.
+    fn begin_opaque<'a>(
+        &'a self,
+        _cx: &'a mut Cx,
+        _request: &'a mut OpaqueRequest,
+    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
         let message = format!("the step `{}` cannot act on this kind of request", self.name());
         Box::pin(async move { Err(Refusal::new(403, "guard_cannot_act", message).into()) })
     }
@@ -58,6 +63,24 @@ pub enum Flow {
     Hold(Hold),
     /// The step answers itself; nothing further down sees the request.
     Answer(Answer),
+}
+
+impl Flow {
+    /// What a trail says of it.
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Self::Pass | Self::Tap(_) | Self::Hold(_) => "pass",
+            Self::Answer(_) => "answer",
+        }
+    }
+}
+
+/// How an opaque request goes on after a step.
+pub enum OpaqueFlow {
+    /// On, and the step is done with it.
+    Pass,
+    /// On, and the answer's bytes shall go through this.
+    Tap(Box<dyn ByteTap>),
 }
 
 /// What a step has to do on the way back.

@@ -16,7 +16,7 @@ use crate::chat::{Message, Params, Part, Reasoning, Request, Role, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
-use crate::pipeline::{Flow, Step};
+use crate::pipeline::{Flow, OpaqueFlow, Step};
 
 /// The settings of a `rewrite` step.
 #[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
@@ -110,8 +110,12 @@ impl Step for Rewrite {
         matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
     }
 
-    fn begin_opaque<'a>(&'a self, _cx: &'a mut Cx, _request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
-        Box::pin(async { Ok(()) })
+    fn begin_opaque<'a>(
+        &'a self,
+        _cx: &'a mut Cx,
+        _request: &'a mut OpaqueRequest,
+    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+        Box::pin(async { Ok(OpaqueFlow::Pass) })
     }
 
     fn begin<'a>(&'a self, _cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {

@@ -63,7 +63,7 @@ impl Returns {
     }
 
     /// Works on a text, and notes what there was.
-    fn with<T>(
+    pub fn with<T>(
         &mut self,
         place: Where,
         work: impl FnOnce(&mut Tools<'_>) -> Result<T, crate::steps::redact::Refused>,

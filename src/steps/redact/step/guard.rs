@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::config::{Config, Sought, Unscannable, Where};
+use super::document;
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Endpoint;
 use crate::steps::redact::kind::PROFILES;
@@ -110,14 +111,10 @@ impl Guard {
         self.places.iter().any(|place| !place.is_of_request())
     }
 
-    /// Whether requests of this kind are read, and answers to them have nothing that it ought to look at.
+    /// Whether all requests of this kind can be read, and answers to them as far as it looks at any.
     pub fn reads(&self, endpoint: Endpoint) -> bool {
-        match endpoint {
-            Endpoint::Chat | Endpoint::CountTokens => true,
-            Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Rerank => self.restorer.is_none(),
-            Endpoint::Completions => self.restorer.is_none() && !self.is_on_answers(),
-            Endpoint::Images | Endpoint::Audio | Endpoint::Files | Endpoint::Batches | Endpoint::Other => false,
-        }
+        let is_chat = matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens);
+        is_chat || document::of(endpoint).is_some_and(|shape| shape.is_certain)
     }
 
     /// The most bytes of each text of a streamed answer that are kept back, as the machines read them.
@@ -230,10 +227,9 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_whose_answer_it_ought_to_read_and_cannot_is_none_of_its_own() {
-        let on_requests = guard(serde_json::json!({ "find": ["email"], "where": ["request"] })).unwrap();
-        let on_both = guard(serde_json::json!({ "find": ["email"] })).unwrap();
-        assert!(on_requests.reads(Endpoint::Completions) && !on_both.reads(Endpoint::Completions));
-        assert!(on_both.reads(Endpoint::Embeddings) && !on_requests.reads(Endpoint::Images));
+    fn an_endpoint_whose_requests_may_be_anything_is_none_of_its_own() {
+        let guard = guard(serde_json::json!({ "find": ["email"] })).unwrap();
+        assert!([Endpoint::Completions, Endpoint::Responses, Endpoint::Embeddings].iter().all(|it| guard.reads(*it)));
+        assert!([Endpoint::Images, Endpoint::Audio, Endpoint::Other].iter().all(|it| !guard.reads(*it)));
     }
 }

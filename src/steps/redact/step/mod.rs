@@ -9,6 +9,7 @@
 
 mod answer;
 mod config;
+mod document;
 mod guard;
 mod lanes;
 mod request;
@@ -27,11 +28,12 @@ use crate::dialect::{self, Quirks};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::{Endpoint, Subject};
 use crate::pipeline::opaque::{OpaqueBody, OpaqueRequest};
-use crate::pipeline::{Flow, Step};
+use crate::pipeline::{Flow, OpaqueFlow, Step};
 use crate::steps::Site;
 use crate::steps::redact::{Key, Vault};
 
 use answer::Returns;
+use document::Shape;
 pub use config::{Config, CustomConfig, Sought, Unscannable, Where};
 pub use guard::Guard;
 pub use scrub::{Findings, Scrub};
@@ -96,20 +98,11 @@ impl Redact {
         if self.guard.is_on_requests() {
             self.outward(cx, request, &mut vault)?;
         }
-        let gives_back = self.guard.restorer().is_some() && !vault.is_empty();
-        if !gives_back && !self.guard.is_on_answers() {
+        if !self.gives_back(&vault) && !self.guard.is_on_answers() {
             return Ok(Flow::Pass);
         }
-        Ok(Flow::Tap(Box::new(Returns {
-            guard: Arc::clone(&self.guard),
-            given: vault,
-            // Of another scope, so that what is taken from the answer is not given back with what was taken from
-            // the request.
-            taken: self.vault(&format!("{scope}\0answer")),
-            counts: self.guard.is_on_answers().then(|| cx.remarks.count_answer()),
-            tally: Arc::clone(&self.tally),
-            has_logprobs: request.params.logprobs == Some(true) || request.params.top_logprobs.is_some(),
-        })))
+        let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
+        Ok(Flow::Tap(Box::new(Returns { has_logprobs, ..self.returns(cx, &scope, vault) })))
     }
 
     /// Goes through a request that is chat in all but its endpoint.
@@ -124,37 +117,79 @@ impl Redact {
         Ok(request.wire(dialect.id()).unwrap_or_else(written))
     }
 
-    /// Goes through any other JSON document, each of its texts and numbers.
-    fn document(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
-        let text = ByteString::try_from(body.clone()).map_err(|_| unread())?;
-        let mut vault = self.vault(&self.scope(cx, None));
+    /// Goes through any other JSON document.
+    fn document(&self, shape: &Shape, cx: &mut Cx, body: &Bytes, vault: &mut Vault) -> Result<Bytes, Stop> {
         let mut findings = Findings::default();
-        let gone_through = Scrub::new(&self.guard, &mut vault, &mut findings).json(Where::User, &text);
+        let mut scrub = Scrub::new(&self.guard, vault, &mut findings);
+        let gone_through = document::go_through(shape.request, body, &mut scrub);
         self.note(cx, &findings);
-        Ok(gone_through?.map_or_else(|| body.clone(), Bytes::from))
+        Ok(gone_through?)
     }
 
-    fn begin_unread(&self, cx: &mut Cx, request: &mut OpaqueRequest) -> Result<(), Stop> {
+    /// Whether somebody would have to look into an answer that nobody can look into.
+    fn is_blind(&self, shape: Option<&Shape>, vault: &Vault) -> bool {
+        let looks = self.guard.is_on_answers() || self.gives_back(vault);
+        looks && shape.is_none_or(|shape| shape.answer.is_none())
+    }
+
+    fn gives_back(&self, vault: &Vault) -> bool {
+        self.guard.restorer().is_some() && !vault.is_empty()
+    }
+
+    fn begin_unread(&self, cx: &mut Cx, request: &mut OpaqueRequest) -> Result<OpaqueFlow, Stop> {
+        let scope = self.scope(cx, None);
+        let (mut vault, shape) = (self.vault(&scope), document::of(cx.endpoint));
         let document = request.body.document();
-        let is_read = document.is_some() && self.guard.reads(cx.endpoint);
-        if !is_read && self.guard.unscannable() != Some(Unscannable::Pass) {
-            return Err(self.guard.refuse_unseen(cx.endpoint.name()).into());
-        }
-        if !is_read {
+        let body = document.clone().filter(|body| !body.is_empty() && self.guard.is_on_requests());
+        let changed = match (body, shape) {
+            (Some(body), _) if cx.endpoint == Endpoint::CountTokens => return self.begin_count(cx, request, &body),
+            (Some(body), Some(shape)) => Some(self.document(shape, cx, &body, &mut vault)?).filter(|new| *new != body),
+            _ => None,
+        };
+        let is_unread = self.guard.is_on_requests() && (document.is_none() || shape.is_none());
+        let is_blind = cx.endpoint != Endpoint::CountTokens && self.is_blind(shape, &vault);
+        if (is_unread || is_blind) && cx.endpoint != Endpoint::CountTokens {
+            if self.guard.unscannable() != Some(Unscannable::Pass) {
+                return Err(self.guard.refuse_unseen(cx.endpoint.name()).into());
+            }
             cx.remarks.note("unscanned", "1");
         }
-        let Some(body) = document.filter(|body| !body.is_empty() && self.guard.is_on_requests()) else {
-            return Ok(());
-        };
-        let changed = match cx.endpoint {
-            Endpoint::CountTokens => self.count(cx, &body)?,
-            _ => self.document(cx, &body)?,
-        };
-        if changed != body {
-            request.body = OpaqueBody::json(changed).map_err(|malformed| Refusal::internal(malformed.to_string()))?;
+        if let Some(changed) = changed {
+            request.body = rewritten(changed)?;
         }
-        Ok(())
+        let Some(shape) = shape.filter(|shape| shape.speaks()) else { return Ok(OpaqueFlow::Pass) };
+        if !self.guard.is_on_answers() && !self.gives_back(&vault) {
+            return Ok(OpaqueFlow::Pass);
+        }
+        let returns = self.returns(cx, &scope, vault);
+        Ok(OpaqueFlow::Tap(Box::new(document::Answers::new(shape, returns))))
     }
+
+    fn begin_count(&self, cx: &mut Cx, request: &mut OpaqueRequest, body: &Bytes) -> Result<OpaqueFlow, Stop> {
+        let changed = self.count(cx, body)?;
+        if changed != *body {
+            request.body = rewritten(changed)?;
+        }
+        Ok(OpaqueFlow::Pass)
+    }
+
+    /// What the answer is gone through with.
+    fn returns(&self, cx: &mut Cx, scope: &str, given: Vault) -> Returns {
+        Returns {
+            guard: Arc::clone(&self.guard),
+            given,
+            // Of another scope, so that what is taken from the answer is not given back with what was taken from
+            // the request.
+            taken: self.vault(&format!("{scope}\0answer")),
+            counts: self.guard.is_on_answers().then(|| cx.remarks.count_answer()),
+            tally: Arc::clone(&self.tally),
+            has_logprobs: false,
+        }
+    }
+}
+
+fn rewritten(body: Bytes) -> Result<OpaqueBody, Refusal> {
+    OpaqueBody::json(body).map_err(|malformed| Refusal::internal(malformed.to_string()))
 }
 
 impl Step for Redact {
@@ -180,7 +215,11 @@ impl Step for Redact {
         Box::pin(async { flow })
     }
 
-    fn begin_opaque<'a>(&'a self, cx: &'a mut Cx, request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
+    fn begin_opaque<'a>(
+        &'a self,
+        cx: &'a mut Cx,
+        request: &'a mut OpaqueRequest,
+    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
         let done = self.begin_unread(cx, request);
         Box::pin(async { done })
     }
