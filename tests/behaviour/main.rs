@@ -13,3 +13,4 @@ mod screens;
 mod server;
 mod streams;
 mod tokens;
+mod unread;
