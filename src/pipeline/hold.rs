@@ -42,8 +42,22 @@ pub enum Patience {
 
 /// Somebody who has answers looked at.
 pub trait Examiner: Send + Sync {
-    /// Has a whole answer looked at, which came in these bursts.
+    /// Has an answer or a part of it looked at, which came in these bursts.
     fn examine(&self, answer: &[Burst]) -> Inquiry;
+
+    /// How much of a stream it is shown at a time; `None` if it must have seen all of it.
+    fn window(&self) -> Option<Window> {
+        None
+    }
+}
+
+/// A part of a stream's text, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How much is gathered before it is looked at.
+    pub size: usize,
+    /// How much of what has been looked at is shown again with what follows, at least.
+    pub overlap: usize,
 }
 
 /// What a guard has said: names and counts, never a text.

@@ -14,6 +14,7 @@ mod examine;
 pub mod facts;
 pub mod health;
 pub mod hold;
+mod mirror;
 pub mod opaque;
 pub mod passing;
 pub mod presence;
@@ -28,5 +29,6 @@ pub mod tariff;
 pub mod trail;
 mod upstream;
 mod watch;
+mod windows;
 
 pub use step::{Answer, Burst, Flow, Head, OpaqueFlow, Step, Tap};

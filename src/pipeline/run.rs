@@ -14,6 +14,7 @@ use crate::pipeline::chat::{ChatExchange, Onlookers};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::examine::{examined, observed};
 use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
+use crate::pipeline::mirror::Mirror;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
 use crate::pipeline::passing::{Tapped, go_through};
 use crate::pipeline::retry::Rules;
@@ -21,6 +22,7 @@ use crate::pipeline::route::{Plan, Route};
 use crate::pipeline::shadow::Shadows;
 use crate::pipeline::step::{Answer, Flow, OpaqueFlow, Step, Tap};
 use crate::pipeline::trail::{Detail, StepEntry};
+use crate::pipeline::windows::windowed;
 
 /// What a policy does with a request, in order: its steps, then its route.
 pub struct Line {
@@ -54,7 +56,7 @@ impl Line {
         for step in &self.steps {
             match self.begin(step, cx, &mut request).await? {
                 Flow::Pass => {}
-                Flow::Tap(tap) => back.push(Back::Tap(tap)),
+                Flow::Tap(tap) => back.push(Back::Tap(cx.trail.steps.len().saturating_sub(1), tap)),
                 Flow::Hold(hold) => Box::pin(self.hold(cx, hold, &mut awaited, &mut back)).await?,
                 Flow::Answer(answer) => {
                     answered = Some(answer);
@@ -62,6 +64,7 @@ impl Line {
                 }
             }
         }
+        let is_stream = request.stream;
         let asking = Asking { request, shadows, is_seen: back.iter().any(Back::looks_inside) };
         let answer = match answered {
             None if awaited.is_empty() => self.ask(cx, asking).await?,
@@ -71,7 +74,7 @@ impl Line {
         match self.mode {
             Mode::Enforce => match go_back(answer, &mut back) {
                 answer if back.is_empty() => Ok(answer),
-                answer => Box::pin(go_back_examined(cx, answer, back)).await,
+                answer => Box::pin(go_back_examined(cx, answer, back, is_stream)).await,
             },
             Mode::Observe => Ok(observe(cx, answer, back, awaited)),
         }
@@ -192,6 +195,7 @@ impl Line {
             (Mode::Enforce, flow) => flow,
             // A guard is heard, whatever it says.
             (Mode::Observe, Ok(Flow::Hold(hold))) => Ok(Flow::Hold(hold)),
+            (Mode::Observe, Ok(Flow::Tap(tap))) if tap.learns() => Ok(Flow::Tap(tap)),
             (Mode::Observe, _) => Ok(Flow::Pass),
         }
     }
@@ -206,15 +210,15 @@ struct Asking<'a> {
 
 /// What an answer passes on its way back.
 enum Back {
-    Tap(Box<dyn Tap>),
-    /// With the number of its step's entry on the trail.
+    // Each with the number of its step's entry on the trail.
+    Tap(usize, Box<dyn Tap>),
     Examiner(usize, Arc<dyn Examiner>),
 }
 
 impl Back {
     fn looks_inside(&self) -> bool {
         match self {
-            Self::Tap(tap) => tap.looks_inside(),
+            Self::Tap(_, tap) => tap.looks_inside(),
             Self::Examiner(..) => true,
         }
     }
@@ -224,7 +228,7 @@ impl Back {
 fn go_back(mut answer: Answer, back: &mut Vec<Back>) -> Answer {
     while let Some(last) = back.pop() {
         match last {
-            Back::Tap(tap) => answer = tap.wrap(answer),
+            Back::Tap(_, tap) => answer = tap.wrap(answer),
             examiner => {
                 back.push(examiner);
                 break;
@@ -235,11 +239,19 @@ fn go_back(mut answer: Answer, back: &mut Vec<Back>) -> Answer {
 }
 
 /// The same past those who do.
-async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>) -> Result<Answer, Stop> {
+async fn go_back_examined(
+    cx: &mut Cx,
+    mut answer: Answer,
+    back: Vec<Back>,
+    is_stream: bool,
+) -> Result<Answer, Stop> {
     for back in back.into_iter().rev() {
         answer = match back {
-            Back::Tap(tap) => tap.wrap(answer),
-            Back::Examiner(entry, examiner) => examined(cx, entry, &*examiner, answer).await?,
+            Back::Tap(_, tap) => tap.wrap(answer),
+            Back::Examiner(entry, examiner) => match examiner.window().filter(|_| is_stream) {
+                Some(window) => windowed(cx, entry, examiner, window, answer).await?,
+                None => examined(cx, entry, &*examiner, answer).await?,
+            },
         };
     }
     Ok(answer)
@@ -249,12 +261,15 @@ async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>) -> R
 fn observe(cx: &mut Cx, answer: Answer, back: Vec<Back>, awaited: Awaited) -> Answer {
     let mut late = |entry: usize| cx.trail.late(entry);
     let inquiries: Vec<_> = awaited.left().into_iter().map(|(entry, inquiry)| (late(entry), inquiry)).collect();
-    let examiners = back.into_iter().filter_map(|back| match back {
-        Back::Examiner(entry, examiner) => Some((late(entry), examiner)),
-        Back::Tap(_) => None,
-    });
-    let examiners: Vec<_> = examiners.collect();
-    if inquiries.is_empty() && examiners.is_empty() { answer } else { observed(answer, inquiries, examiners) }
+    let (mut examiners, mut mirrors) = (Vec::new(), Vec::new());
+    for back in back {
+        match back {
+            Back::Examiner(entry, examiner) => examiners.push((late(entry), examiner)),
+            Back::Tap(entry, tap) => mirrors.push(Mirror::new(answer.head.clone(), tap, late(entry))),
+        }
+    }
+    let is_alone = inquiries.is_empty() && examiners.is_empty() && mirrors.is_empty();
+    if is_alone { answer } else { observed(answer, inquiries, examiners, mirrors) }
 }
 
 fn note(cx: &mut Cx, step: &'static str, verdict: Result<&'static str, &Stop>, took: Duration) {

@@ -39,6 +39,11 @@ pub trait Step: Send + Sync {
         None
     }
 
+    /// What it does with texts, as far as it matters in which order steps do such things.
+    fn deeds(&self) -> Vec<Deed> {
+        Vec::new()
+    }
+
     /// Looks at, and may change, a chat request on its way out.
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>>;
 
@@ -51,6 +56,32 @@ pub trait Step: Send + Sync {
         let message = format!("the step `{}` cannot act on this kind of request", self.name());
         Box::pin(async move { Err(Refusal::new(403, "guard_cannot_act", message).into()) })
     }
+}
+
+/// Something that a step does with texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Shows them to somebody outside.
+    Shows(Side),
+    /// Keeps them beyond the request.
+    Keeps(Side),
+    /// Takes out of them what others are not to see, or stops those that have it.
+    Hides(Side),
+    /// Puts back into answers what it has taken out of requests.
+    GivesBack,
+    /// Adds texts of its own to requests.
+    Adds,
+    /// Judges them.
+    Guards(Side),
+    /// Answers by itself, if it has an answer.
+    Answers,
+}
+
+/// Which texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Request,
+    Answer,
 }
 
 /// How a request goes on after a step.
@@ -94,6 +125,11 @@ pub trait Tap: Send {
     /// is to leave as it came is not read any further.
     fn looks_inside(&self) -> bool {
         true
+    }
+
+    /// Whether there is something to learn from what it would do with an answer, where a policy only observes.
+    fn learns(&self) -> bool {
+        false
     }
 }
 

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::codes;
 use super::condition::Condition;
 use super::decode::At;
+use super::lint::Lints;
 use super::document::{
     CertificateName, Content, LogFormat, LogLevel, Losses, Mode, OnDisconnect, Pick, Sticky, TelemetryDialect,
 };
@@ -50,6 +51,7 @@ pub struct Config {
     pub budgets: BTreeMap<String, At<Definition>>,
     /// Guards outside, by name.
     pub screens: BTreeMap<String, ScreenConfig>,
+    pub lints: Lints,
     /// A URL that warnings of budgets are posted to.
     pub webhook: Option<At<Template>>,
     /// Where the books are, if any are kept.

@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicU64;
 use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
+use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
 use crate::state::{Alerts, Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
@@ -62,6 +63,7 @@ pub type ReadSubject = fn(&str) -> Result<Arc<dyn Subject>, String>;
 /// Where a step stands, and what it is made with.
 pub struct Site<'a> {
     pub policy: &'a PolicyName,
+    pub mode: Mode,
     /// Its place among the steps of its policy.
     pub number: usize,
     pub stores: &'a Stores,
@@ -85,6 +87,15 @@ pub enum StepConfig {
 }
 
 impl StepConfig {
+    /// What it refers to of the gateway file: the section, and a name there.
+    pub fn names(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Budget(config) => config.0.iter().map(|name| ("budgets", name.as_str())).collect(),
+            Self::Screen(config) => vec![("screens", config.by.as_str())],
+            Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
+        }
+    }
+
     /// Makes the step.
     ///
     /// # Errors

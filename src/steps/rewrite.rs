@@ -16,6 +16,7 @@ use crate::chat::{Message, Params, Part, Reasoning, Request, Role, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
+use crate::pipeline::step::Deed;
 use crate::pipeline::{Flow, OpaqueFlow, Step};
 
 /// The settings of a `rewrite` step.
@@ -108,6 +109,12 @@ impl Step for Rewrite {
     /// A count is of what the caller wrote, and nothing is rewritten for it.
     fn acts_on(&self, endpoint: Endpoint) -> bool {
         matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
+    }
+
+    fn deeds(&self) -> Vec<Deed> {
+        let says = |(param, _): &(Param, Value)| matches!(param, Param::Stop | Param::User);
+        let adds = self.system.is_some() || self.set.iter().chain(&self.default).any(says);
+        if adds { vec![Deed::Adds] } else { Vec::new() }
     }
 
     fn begin_opaque<'a>(

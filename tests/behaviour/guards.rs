@@ -259,3 +259,26 @@ async fn what_guards_did_is_counted_by_type_and_action_and_their_bounds_are_show
     let log = house.access_lines(1).await[0].to_string();
     assert!(!log.contains(MAIL) && !metrics.text().contains(MAIL), "{log}");
 }
+
+#[tokio::test]
+async fn a_policy_that_observes_leaves_answers_as_they_came_and_counts_what_it_finds_in_them() {
+    let frames = saying(KINDS[0], &["ring +49", " 30 9018", "20, ok"]);
+    let plain = completion("ring +49 30 901820");
+    for (script, expected, stream) in
+        [(script(&frames), frames.concat(), true), (whole(200, &plain), plain.clone().into_bytes(), false)]
+    {
+        for action in ["mask", "refuse"] {
+            let upstream = FakeUpstream::start(vec![script.clone()]).await;
+            let yaml = guarded(KINDS[0], &upstream, &format!("{{ find: [phone], action: {action} }}"));
+            let house = House::with(&yaml.replace("    steps:", "    mode: observe\n    steps:")).await;
+            let mut request = asking(PATHS[0], "hello");
+            request["stream"] = json!(stream);
+            let answer = house.http.post(PATHS[0], &request).await;
+            assert_eq!((answer.status, answer.text().as_bytes()), (200, &*expected));
+            house.access_lines(1).await;
+            let metrics = house.admin.get("/metrics").await;
+            let counted = r#"tidegate_guard_actions_total{guard="redact",action="report",kind="phone"} 1"#;
+            assert!(metrics.text().contains(counted), "{}", metrics.text());
+        }
+    }
+}

@@ -14,12 +14,13 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
-use super::config::{Config, ModelConfig, Prices, ProviderConfig, TargetConfig};
+use super::config::{Config, ModelConfig, PolicyConfig, Prices, ProviderConfig, TargetConfig};
 use super::decode::{At, Table};
-use super::document::GatewayDoc;
+use super::document::{GatewayDoc, LintLevel};
+use super::lint::Lints;
 use super::problem::{Problem, did_you_mean};
 use super::reference::{Environment, Template};
-use super::source::Sources;
+use super::source::{Sources, Span};
 use super::tree::Node;
 use crate::base::ids::{ProviderName, TargetName};
 use crate::steps::budget::{Definition, OnExceed};
@@ -60,7 +61,10 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let state = builder.state(document.state, !document.budgets.0.is_empty());
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
+    let lints = builder.lints(document.lints);
     builder.unused();
+    builder.unused_by_steps(&policies, "budgets", budgets.iter().map(|(name, budget)| (name.as_str(), budget.span)));
+    builder.unused_by_steps(&policies, "screens", screens.values().map(|screen| (screen.name.as_str(), screen.name.span)));
     Config {
         listen,
         admin,
@@ -75,6 +79,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         prices: builder.prices,
         budgets,
         screens,
+        lints,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
         policies,
@@ -210,6 +215,39 @@ impl Builder<'_, '_> {
             }
         }
         self.problems.append(&mut found);
+    }
+}
+
+impl Builder<'_, '_> {
+    /// The same of what only steps refer to.
+    fn unused_by_steps<'n>(
+        &mut self,
+        policies: &[PolicyConfig],
+        section: &str,
+        names: impl Iterator<Item = (&'n str, Span)>,
+    ) {
+        let used: BTreeSet<_> = policies.iter().flat_map(|policy| &policy.steps).flat_map(|step| step.names()).collect();
+        let unused = names.filter(|(name, _)| !used.iter().any(|(of, used)| of == &section && used == name));
+        for (name, span) in unused.collect::<Vec<_>>() {
+            let what = section.trim_end_matches('s');
+            self.note_lack(Problem::error(codes::UNUSED, format!("no step uses the {what} `{name}`")).at(span, ""));
+        }
+    }
+
+    fn lints(&mut self, documents: Table<LintLevel>) -> Lints {
+        let mut lints = Lints::default();
+        for (name, level) in documents.0 {
+            match Lints::named(&name) {
+                Some(lint) => lints.set(lint, level),
+                None => {
+                    let problem = Problem::error(codes::UNKNOWN_CHOICE, format!("`{}` is no lint", name.value));
+                    let label = did_you_mean(&name, Lints::names());
+                    let known = Lints::names().collect::<Vec<_>>().join(", ");
+                    self.note(problem.at(name.span, label).help(format!("lints are: {known}")));
+                }
+            }
+        }
+        lints
     }
 }
 

@@ -51,12 +51,16 @@ impl Tap for Returns {
         };
         Answer { head: answer.head, frames: frames.boxed() }
     }
+
+    fn learns(&self) -> bool {
+        self.guard.is_on_answers()
+    }
 }
 
 impl Returns {
     fn tally(&self, kinds: &BTreeMap<String, u64>) {
         let kinds = || kinds.iter().map(|(kind, count)| (kind.as_str(), *count));
-        self.tally.count(kinds(), |kind| self.guard.action_of(kind));
+        self.tally.count(kinds(), |kind| self.guard.done_about(kind));
         for (counts, (kind, count)) in self.counts.iter().flat_map(|counts| kinds().map(move |kind| (counts, kind))) {
             counts.add(kind, count);
         }

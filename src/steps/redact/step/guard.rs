@@ -7,6 +7,7 @@ use super::config::{Config, Sought, Unscannable, Where};
 use super::document;
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Endpoint;
+use crate::pipeline::run::Mode;
 use crate::steps::redact::kind::PROFILES;
 use crate::steps::redact::{Action, Custom, Detector, Problem, Refused, Restorer, Settings, kinds, lately};
 
@@ -20,6 +21,7 @@ pub struct Guard {
     /// By the name of a type.
     actions: BTreeMap<String, Action>,
     unscannable: Option<Unscannable>,
+    mode: Mode,
 }
 
 impl Guard {
@@ -36,12 +38,19 @@ impl Guard {
             action: config.action,
             actions: BTreeMap::new(),
             unscannable: config.unscannable,
+            mode: Mode::Enforce,
         };
         guard.actions = guard.exceptions(&config.actions)?;
         if config.restore {
             guard.restorer = Some(guard.compile_restorer()?);
         }
         Ok(guard)
+    }
+
+    /// The same in a policy of this mode.
+    #[must_use]
+    pub fn within(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Profiles first, so that a type named by itself has the last word.
@@ -97,6 +106,16 @@ impl Guard {
     /// What becomes of a finding of this type.
     pub fn action_of(&self, kind: &str) -> Action {
         self.actions.get(kind).copied().unwrap_or(self.action)
+    }
+
+    /// What has become of a finding of this type: of what is only observed, nothing.
+    pub fn done_about(&self, kind: &str) -> Action {
+        if self.mode == Mode::Observe { Action::Report } else { self.action_of(kind) }
+    }
+
+    /// Whether something may be taken out of texts, or stops them.
+    pub fn hides(&self) -> bool {
+        self.detector.names().any(|name| self.action_of(name) != Action::Report)
     }
 
     pub fn covers(&self, place: Where) -> bool {

@@ -28,6 +28,7 @@ use crate::dialect::{self, Quirks};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::{Endpoint, Subject};
 use crate::pipeline::opaque::{OpaqueBody, OpaqueRequest};
+use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::{Flow, OpaqueFlow, Step};
 use crate::steps::Site;
 use crate::steps::redact::{Key, Vault};
@@ -54,7 +55,7 @@ impl Redact {
     pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
         let session = config.session.as_deref().map(site.subject).transpose()?;
         Ok(Self {
-            guard: Arc::new(Guard::new(config, site.policy.as_str())?),
+            guard: Arc::new(Guard::new(config, site.policy.as_str())?.within(site.mode)),
             session,
             secret: site.stores.seed.bytes()?,
             tally: Arc::clone(&site.stores.guards),
@@ -89,7 +90,7 @@ impl Redact {
 
     fn note(&self, cx: &mut Cx, findings: &Findings) {
         findings.note(&mut cx.remarks);
-        self.tally.count(findings.kinds(), |kind| self.guard.action_of(kind));
+        self.tally.count(findings.kinds(), |kind| self.guard.done_about(kind));
     }
 
     fn begin_chat(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
@@ -208,6 +209,20 @@ impl Step for Redact {
 
     fn holds_back(&self) -> Option<usize> {
         self.guard.holds_back()
+    }
+
+    fn deeds(&self) -> Vec<Deed> {
+        let mut deeds = Vec::new();
+        for (side, is_on) in [(Side::Request, self.guard.is_on_requests()), (Side::Answer, self.guard.is_on_answers())] {
+            if is_on {
+                deeds.push(Deed::Guards(side));
+            }
+            if is_on && self.guard.hides() {
+                deeds.push(Deed::Hides(side));
+            }
+        }
+        deeds.extend(self.guard.restorer().map(|_| Deed::GivesBack));
+        deeds
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
