@@ -196,6 +196,23 @@ async fn a_stream_that_breaks_off_at_any_byte_leaks_nothing_of_what_was_held_bac
 }
 
 #[tokio::test]
+async fn words_leave_a_stream_that_is_gone_through_while_the_rest_is_still_to_come() {
+    let mut script = vec![sse::head()];
+    script.extend(saying(KINDS[0], &["hello there, ", "ring "])[..3].iter().map(|frame| sse::bytes(frame)));
+    script.push(Act::Stall);
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&guarded(KINDS[0], &upstream, "{ find: [pii, secrets] }")).await;
+    let headers = [("content-type", "application/json")];
+    let body = asking(PATHS[0], "hello").to_string().into();
+    let mut body = house.http.begin(http::Method::POST, PATHS[0], &headers, body).await.into_body();
+    let mut seen = String::new();
+    while !seen.contains("hello there") {
+        let frame = tokio::time::timeout(std::time::Duration::from_secs(10), http_body_util::BodyExt::frame(&mut body));
+        seen.push_str(std::str::from_utf8(&frame.await.unwrap().unwrap().unwrap().into_data().unwrap()).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn the_log_probabilities_of_what_is_taken_away_go_with_it() {
     let mut data: Value = serde_json::from_str(&completion("ring +49 30 901820")).unwrap();
     data["choices"][0]["logprobs"] = json!({ "content": [{ "token": "901820", "logprob": -0.1 }] });

@@ -328,6 +328,17 @@ async fn what_was_held_back_leaves_before_its_text_ends_and_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn signs_of_life_between_events_pass_and_break_nothing() {
+    let text = String::from_utf8(completing(&["ring +49 ", "30 901820", ", ok"])).unwrap();
+    let lively = text.replace("\n\n", "\r\n\r\n: alive\r\n\r\n");
+    let upstream = FakeUpstream::start(vec![streaming(lively.as_bytes())]).await;
+    let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: mask }")).await;
+    let answer = house.http.post("/v1/completions", &json!({ "model": "m", "prompt": "x", "stream": true })).await;
+    assert_eq!(pieces(&answer), "ring +** ** **1820, ok", "{}", answer.text());
+    assert_eq!(answer.text().matches(": alive").count(), lively.matches(": alive").count());
+}
+
+#[tokio::test]
 async fn a_stream_in_which_nothing_is_found_passes_byte_for_byte() {
     for (path, bytes) in [("/v1/completions", completing(&["hel", "lo"])), ("/v1/responses", responding(&["hel", "lo"]))] {
         let upstream = FakeUpstream::start(vec![streaming(&bytes)]).await;
