@@ -120,7 +120,16 @@ impl Options {
         if !self.only.is_empty() {
             return self.only.clone();
         }
-        let all = [Kind::Direct, Kind::Nginx, Kind::Haproxy, Kind::Hyper, Kind::Tidegate, Kind::Limited, Kind::Guarded, Kind::Restored];
+        let all = [
+            Kind::Direct,
+            Kind::Nginx,
+            Kind::Haproxy,
+            Kind::Hyper,
+            Kind::Tidegate,
+            Kind::Limited,
+            Kind::Guarded,
+            Kind::Restored,
+        ];
         all.into_iter().filter(|kind| *kind != Kind::Haproxy || kind.program().is_some()).collect()
     }
 
@@ -138,8 +147,12 @@ impl Options {
         for what in &self.what {
             match what {
                 What::Whole => cells.extend(self.size.iter().flat_map(|size| {
-                    let cell =
-                        |connections: &usize| Cell { traffic: Traffic::Whole, size: *size, text: self.text, connections: *connections };
+                    let cell = |connections: &usize| Cell {
+                        traffic: Traffic::Whole,
+                        size: *size,
+                        text: self.text,
+                        connections: *connections,
+                    };
                     self.connections.iter().map(cell)
                 })),
                 What::Burst => cells.extend(self.connections.iter().map(|connections| Cell {

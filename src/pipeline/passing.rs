@@ -78,6 +78,9 @@ const MOST: usize = 64 * 1024 * 1024;
 /// # Errors
 /// When it is refused, breaks off before any of it may leave, or is too large to be gathered.
 pub async fn go_through(answer: OpaqueAnswer, taps: Vec<Tapped>, mode: Mode) -> Result<OpaqueAnswer, Stop> {
+    if answer.response.body().is_end_stream() {
+        return Ok(answer);
+    }
     let OpaqueAnswer { target, response } = answer;
     let (mut head, body) = response.into_parts();
     let (mut readers, mut is_whole) = (Vec::new(), false);
@@ -245,7 +248,9 @@ impl http_body::Body for Passing {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Stop>>> {
         match &mut *self {
             Self::Plain(body) => Pin::new(body).poll_frame(cx).map_err(failed),
-            Self::Gathered(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Frame::data).map(Ok)),
+            Self::Gathered(bytes) => {
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Frame::data).map(Ok))
+            }
             Self::Tapped(through) => through.poll_frame(cx),
         }
     }

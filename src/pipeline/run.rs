@@ -239,12 +239,7 @@ fn go_back(mut answer: Answer, back: &mut Vec<Back>) -> Answer {
 }
 
 /// The same past those who do.
-async fn go_back_examined(
-    cx: &mut Cx,
-    mut answer: Answer,
-    back: Vec<Back>,
-    is_stream: bool,
-) -> Result<Answer, Stop> {
+async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>, is_stream: bool) -> Result<Answer, Stop> {
     for back in back.into_iter().rev() {
         answer = match back {
             Back::Tap(_, tap) => tap.wrap(answer),

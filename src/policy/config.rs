@@ -16,10 +16,10 @@ use serde_json::Value;
 use super::codes;
 use super::condition::Condition;
 use super::decode::At;
-use super::lint::Lints;
 use super::document::{
     CertificateName, Content, LogFormat, LogLevel, Losses, Mode, OnDisconnect, Pick, Sticky, TelemetryDialect,
 };
+use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
 use super::selector::Selector;

@@ -35,11 +35,8 @@ impl Lints {
 
     /// What is to be said of the order of these steps, each with its place.
     pub fn order(&self, steps: &[Arc<dyn Step>], spans: &[Span]) -> Vec<Problem> {
-        let steps = steps.iter().zip(spans).map(|(step, span)| Written {
-            name: step.name(),
-            deeds: step.deeds(),
-            span: *span,
-        });
+        let steps =
+            steps.iter().zip(spans).map(|(step, span)| Written { name: step.name(), deeds: step.deeds(), span: *span });
         let steps: Vec<_> = steps.collect();
         let mut problems = Vec::new();
         for (number, later) in steps.iter().enumerate() {
@@ -75,10 +72,14 @@ impl Written {
     }
 
     /// What it does with texts of this side that others are not to see.
-    fn exposes(&self, side: Side) -> Option<&'static str> {
+    fn exposes(&self, side: Side) -> Option<String> {
+        let texts = match side {
+            Side::Request => "requests",
+            Side::Answer => "answers",
+        };
         match () {
-            () if self.does(Deed::Shows(side)) => Some("shows to others"),
-            () if self.does(Deed::Keeps(side)) => Some("keeps"),
+            () if self.does(Deed::Shows(side)) => Some(format!("shows {texts} to others")),
+            () if self.does(Deed::Keeps(side)) => Some(format!("keeps {texts}")),
             () => None,
         }
     }
@@ -86,30 +87,24 @@ impl Written {
 
 /// Requests pass the steps as they are written, answers the other way.
 fn shown_first(earlier: &Written, later: &Written) -> Option<Problem> {
-    let (hiding, exposing, what, exposed, help) = match (earlier.exposes(Side::Request), later.exposes(Side::Answer)) {
-        (Some(exposed), _) if later.does(Deed::Hides(Side::Request)) => {
-            (later, earlier, "requests", exposed, format!("put `{}` before `{}`", later.name, earlier.name))
-        }
-        (_, Some(exposed)) if earlier.does(Deed::Hides(Side::Answer)) => {
-            let help = format!(
-                "answers pass the steps from the last to the first: put a `{}` for answers behind `{}`",
-                earlier.name, later.name
-            );
-            (earlier, later, "answers", exposed, help)
-        }
-        _ => {
-            let exposed = earlier.exposes(Side::Answer).filter(|_| later.does(Deed::GivesBack))?;
-            (later, earlier, "answers", exposed, format!("put `{}` before `{}`", later.name, earlier.name))
-        }
-    };
-    let message = match what {
-        "answers" if hiding.does(Deed::GivesBack) && exposing.span == earlier.span => {
-            format!("the step `{}` {exposed} answers to which `{}` has given back what it hides", exposing.name, hiding.name)
-        }
-        what => format!("the step `{}` {exposed} {what} before `{}` has hidden anything in them", exposing.name, hiding.name),
-    };
-    let problem = Problem::warning(codes::SHOWN_FIRST, message);
-    Some(problem.at(exposing.span, "").at(hiding.span, "this one has not acted yet").help(help))
+    let swap = || format!("put `{}` before `{}`", later.name, earlier.name);
+    if let Some(exposes) = earlier.exposes(Side::Request).filter(|_| later.does(Deed::Hides(Side::Request))) {
+        return Some(shown(earlier, &exposes, later, "before", "has hidden anything in them").help(swap()));
+    }
+    if let Some(exposes) = later.exposes(Side::Answer).filter(|_| earlier.does(Deed::Hides(Side::Answer))) {
+        let help = format!(
+            "answers pass the steps from the last to the first: put a `{}` for answers behind `{}`",
+            earlier.name, later.name
+        );
+        return Some(shown(later, &exposes, earlier, "before", "has hidden anything in them").help(help));
+    }
+    let exposes = earlier.exposes(Side::Answer).filter(|_| later.does(Deed::GivesBack))?;
+    Some(shown(earlier, &exposes, later, "when", "has given back what it hides").help(swap()))
+}
+
+fn shown(exposing: &Written, exposes: &str, hiding: &Written, when: &str, what: &str) -> Problem {
+    let message = format!("the step `{}` {exposes} {when} `{}` {what}", exposing.name, hiding.name);
+    Problem::warning(codes::SHOWN_FIRST, message).at(exposing.span, "").at(hiding.span, "this one")
 }
 
 fn added_last(earlier: &Written, later: &Written) -> Option<Problem> {
@@ -117,7 +112,8 @@ fn added_last(earlier: &Written, later: &Written) -> Option<Problem> {
         return None;
     }
     let message = format!("what the step `{}` adds to requests is not looked at by `{}`", later.name, earlier.name);
-    let help = format!("put `{}` before `{}`, or allow this if the text is known to be clean", later.name, earlier.name);
+    let help =
+        format!("put `{}` before `{}`, or allow this if the text is known to be clean", later.name, earlier.name);
     let problem = Problem::warning(codes::ADDED_LAST, message);
     Some(problem.at(later.span, "").at(earlier.span, "this one has already acted").help(help))
 }

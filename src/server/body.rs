@@ -85,7 +85,9 @@ impl Body for Outgoing {
         match self {
             Self::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Self::Stream(_) => false,
-            Self::Forwarded(forwarded) => forwarded.fault.is_none() && (forwarded.is_over || forwarded.body.is_end_stream()),
+            Self::Forwarded(forwarded) => {
+                forwarded.fault.is_none() && (forwarded.is_over || forwarded.body.is_end_stream())
+            }
         }
     }
 

@@ -196,11 +196,7 @@ impl Step for Limit {
         Box::pin(async move { Ok(Flow::Tap(Box::new(self.admit(cx, Some(request)).await?))) })
     }
 
-    fn begin_opaque<'a>(
-        &'a self,
-        cx: &'a mut Cx,
-        _: &'a mut OpaqueRequest,
-    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+    fn begin_opaque<'a>(&'a self, cx: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
         Box::pin(async move { self.admit(cx, None).await.map(|_| OpaqueFlow::Pass) })
     }
 }

@@ -338,7 +338,11 @@ const WINDOW: &str = ", where: [answer], window: { size: 8B, overlap: 4B }";
 
 /// What a guard was shown, question by question.
 fn shown(guard: &FakeUpstream) -> Vec<String> {
-    guard.received().iter().map(|asked| asked.json()["texts"][0]["text"].as_str().unwrap_or_default().to_owned()).collect()
+    guard
+        .received()
+        .iter()
+        .map(|asked| asked.json()["texts"][0]["text"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -413,8 +417,10 @@ fn anthropic_stream() -> Value {
 
 #[tokio::test]
 async fn by_windows_a_word_that_is_cut_by_a_border_is_seen_whole_in_the_overlap() {
-    let (guard, up) =
-        (FakeUpstream::start(vec![allow()]).await, FakeUpstream::start(vec![slowly(&["abcdef", "se", "cr", "et", "xyzxyz"])]).await);
+    let (guard, up) = (
+        FakeUpstream::start(vec![allow()]).await,
+        FakeUpstream::start(vec![slowly(&["abcdef", "se", "cr", "et", "xyzxyz"])]).await,
+    );
     let step = ", where: [answer], window: { size: 10B, overlap: 6B }";
     let house = House::with(&screened(&guard, "kind: webhook", &up, step)).await;
     house.http.post("/v1/chat/completions", &streamed("m")).await;

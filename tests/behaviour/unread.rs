@@ -74,7 +74,9 @@ fn responding(pieces: &[&str]) -> Vec<u8> {
     let part = json!({ "type": "output_text", "text": text, "annotations": [] });
     all.push(with("response.content_part.done", json!({ "part": part, "sequence_number": 91 })));
     all.push(json!({ "type": "response.output_item.done", "output_index": 0, "item": message(&text), "sequence_number": 92 }));
-    all.push(json!({ "type": "response.completed", "response": response(json!([message(&text)])), "sequence_number": 93 }));
+    all.push(
+        json!({ "type": "response.completed", "response": response(json!([message(&text)])), "sequence_number": 93 }),
+    );
     events(&all)
 }
 
@@ -187,14 +189,26 @@ async fn what_nobody_can_read_is_refused_or_passes_as_the_policy_says() {
         ("/v1/embeddings", json!({ "model": "m", "input": [1, 2, 3] })),
         ("/v1/embeddings", json!({ "model": "m", "input": [[1, 2], [3]] })),
         ("/v1/completions", json!({ "model": "m", "prompt": [[1, 2], [3]] })),
-        ("/v1/moderations", json!({ "input": [{ "type": "image_url", "image_url": { "url": "data:image/png;base64,AA" } }] })),
-        ("/v1/responses", json!({ "model": "m", "input": [{ "role": "user", "content": [{ "type": "input_image", "image_url": "data:image/png;base64,AA" }] }] })),
-        ("/v1/responses", json!({ "model": "m", "input": [{ "role": "user", "content": [{ "type": "input_file", "file_id": "file-1" }] }] })),
+        (
+            "/v1/moderations",
+            json!({ "input": [{ "type": "image_url", "image_url": { "url": "data:image/png;base64,AA" } }] }),
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": [{ "role": "user", "content": [{ "type": "input_image", "image_url": "data:image/png;base64,AA" }] }] }),
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": [{ "role": "user", "content": [{ "type": "input_file", "file_id": "file-1" }] }] }),
+        ),
     ];
     for (settings, status) in [("refuse", 403), ("pass", 200)] {
         let upstream = FakeUpstream::answering("{}").await;
-        let house =
-            House::with(&guarded(&upstream, &format!("{{ find: [email], where: [request], unscannable: {settings} }}"))).await;
+        let house = House::with(&guarded(
+            &upstream,
+            &format!("{{ find: [email], where: [request], unscannable: {settings} }}"),
+        ))
+        .await;
         for (path, body) in &unreadable {
             let answer = house.http.post(path, body).await;
             assert_eq!(answer.status, status, "{path} {body}: {}", answer.text());
@@ -226,13 +240,20 @@ async fn whole_answers_are_gone_through() {
     let output = json!([thought, message(&format!("ring {PHONE}, ok")), call]);
     let answers = [
         ("/v1/responses", response(output)),
-        ("/v1/completions", json!({ "id": "cmpl-1", "choices": [{ "text": format!("ring {PHONE}, ok"), "index": 0, "finish_reason": "stop", "logprobs": { "tokens": [PHONE] } }] })),
+        (
+            "/v1/completions",
+            json!({ "id": "cmpl-1", "choices": [{ "text": format!("ring {PHONE}, ok"), "index": 0, "finish_reason": "stop", "logprobs": { "tokens": [PHONE] } }] }),
+        ),
     ];
     for (path, body) in answers {
         let upstream = FakeUpstream::answering(&body.to_string()).await;
         let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: mask }")).await;
         let answer = house.http.post(path, &json!({ "model": "m", "input": "x", "prompt": "x" })).await;
-        assert!(answer.text().contains("ring +** ** **1820, ok") && !answer.text().contains("901820"), "{}", answer.text());
+        assert!(
+            answer.text().contains("ring +** ** **1820, ok") && !answer.text().contains("901820"),
+            "{}",
+            answer.text()
+        );
         let json: Value = answer.json();
         let length: usize = answer.header("content-length").parse().unwrap();
         assert_eq!(length, answer.text().len());
@@ -241,6 +262,23 @@ async fn whole_answers_are_gone_through() {
             assert_eq!(arguments, json!({ "to": "+** ** **1820", "n": 1 }));
             assert_eq!(json["usage"]["total_tokens"], 7);
         }
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_knows_of_an_answer_is_gone_through_as_well() {
+    let mut answer = response(json!([{ "type": "of_next_year", "odd": [{ "deep": PHONE }] }]));
+    answer["instructions"] = json!(format!("ring {PHONE}"));
+    answer["of_next_year"] = json!({ "by": [PHONE, { PHONE: 1 }] });
+    let event = json!({ "type": "response.of_next_year", "item_id": "x", "said": PHONE, "response": answer });
+    let odd = json!({ "type": "response.of_next_year.delta", "item_id": "x", "delta": { "said": PHONE } });
+    let stream = events(&[event, odd]);
+    for script in [whole(200, &answer.to_string()), streaming(&stream)] {
+        let upstream = FakeUpstream::start(vec![script]).await;
+        let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: mask }")).await;
+        let answer = house.http.post("/v1/responses", &json!({ "model": "m", "input": "x" })).await;
+        assert!(answer.status == 200 && !answer.text().contains("901820"), "{}", answer.text());
+        assert!(answer.text().contains("ring +** ** **1820"), "{}", answer.text());
     }
 }
 
@@ -257,7 +295,8 @@ async fn a_whole_answer_that_is_refused_is_none() {
 
 #[tokio::test]
 async fn an_answer_that_is_no_json_is_refused_unless_the_policy_lets_it_pass() {
-    let script = || vec![Act::Write(b"HTTP/1.1 200 X\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello".to_vec())];
+    let script =
+        || vec![Act::Write(b"HTTP/1.1 200 X\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello".to_vec())];
     for (word, status) in [("refuse", 403), ("pass", 200)] {
         let upstream = FakeUpstream::start(vec![script()]).await;
         let house = House::with(&guarded(&upstream, &format!("{{ find: [phone], unscannable: {word} }}"))).await;
@@ -269,7 +308,11 @@ async fn an_answer_that_is_no_json_is_refused_unless_the_policy_lets_it_pass() {
 #[tokio::test]
 async fn values_come_back_whole_and_in_streams() {
     for (path, body, stream) in [
-        ("/v1/responses", json!({ "model": "m", "input": format!("write to {MAIL}") }), responding as fn(&[&str]) -> Vec<u8>),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": format!("write to {MAIL}") }),
+            responding as fn(&[&str]) -> Vec<u8>,
+        ),
         ("/v1/completions", json!({ "model": "m", "prompt": format!("write to {MAIL}") }), completing),
     ] {
         let settings = "{ find: [email], where: [request], restore: true, session: session }";
@@ -307,9 +350,14 @@ async fn a_stream_that_is_cut_anywhere_says_what_it_would_say_in_one_piece() {
         let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: mask }")).await;
         let mut first = None;
         for at in places {
-            let answer = house.http.post(path, &json!({ "model": "m", "prompt": "x", "input": "x", "stream": true })).await;
+            let answer =
+                house.http.post(path, &json!({ "model": "m", "prompt": "x", "input": "x", "stream": true })).await;
             assert_eq!(pieces(&answer), "Zoë: ring +** ** **1820, ok", "cut at {at}: {}", answer.text());
-            assert!(!answer.text().contains("901820") && answer.ending == Ending::Clean, "cut at {at}: {}", answer.text());
+            assert!(
+                !answer.text().contains("901820") && answer.ending == Ending::Clean,
+                "cut at {at}: {}",
+                answer.text()
+            );
             let first = first.get_or_insert_with(|| answer.text().to_owned());
             assert_eq!(*first, answer.text(), "cut at {at}");
         }
@@ -339,8 +387,46 @@ async fn signs_of_life_between_events_pass_and_break_nothing() {
 }
 
 #[tokio::test]
+async fn texts_are_told_apart_whatever_the_order_of_members_and_end_each_for_itself() {
+    let delta = |item: &str, delta: &str| {
+        format!(
+            "data: {{\"type\":\"response.output_text.delta\",\"item_id\":\"{item}\",\"output_index\":0,\"delta\":\"{delta}\"}}\n\n"
+        )
+    };
+    let done = |item: &str| {
+        format!(
+            "data: {{\"output_index\":0,\"item_id\":\"{item}\",\"text\":\"\",\"type\":\"response.output_text.done\"}}\n\n"
+        )
+    };
+    let all =
+        [delta("a", "x +49 30 9"), delta("b", "y +49 30 90"), done("a"), delta("b", "1820 z"), done("b")].concat();
+    let upstream = FakeUpstream::start(vec![streaming(all.as_bytes())]).await;
+    let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: mask }")).await;
+    let answer = house.http.post("/v1/responses", &json!({ "model": "m", "input": "x", "stream": true })).await;
+    let said = |item: &str| -> String {
+        let events = answer.data().into_iter().map(|data| serde_json::from_str::<Value>(data).unwrap());
+        events
+            .filter(|event| event["item_id"] == item)
+            .filter_map(|event| event["delta"].as_str().map(str::to_owned))
+            .collect()
+    };
+    assert_eq!((said("a").as_str(), said("b").as_str()), ("x +49 30 9", "y +** ** **1820 z"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn an_answer_without_a_body_passes() {
+    let script = vec![Act::Write(b"HTTP/1.1 204 X\r\n\r\n".to_vec())];
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&guarded(&upstream, "{ find: [phone] }")).await;
+    let answer = house.http.begin(http::Method::DELETE, "/v1/responses/resp_1", &[], Default::default()).await;
+    assert_eq!(answer.status(), 204);
+}
+
+#[tokio::test]
 async fn a_stream_in_which_nothing_is_found_passes_byte_for_byte() {
-    for (path, bytes) in [("/v1/completions", completing(&["hel", "lo"])), ("/v1/responses", responding(&["hel", "lo"]))] {
+    for (path, bytes) in
+        [("/v1/completions", completing(&["hel", "lo"])), ("/v1/responses", responding(&["hel", "lo"]))]
+    {
         let upstream = FakeUpstream::start(vec![streaming(&bytes)]).await;
         let house = House::with(&guarded(&upstream, "{ find: [card] }")).await;
         let answer = house.http.post(path, &json!({ "model": "m", "prompt": "x", "input": "x", "stream": true })).await;
@@ -350,9 +436,10 @@ async fn a_stream_in_which_nothing_is_found_passes_byte_for_byte() {
 
 #[tokio::test]
 async fn a_stream_that_is_refused_ends_with_an_error_and_shows_nothing_of_it() {
-    for (path, bytes) in
-        [("/v1/completions", completing(&["ring +49 ", "30 901820"])), ("/v1/responses", responding(&["ring +49 ", "30 901820"]))]
-    {
+    for (path, bytes) in [
+        ("/v1/completions", completing(&["ring +49 ", "30 901820"])),
+        ("/v1/responses", responding(&["ring +49 ", "30 901820"])),
+    ] {
         let upstream = FakeUpstream::start(vec![streaming(&bytes)]).await;
         let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: refuse }")).await;
         let answer = house.http.post(path, &json!({ "model": "m", "prompt": "x", "input": "x", "stream": true })).await;
@@ -373,7 +460,11 @@ async fn a_stream_that_breaks_off_is_cut_and_leaks_nothing_of_what_was_held_back
     let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: mask }")).await;
     for at in places {
         let answer = house.http.post("/v1/completions", &json!({ "model": "m", "prompt": "x", "stream": true })).await;
-        assert!(!answer.text().contains("901820") && !answer.text().contains("[DONE]"), "cut at {at}: {}", answer.text());
+        assert!(
+            !answer.text().contains("901820") && !answer.text().contains("[DONE]"),
+            "cut at {at}: {}",
+            answer.text()
+        );
         assert_ne!(answer.ending, Ending::Clean, "cut at {at}");
     }
 }

@@ -64,7 +64,11 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let lints = builder.lints(document.lints);
     builder.unused();
     builder.unused_by_steps(&policies, "budgets", budgets.iter().map(|(name, budget)| (name.as_str(), budget.span)));
-    builder.unused_by_steps(&policies, "screens", screens.values().map(|screen| (screen.name.as_str(), screen.name.span)));
+    builder.unused_by_steps(
+        &policies,
+        "screens",
+        screens.values().map(|screen| (screen.name.as_str(), screen.name.span)),
+    );
     Config {
         listen,
         admin,
@@ -226,7 +230,8 @@ impl Builder<'_, '_> {
         section: &str,
         names: impl Iterator<Item = (&'n str, Span)>,
     ) {
-        let used: BTreeSet<_> = policies.iter().flat_map(|policy| &policy.steps).flat_map(|step| step.names()).collect();
+        let used: BTreeSet<_> =
+            policies.iter().flat_map(|policy| &policy.steps).flat_map(|step| step.names()).collect();
         let unused = names.filter(|(name, _)| !used.iter().any(|(of, used)| of == &section && used == name));
         for (name, span) in unused.collect::<Vec<_>>() {
             let what = section.trim_end_matches('s');

@@ -179,11 +179,7 @@ impl Step for Spend {
         matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
     }
 
-    fn begin_opaque<'a>(
-        &'a self,
-        _: &'a mut Cx,
-        _: &'a mut OpaqueRequest,
-    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+    fn begin_opaque<'a>(&'a self, _: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
         Box::pin(async { Ok(OpaqueFlow::Pass) })
     }
 

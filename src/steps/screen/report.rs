@@ -328,7 +328,10 @@ mod tests {
 
     #[test]
     fn what_presidio_says_is_read_and_counted_in_characters() {
-        let texts = [passage("system", "h\u{e9}llo \u{1f44b} I am fine"), passage("user", "my mail is jo@example.org, card 4111 1111 1111 1111")];
+        let texts = [
+            passage("system", "h\u{e9}llo \u{1f44b} I am fine"),
+            passage("user", "my mail is jo@example.org, card 4111 1111 1111 1111"),
+        ];
         let report = presidio().read(PRESIDIO.as_bytes(), &Shape::of(&texts)).unwrap();
         let found: Vec<_> = report.findings.iter().map(|finding| (finding.kind.as_str(), finding.text)).collect();
         assert!(found.contains(&("EMAIL_ADDRESS", Some(1))), "{found:?}");

@@ -34,8 +34,8 @@ use crate::steps::Site;
 use crate::steps::redact::{Key, Vault};
 
 use answer::Returns;
-use document::Shape;
 pub use config::{Config, CustomConfig, Sought, Unscannable, Where};
+use document::Shape;
 pub use guard::Guard;
 pub use scrub::{Findings, Scrub};
 pub use tally::{Seed, Tally};
@@ -213,7 +213,8 @@ impl Step for Redact {
 
     fn deeds(&self) -> Vec<Deed> {
         let mut deeds = Vec::new();
-        for (side, is_on) in [(Side::Request, self.guard.is_on_requests()), (Side::Answer, self.guard.is_on_answers())] {
+        for (side, is_on) in [(Side::Request, self.guard.is_on_requests()), (Side::Answer, self.guard.is_on_answers())]
+        {
             if is_on {
                 deeds.push(Deed::Guards(side));
             }

@@ -106,8 +106,7 @@ impl Editor for Inward<'_> {
         let said = match is {
             // They spell out what may have been taken away.
             Is::Spelled => return Ok(self.unspelled(kind)),
-            Is::Said(Said::Document) => Said::Document,
-            Is::Said(said) if kind == Kind::String => said,
+            Is::Said(said) if is.is_text(kind) => said,
             // What is no text where one is looked for is gone through as what it is, and as its place has it.
             Is::Said(said) if said.place() == Where::AnswerToolCalls => Said::Arguments,
             _ => Said::Document,

@@ -82,7 +82,11 @@ impl Editor for Outward<'_, '_> {
                 if kind != Kind::String {
                     return self.scrub.json(Where::User, &words);
                 }
-                if words.starts_with("data:") || holds_data(&words) { Ok(None) } else { self.scrub.text(Where::User, &words, "") }
+                if words.starts_with("data:") || holds_data(&words) {
+                    Ok(None)
+                } else {
+                    self.scrub.text(Where::User, &words, "")
+                }
             }
             Is::Text(place) | Is::Words(place) if kind == Kind::String => self.scrub.text(place, &words, ""),
             Is::Arguments(place) if kind == Kind::String => self.scrub.json(place, &words),

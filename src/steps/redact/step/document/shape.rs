@@ -7,6 +7,7 @@
 
 use super::super::config::Where;
 use super::super::lanes::Said;
+use crate::base::json::Kind;
 use crate::pipeline::facts::Endpoint;
 
 /// What is known of an endpoint's bodies.
@@ -51,6 +52,13 @@ pub enum Is {
     Said(Said),
     /// The tokens of an answer spelled out beside its text.
     Spelled,
+}
+
+impl Is {
+    /// Whether a value of this kind is a text there, and not any value, gone through as JSON.
+    pub fn is_text(self, kind: Kind) -> bool {
+        kind == Kind::String && !matches!(self, Self::Json(_) | Self::Said(Said::Document))
+    }
 }
 
 /// How a stream tells of texts piece by piece.

@@ -296,17 +296,18 @@ impl Events {
     /// What tells the text of an event, or of an item of its list, from others.
     fn key(&self, reader: &Reader<'_>) -> String {
         let mut ahead = reader.clone();
-        let mut key = String::new();
+        let mut parts = vec![String::new(); self.pieces.keys.len()];
+        // What cannot be read is found out when the event is.
         let _ = ahead.object(|reader, name| {
-            if let Some(at) = self.pieces.keys.iter().position(|key| *key == name) {
+            let at = self.pieces.keys.iter().position(|key| *key == name);
+            if let Some(part) = at.and_then(|at| parts.get_mut(at)) {
                 let value = reader.raw()?;
                 let value = value.0.trim_matches('"');
-                let value = value.strip_suffix(DELTA).or(value.strip_suffix(DONE)).unwrap_or(value);
-                key.push_str(&format!("{at}:{value};"));
+                value.strip_suffix(DELTA).or(value.strip_suffix(DONE)).unwrap_or(value).clone_into(part);
             }
             Ok(())
         });
-        key
+        parts.join(";")
     }
 }
 

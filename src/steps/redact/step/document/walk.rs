@@ -19,8 +19,7 @@ pub trait Editor {
     /// What is not named within something else that is.
     fn within(&self, is: Is) -> Is;
 
-    /// Another wording for what stands somewhere, if it needs one. `kind` says what value it is; of a string the text is
-    /// what it says, of any other value it is JSON.
+    /// Another wording for what stands somewhere, if it needs one: [a text](Is::is_text), or else JSON.
     ///
     /// # Errors
     /// When the document must not go on.
@@ -117,7 +116,7 @@ impl<'a, E: Editor> Walk<'a, E> {
         if is == Is::Kept || matches!(kind, Kind::Null | Kind::Bool) {
             return reader.skip();
         }
-        let mut text = if kind == Kind::String && !matches!(is, Is::Json(_)) { reader.text()? } else { reader.raw_text()? };
+        let mut text = if is.is_text(kind) { reader.text()? } else { reader.raw_text()? };
         match self.editor.edit(is, kind, &text) {
             Ok(Some(new)) => {
                 self.edits.set(&mut text, new);
