@@ -154,6 +154,8 @@ pub struct Through {
     body: Option<Watched>,
     readers: Vec<Tapped>,
     mode: Mode,
+    /// Bytes that were shown to those who observe. None is shown more than could be gathered.
+    seen: usize,
     /// What leaves next, in order, and how it ends.
     out: VecDeque<Frame<Bytes>>,
     stop: Option<Stop>,
@@ -161,7 +163,7 @@ pub struct Through {
 
 impl Through {
     fn new(body: Watched, readers: Vec<Tapped>, mode: Mode) -> Self {
-        Self { body: Some(body), readers, mode, out: VecDeque::new(), stop: None }
+        Self { body: Some(body), readers, mode, seen: 0, out: VecDeque::new(), stop: None }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Stop>>> {
@@ -181,6 +183,10 @@ impl Through {
     fn take(&mut self, frame: Frame<Bytes>) {
         match frame.into_data() {
             Ok(bytes) if self.mode == Mode::Observe => {
+                self.seen += bytes.len();
+                if self.seen > MOST {
+                    self.readers.clear();
+                }
                 self.watch(|tap| tap.push(bytes.clone()).map(drop));
                 self.out.push_back(Frame::data(bytes));
                 if self.body.as_ref().is_some_and(http_body::Body::is_end_stream) {

@@ -83,6 +83,7 @@ struct Windows {
     out: VecDeque<Burst>,
     stop: Option<Stop>,
     has_begun: bool,
+    has_ended: bool,
     /// Text of the whole answer so far, in bytes, and what its provider says it used.
     total: u64,
     said: Usage,
@@ -107,6 +108,7 @@ impl Windows {
             out: VecDeque::new(),
             stop: None,
             has_begun: false,
+            has_ended: false,
             total: 0,
             said: Usage::default(),
         }
@@ -127,7 +129,8 @@ impl Windows {
             }
         }
         self.total += bytes;
-        let is_over = is_last(&burst);
+        // The connection is read to its end all the same, so that it can be used again.
+        self.has_ended |= is_last(&burst);
         // Signs of life need not wait for words.
         if self.has_begun && self.held.is_empty() && self.asked.is_none() && burst.iter().all(is_wordless) {
             self.out.push_back(burst);
@@ -135,19 +138,21 @@ impl Windows {
             self.bytes += bytes;
             self.held.push(burst);
         }
-        if is_over {
-            self.frames = None;
-        }
     }
 
     /// Asks about what is held, if it is a window or all that is left.
     fn ask(&mut self) {
-        let is_full = self.bytes >= self.window.size as u64 || self.frames.is_none();
+        let is_full = self.bytes >= self.window.size as u64 || self.frames.is_none() || self.has_ended;
         if self.asked.is_some() || self.held.is_empty() || !is_full {
             return;
         }
         let held = std::mem::take(&mut self.held);
         self.bytes = 0;
+        if held.iter().flatten().all(is_wordless) {
+            self.has_begun = true;
+            self.out.extend(held);
+            return;
+        }
         let mut shown: Vec<Burst> = self.behind.iter().map(|(burst, _)| burst.clone()).collect();
         shown.extend(held.iter().cloned());
         self.asked = Some((self.examiner.examine(&shown), held));
@@ -202,6 +207,9 @@ impl Stream for Windows {
                 return Poll::Ready(self.stop.take().map(Err));
             }
             self.ask();
+            if !self.out.is_empty() {
+                continue;
+            }
             let mut is_waiting = true;
             if let Some((mut inquiry, judged)) = self.asked.take() {
                 match inquiry.as_mut().poll(cx) {
@@ -232,5 +240,11 @@ impl Stream for Windows {
 
 /// Whether nothing in a frame is a model's.
 fn is_wordless(frame: &Frame) -> bool {
-    frame.iter().all(|event| matches!(event, Event::Start(_) | Event::Usage(_) | Event::Ping))
+    let is_wordless = |event: &Event| match event {
+        Event::Start(_) | Event::Usage(_) | Event::Ping | Event::Close { .. } | Event::Finish { .. } | Event::End => {
+            true
+        }
+        Event::Open { .. } | Event::Delta { .. } | Event::Whole(_) | Event::Failed(_) => false,
+    };
+    frame.iter().all(is_wordless)
 }

@@ -226,6 +226,20 @@ async fn what_nobody_can_read_is_refused_or_passes_as_the_policy_says() {
 }
 
 #[tokio::test]
+async fn of_what_is_drawn_or_said_aloud_the_text_is_gone_through() {
+    let upstream = FakeUpstream::answering("{}").await;
+    let house = House::with(&guarded(&upstream, "{ find: [email], where: [request], unscannable: refuse }")).await;
+    for (path, body) in [
+        ("/v1/images/generations", json!({ "model": "m", "prompt": MAIL })),
+        ("/v1/audio/speech", json!({ "model": "m", "voice": "a", "input": MAIL, "instructions": MAIL })),
+    ] {
+        let answer = house.http.post(path, &body).await;
+        let sent = sent(&upstream).await;
+        assert!(answer.status == 200 && !sent.contains(MAIL) && sent.contains("<EMAIL_1_"), "{path}: {sent}");
+    }
+}
+
+#[tokio::test]
 async fn without_that_word_an_endpoint_that_nobody_can_read_is_not_the_policys() {
     let upstream = FakeUpstream::answering("{}").await;
     let house = House::with(&guarded(&upstream, "{ find: [email] }")).await;

@@ -2,7 +2,7 @@
 //!
 //! A shape is data: for each place of a document that is not simply gone through as the JSON it is, what it is. What is
 //! not named is gone through as well, so that a field nobody knows yet hides nothing. The fields are those of OpenAI's API reference
-//! (`/v1/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/moderations`, `/v1/images`) and of Cohere's
+//! (`/v1/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/moderations`, `/v1/images`, `/v1/audio/speech`) and of Cohere's
 //! and Jina's `/v1/rerank`.
 
 use super::super::config::Where;
@@ -88,9 +88,10 @@ pub fn of(endpoint: Endpoint) -> Option<&'static Shape> {
         Endpoint::Moderations => Some(&MODERATIONS),
         Endpoint::Rerank => Some(&RERANK),
         Endpoint::Images => Some(&IMAGES),
+        Endpoint::Audio => Some(&AUDIO),
         // The body of a count is that of a chat, which its dialect reads.
         Endpoint::Chat | Endpoint::CountTokens => None,
-        Endpoint::Audio | Endpoint::Files | Endpoint::Batches | Endpoint::Other => None,
+        Endpoint::Files | Endpoint::Batches | Endpoint::Other => None,
     }
 }
 
@@ -343,6 +344,21 @@ static RERANK: Shape = Shape {
         ("results[].index", Is::Kept),
         ("results[].relevance_score", Is::Kept),
     ]),
+    pieces: None,
+};
+
+/// What is to be said aloud is JSON; what is to be written down is a recording.
+static AUDIO: Shape = Shape {
+    is_certain: false,
+    request: &[
+        ("model", Is::Kept),
+        ("voice", Is::Kept),
+        ("response_format", Is::Kept),
+        ("stream_format", Is::Kept),
+        ("input", Is::Text(Where::User)),
+        ("instructions", Is::Text(Where::System)),
+    ],
+    answer: None,
     pieces: None,
 };
 
