@@ -128,7 +128,7 @@ impl Events {
             }
             let mut editor = Inward { returns };
             let mut walk = Walk::new(self.places, SAID, &mut editor, edits);
-            walk.passed_by = is_said_in_pieces.then(|| self.pieces.path);
+            walk.passed_by = is_said_in_pieces.then_some(self.pieces.path);
             walk.through(data)
         });
         match walked {
@@ -160,7 +160,7 @@ impl Events {
     ) -> Result<(), Refusal> {
         self.close(|_| true, out, returns)?;
         let new = returns.with(Said::Text.place(), |tools| Passage::whole(Said::Text, data, tools))?;
-        if new == &**data {
+        if new == **data {
             out.extend_from_slice(&frame.wire(EVENTS).unwrap_or_default());
         } else {
             write(out, "", new.as_bytes());
