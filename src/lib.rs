@@ -76,8 +76,8 @@
 //!    endpoint the policy does not name and a step cannot act on is not the policy's.
 //! 6. *A cut is never a clean end.*
 //! 7. *Money*: whole nano-USD; for any interleaving and crash, what is settled and what is held never exceed a strict
-//!    budget, and every request is settled exactly once. What a provider charges for an attempt that failed, or for a
-//!    shadow copy, is not counted yet.
+//!    budget, and every attempt is settled exactly once, those that failed and copies for shadows included. What a
+//!    forwarded request costs is known from its answer, or not known.
 //! 9. *Nothing leaks*: no key, prompt or answer in a log, a metric or an error that is not the caller's own.
 //! 10. *Reload*: a broken file changes nothing and says so; a good one drops no request.
 //!

@@ -113,4 +113,8 @@ impl Facts for View<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.cx.headers.get(name)?.to_str().ok()
     }
+
+    fn policy(&self) -> Option<&str> {
+        self.cx.policy.as_ref().map(PolicyName::as_str)
+    }
 }

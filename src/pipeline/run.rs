@@ -19,7 +19,7 @@ use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
 use crate::pipeline::passing::{Tapped, go_through};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Route};
-use crate::pipeline::shadow::Shadows;
+use crate::pipeline::shadow::{Original, Shadows};
 use crate::pipeline::step::{Answer, Flow, OpaqueFlow, Step, Tap};
 use crate::pipeline::trail::{Detail, StepEntry};
 use crate::pipeline::windows::windowed;
@@ -50,7 +50,7 @@ impl Line {
         &self,
         cx: &mut Cx,
         mut request: Box<Verbatim<Request>>,
-        shadows: &Shadows,
+        shadows: &dyn Shadows,
     ) -> Result<Answer, Stop> {
         let (mut back, mut awaited, mut answered) = (Vec::new(), Awaited::default(), None);
         for step in &self.steps {
@@ -87,7 +87,9 @@ impl Line {
             Some(target) => Plan::to(target),
             None => self.plan(cx, Some(&request)),
         };
-        shadows.send(&plan, &request, &cx.headers, &self.rules);
+        if !plan.shadows.is_empty() {
+            shadows.send(Original { cx, plan: &plan, request: &request, rules: &self.rules });
+        }
         let headers = std::mem::take(&mut cx.headers);
         let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
         let mut exchange = ChatExchange::new(request, &cx.model, &headers, onlookers);
@@ -161,7 +163,8 @@ impl Line {
             }
         }
         let plan = self.plan(cx, None);
-        let answer = execute(cx, &plan, &self.rules, &mut OpaqueExchange::new(request)).await?;
+        let mut exchange = OpaqueExchange::new(request, cx.endpoint);
+        let answer = execute(cx, &plan, &self.rules, &mut exchange).await?;
         if back.is_empty() {
             return Ok(answer);
         }
@@ -204,7 +207,7 @@ impl Line {
 /// A request that is to be asked, and whether anybody looks into its answer.
 struct Asking<'a> {
     request: Box<Verbatim<Request>>,
-    shadows: &'a Shadows,
+    shadows: &'a dyn Shadows,
     is_seen: bool,
 }
 

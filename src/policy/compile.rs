@@ -124,7 +124,10 @@ fn compile_policy(
     let reachable = reachable(policy, config, targets);
     let material = Material { stores: parts.stores, budgets, screens, targets: &reachable };
     let Made { steps, endpoints, .. } = steps(policy, &material, problems)?;
-    let route = routes::Routes { policy, config, targets, canaries: parts.canaries, sites: Cell::new(0) };
+    let number = policy.steps.len();
+    let (name, mode, stores) = (&policy.name.value, policy.mode.into(), parts.stores);
+    let site = Site { policy: name, mode, number, stores, subject, budgets, screens, targets: &[] };
+    let route = routes::Routes { policy, config, targets, canaries: parts.canaries, site, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
         selector: policy.selector.clone(),

@@ -63,8 +63,8 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let screens = builder.screens(document.screens);
     let lints = builder.lints(document.lints);
     builder.unused();
-    builder.unused_by_steps(&policies, "budgets", budgets.iter().map(|(name, budget)| (name.as_str(), budget.span)));
-    builder.unused_by_steps(
+    builder.unused_by_policies(&policies, "budgets", budgets.iter().map(|(name, budget)| (name.as_str(), budget.span)));
+    builder.unused_by_policies(
         &policies,
         "screens",
         screens.values().map(|screen| (screen.name.as_str(), screen.name.span)),
@@ -223,19 +223,21 @@ impl Builder<'_, '_> {
 }
 
 impl Builder<'_, '_> {
-    /// The same of what only steps refer to.
-    fn unused_by_steps<'n>(
+    /// The same of what policies refer to.
+    fn unused_by_policies<'n>(
         &mut self,
         policies: &[PolicyConfig],
         section: &str,
         names: impl Iterator<Item = (&'n str, Span)>,
     ) {
-        let used: BTreeSet<_> =
-            policies.iter().flat_map(|policy| &policy.steps).flat_map(|step| step.names()).collect();
+        let steps = policies.iter().flat_map(|policy| &policy.steps).flat_map(|step| step.names());
+        let routes = policies.iter().filter_map(|policy| policy.route.as_ref()).flat_map(|route| route.route.nodes());
+        let shadows = routes.filter_map(|node| node.shadow.as_ref()?.budget.as_ref());
+        let used: BTreeSet<_> = steps.chain(shadows.map(|budget| ("budgets", budget.value.as_str()))).collect();
         let unused = names.filter(|(name, _)| !used.iter().any(|(of, used)| of == &section && used == name));
         for (name, span) in unused.collect::<Vec<_>>() {
             let what = section.trim_end_matches('s');
-            self.note_lack(Problem::error(codes::UNUSED, format!("no step uses the {what} `{name}`")).at(span, ""));
+            self.note_lack(Problem::error(codes::UNUSED, format!("nothing uses the {what} `{name}`")).at(span, ""));
         }
     }
 
