@@ -2,7 +2,8 @@
 //!
 //! A step that asks somebody outside does not wait itself. It returns what is to be found out, as a [`Hold`], and the
 //! line waits: before anything else happens, or while the target is asked. Either way nothing of an answer goes on
-//! before every word on it, or on a [`Window`] of it, has been heard, and a word that stops the request lets go of the target at once.
+//! before every word on it, or on a [`Window`] of it, has been heard, and a word that stops the request lets go of the
+//! target at once.
 //!
 //! Who only observes keeps nobody waiting: see [`observed`](super::examine::observed).
 

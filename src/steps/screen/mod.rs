@@ -3,8 +3,8 @@
 //!
 //! Of a request the guard is shown all that a model reads, unless the policy wants only the last word of the user; of
 //! an answer all that it says. Nothing of an answer goes on before the guard has seen the whole of it: a stream that is
-//! screened is gathered first, and reaches its caller at once; or, by a `window`, part by part as it is judged. A guard that is dead, slow or lying has not spoken, and
-//! `when_unavailable` says what that means.
+//! screened is gathered first, and reaches its caller at once; or, by a `window`, part by part as it is judged. A guard
+//! that is dead, slow or lying has not spoken, and `when_unavailable` says what that means.
 //!
 //! What is no text (images, files, recordings) no guard here is shown.
 
@@ -72,8 +72,8 @@ pub struct Config {
     #[serde(default)]
     pub only: Option<Only>,
     /// How much of a streamed answer is screened at a time. What has been judged leaves at once; an answer that is
-    /// refused later than in its first window ends with an error. What stretches over more than a window and its overlap is never seen
-    /// as a whole. Without it nothing of a stream leaves before all of it has been judged.
+    /// refused later than in its first window ends with an error. What stretches over more than a window and its
+    /// overlap is never seen as a whole. Without it nothing of a stream leaves before all of it has been judged.
     #[serde(default)]
     pub window: Option<WindowConfig>,
     /// What becomes of requests and answers that hold images, files or recordings, which the guard is not shown.

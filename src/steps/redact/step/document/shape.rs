@@ -1,9 +1,9 @@
 //! Where texts stand in the bodies of endpoints that are forwarded without being understood.
 //!
 //! A shape is data: for each place of a document that is not simply gone through as the JSON it is, what it is. What is
-//! not named is gone through as well, so that a field nobody knows yet hides nothing. The fields are those of OpenAI's API reference
-//! (`/v1/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/moderations`, `/v1/images`, `/v1/audio/speech`) and of Cohere's
-//! and Jina's `/v1/rerank`.
+//! not named is gone through as well, so that a field nobody knows yet hides nothing. The fields are those of OpenAI's
+//! API reference (`/v1/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/moderations`, `/v1/images`,
+//! `/v1/audio/speech`) and of Cohere's and Jina's `/v1/rerank`.
 
 use super::super::config::Where;
 use super::super::lanes::Said;
