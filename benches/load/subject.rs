@@ -36,6 +36,8 @@ pub enum Kind {
     Limited,
     /// Tidegate which looks for personal data and credentials in requests and answers.
     Guarded,
+    /// The same in requests, with what was taken out of them given back in answers.
+    Restored,
 }
 
 /// A subject that answers.
@@ -58,6 +60,7 @@ impl Kind {
             Self::Tidegate => "tidegate",
             Self::Limited => "limited",
             Self::Guarded => "guarded",
+            Self::Restored => "restored",
         }
     }
 
@@ -66,7 +69,7 @@ impl Kind {
         match self {
             Self::Direct => None,
             Self::Hyper => std::env::current_exe().ok(),
-            Self::Tidegate | Self::Limited | Self::Guarded => Some(TIDEGATE.into()),
+            Self::Tidegate | Self::Limited | Self::Guarded | Self::Restored => Some(TIDEGATE.into()),
             // Debian keeps them where the path of ordinary users does not lead.
             Self::Nginx | Self::Haproxy => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
@@ -149,7 +152,7 @@ impl Subject {
                 fs::write(folder.join("key"), bare::KEY)?;
                 command.arg(BARE).args([self.address.to_string(), mock.to_string()]);
             }
-            Kind::Tidegate | Kind::Limited | Kind::Guarded => {
+            Kind::Tidegate | Kind::Limited | Kind::Guarded | Kind::Restored => {
                 let made = Command::new(program)
                     .args(["key", "create", "bench", "--team", "load", "--file", "keys.yaml"])
                     .current_dir(folder)
@@ -248,6 +251,7 @@ fn tidegate(kind: Kind, listen: SocketAddr, admin: SocketAddr, mock: SocketAddr)
     let (books, steps) = match kind {
         Kind::Limited => (BOOKS, STEPS),
         Kind::Guarded => ("", GUARD),
+        Kind::Restored => ("", RESTORE),
         _ => ("", ""),
     };
     format!(
@@ -270,6 +274,8 @@ budgets:
   key: { per: key, usd: 1000000, window: day, mode: balanced }
 ";
 const GUARD: &str = "    steps: [{ redact: { find: [default] } }]
+";
+const RESTORE: &str = "    steps: [{ redact: { find: [default], where: [request], restore: true } }]
 ";
 const STEPS: &str = "    steps:
     - limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 10000 }

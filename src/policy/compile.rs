@@ -21,6 +21,7 @@ use super::config::{Config, PolicyConfig};
 use super::problem::Problem;
 use super::reference::Environment;
 use super::snapshot::{Policy, ServerSettings, Snapshot};
+use super::source::Span;
 use crate::auth::{Authenticator, FetchJwks, KeyFile};
 use crate::base::ids::TargetName;
 use crate::base::secret::Secret;
@@ -122,10 +123,10 @@ fn compile_policy(
     let Named { targets, budgets, screens } = *named;
     let reachable = reachable(policy, config, targets);
     let material = Material { stores: parts.stores, budgets, screens, targets: &reachable };
-    let Made { steps, endpoints } = steps(policy, &material, problems)?;
+    let Made { steps, endpoints, .. } = steps(policy, &material, problems)?;
     let number = policy.steps.len();
-    let site =
-        Site { policy: &policy.name.value, number, stores: parts.stores, subject, budgets, screens, targets: &[] };
+    let (name, mode, stores) = (&policy.name.value, policy.mode.into(), parts.stores);
+    let site = Site { policy: name, mode, number, stores, subject, budgets, screens, targets: &[] };
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries, site, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
@@ -195,6 +196,8 @@ fn reachable(policy: &PolicyConfig, config: &Config, targets: &Targets) -> Vec<A
 /// A policy's steps, and what they can act on together.
 struct Made {
     steps: Vec<Arc<dyn Step>>,
+    /// Where each is written.
+    spans: Vec<Span>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -205,7 +208,9 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let screens = screens::closed(config);
     let material = Material { stores: &stores, budgets: &budgets, screens: &screens, targets: &[] };
     for policy in &config.policies {
-        steps(policy, &material, problems);
+        if let Some(Made { steps, spans, .. }) = steps(policy, &material, problems) {
+            problems.extend(config.lints.order(&steps, &spans));
+        }
     }
     for provider in config.providers.values() {
         providers::script(provider, problems);
@@ -223,7 +228,8 @@ pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
         for (number, step) in policy.steps.iter().enumerate() {
             let name = &policy.name.value;
             let Named { budgets, screens, .. } = named;
-            let site = Site { policy: name, number, stores: &stores, subject, budgets, screens, targets: &[] };
+            let mode = policy.mode.into();
+            let site = Site { policy: name, mode, number, stores: &stores, subject, budgets, screens, targets: &[] };
             // A step that needs a budget holds nothing back.
             let step = step.value.build(&site).ok();
             bounds.extend(step.and_then(|step| Some((name.to_string(), step.name(), step.holds_back()?))));
@@ -239,7 +245,8 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
     let mut steps = Vec::new();
     for (number, config) in policy.steps.iter().enumerate() {
         let Material { stores, budgets, screens, targets } = *material;
-        let site = Site { policy: &policy.name.value, number, stores, subject, budgets, screens, targets };
+        let (name, mode) = (&policy.name.value, policy.mode.into());
+        let site = Site { policy: name, mode, number, stores, subject, budgets, screens, targets };
         match config.value.build(&site) {
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),
@@ -263,8 +270,8 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
     }
     let acts = |endpoint: &Endpoint| steps.iter().all(|(step, _)| step.acts_on(*endpoint));
     let endpoints = Endpoint::ALL.into_iter().filter(acts).collect();
-    let steps = steps.into_iter().map(|(step, _)| step).collect();
-    (problems.len() == before).then_some(Made { steps, endpoints })
+    let (steps, spans) = steps.into_iter().unzip();
+    (problems.len() == before).then_some(Made { steps, spans, endpoints })
 }
 
 /// The models to tell callers of: those the policy names in full; else the names the file has for models;

@@ -19,6 +19,7 @@ use super::decode::At;
 use super::document::{
     CertificateName, Content, LogFormat, LogLevel, Losses, Mode, OnDisconnect, Pick, Sticky, TelemetryDialect,
 };
+use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
 use super::selector::Selector;
@@ -51,6 +52,7 @@ pub struct Config {
     pub budgets: BTreeMap<String, At<Definition>>,
     /// Guards outside, by name.
     pub screens: BTreeMap<String, ScreenConfig>,
+    pub lints: Lints,
     /// A URL that warnings of budgets are posted to.
     pub webhook: Option<At<Template>>,
     /// Where the books are, if any are kept.

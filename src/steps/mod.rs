@@ -15,6 +15,7 @@ use crate::base::aside::Aside;
 use crate::base::ids::PolicyName;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
+use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
 use crate::state::{Alerts, Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
@@ -68,6 +69,7 @@ pub type ReadSubject = fn(&str) -> Result<Arc<dyn Subject>, String>;
 #[derive(Clone, Copy)]
 pub struct Site<'a> {
     pub policy: &'a PolicyName,
+    pub mode: Mode,
     /// Its place among the steps of its policy.
     pub number: usize,
     pub stores: &'a Stores,
@@ -109,6 +111,15 @@ impl StepConfig {
     /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
     pub fn has_lasting_placeholders(&self) -> bool {
         matches!(self, Self::Redact(config) if config.session.is_some())
+    }
+
+    /// What it refers to of the gateway file: the section, and a name there.
+    pub fn names(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Budget(config) => config.0.iter().map(|name| ("budgets", name.as_str())).collect(),
+            Self::Screen(config) => vec![("screens", config.by.as_str())],
+            Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
+        }
     }
 
     /// Makes the step.

@@ -46,6 +46,9 @@ pub struct GatewayDoc {
     /// Guards outside that `screen` steps ask.
     #[serde(default)]
     pub screens: Table<ScreenDoc>,
+    /// How grave it is what a policy likely does not mean, by the code of the problem: `TG0701: error`.
+    #[serde(default)]
+    pub lints: Table<LintLevel>,
     /// Who is told of budgets that are running low.
     pub alerts: Option<AlertsDoc>,
     pub state: Option<At<StateDoc>>,
@@ -183,6 +186,18 @@ pub enum ScreenKind {
     Presidio,
     /// The gateway's own protocol.
     Webhook,
+}
+
+/// How grave something is that is likely not meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LintLevel {
+    /// The files do not load.
+    Error,
+    /// They do, and it is said.
+    Warning,
+    /// It is meant.
+    Allow,
 }
 
 /// US dollars for a million tokens.
