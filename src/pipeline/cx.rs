@@ -117,4 +117,8 @@ impl Facts for View<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.cx.headers.get(name)?.to_str().ok()
     }
+
+    fn tags(&self) -> Vec<String> {
+        self.cx.tags.iter().map(|(key, value)| format!("{key}={value}")).collect()
+    }
 }
