@@ -71,8 +71,8 @@
 //!    endpoint the policy does not name and a step cannot act on is not the policy's.
 //! 6. *A cut is never a clean end.*
 //! 7. *Money*: whole nano-USD; for any interleaving and crash, what is settled and what is held never exceed a strict
-//!    budget, and every request is settled exactly once. What a provider charges for an attempt that failed, or for a
-//!    shadow copy, is not counted yet.
+//!    budget, and every attempt is settled exactly once, those that failed and copies for shadows included. What a
+//!    forwarded request costs is known from its answer, or not known.
 //! 8. *Isolation*: a plugin reaches what its policy grants and nothing else; what it keeps belongs to it and its policy, by type;
 //!    whatever it does, the request ends as the policy says and no other request notices.
 //! 9. *Nothing leaks*: no key, prompt or answer in a log, a metric or an error that is not the caller's own.

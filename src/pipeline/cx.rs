@@ -121,4 +121,8 @@ impl Facts for View<'_> {
     fn tags(&self) -> Vec<String> {
         self.cx.tags.iter().map(|(key, value)| format!("{key}={value}")).collect()
     }
+
+    fn policy(&self) -> Option<&str> {
+        self.cx.policy.as_ref().map(PolicyName::as_str)
+    }
 }

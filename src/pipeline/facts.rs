@@ -26,6 +26,11 @@ pub trait Facts {
     fn tags(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// The policy that decides on it, once one does.
+    fn policy(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What requests are told apart by.
@@ -68,6 +73,11 @@ impl Endpoint {
         Self::Rerank,
         Self::Other,
     ];
+
+    /// Whether providers charge for what is posted there. Batches are charged for when they are worked off.
+    pub fn costs(self) -> bool {
+        !matches!(self, Self::CountTokens | Self::Files | Self::Batches)
+    }
 
     pub fn name(self) -> &'static str {
         match self {
