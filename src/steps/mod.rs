@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::base::aside::Aside;
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::base::secret::Secret;
@@ -48,6 +49,8 @@ pub struct Stores {
     pub plugins: Arc<plugin::Book>,
     /// The time that plugins are told.
     pub clock: Clock,
+    /// Where guards go through long texts.
+    pub aside: Aside,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -66,6 +69,7 @@ impl Default for Stores {
             seed: Arc::default(),
             plugins: Arc::default(),
             clock: Clock::system(),
+            aside: Aside::default(),
         }
     }
 }
@@ -107,20 +111,21 @@ pub enum StepConfig {
 }
 
 impl StepConfig {
-    /// The same, with the paths it names starting from `folder`.
-    #[must_use]
-    pub fn below(self, folder: &Path) -> Self {
+    /// Relative paths start from `folder`.
+    pub fn place(&mut self, folder: &Path) {
         match self {
-            Self::Plugin(config) => Self::Plugin(Box::new(config.below(folder))),
-            other => other,
+            Self::Plugin(config) => config.place(folder),
+            Self::Redact(config) => config.place(folder),
+            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => {}
         }
     }
 
-    /// The files it names, whose change changes what it does.
-    pub fn files(&self) -> Option<&Path> {
+    /// The files that it is made with, beside the one it is written in.
+    pub fn files(&self) -> Vec<&Path> {
         match self {
-            Self::Plugin(config) => Some(&config.wasm),
-            _ => None,
+            Self::Plugin(config) => vec![&config.wasm],
+            Self::Redact(config) => config.files().collect(),
+            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
         }
     }
 
@@ -130,6 +135,11 @@ impl StepConfig {
             Self::Plugin(config) => config.asks(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
+    pub fn has_lasting_placeholders(&self) -> bool {
+        matches!(self, Self::Redact(config) if config.session.is_some())
     }
 
     /// Makes the step.
