@@ -22,6 +22,9 @@ const LAYERS: &[&[&str]] = &[
 /// Crates that may be named in these modules only.
 const HOMES: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
+    ("wasmparser", &["wasm"]),
+    ("rayon", &["wasm"]),
+    ("jsonschema", &["steps"]),
     ("sled", &["state"]),
     ("redis", &["state"]),
     ("opentelemetry", &["telemetry"]),
@@ -43,7 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("quick_cache", &["tokens"]),
     ("regex_automata", &["steps"]),
     ("regex_syntax", &["steps"]),
-    ("hmac", &["steps"]),
+    ("hmac", &["steps", "wasm"]),
     ("whatlang", &["steps"]),
 ];
 

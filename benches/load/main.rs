@@ -14,6 +14,8 @@ mod mock;
 mod proc;
 mod report;
 mod subject;
+#[path = "../../tests/support/wasm.rs"]
+mod wasm;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -129,6 +131,7 @@ impl Options {
             Kind::Limited,
             Kind::Guarded,
             Kind::Restored,
+            Kind::Plugged,
         ];
         all.into_iter().filter(|kind| *kind != Kind::Haproxy || kind.program().is_some()).collect()
     }

@@ -19,7 +19,7 @@ use crate::chat::{Request, Verbatim};
 use crate::gateway::account::{Account, Accounted};
 use crate::gateway::world::World;
 use crate::pipeline::attempt::execute;
-use crate::pipeline::chat::{ChatExchange, Onlookers};
+use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Shadow};
@@ -87,6 +87,8 @@ impl Copy {
             tokens: Arc::clone(&of.tokens),
             question: of.question.clone(),
             asked: None,
+            tags: of.tags.clone(),
+            outgoing: of.outgoing.clone(),
             detour: None,
             presence: None,
             held: None,
@@ -134,7 +136,9 @@ impl Copy {
             _ => Onlookers::Nobody,
         };
         let plan = Plan::to(Arc::clone(&self.shadow.to));
-        let mut exchange = ChatExchange::new(self.request.clone(), &self.cx.model, &self.headers, onlookers);
+        let outgoing = std::mem::take(&mut self.cx.outgoing);
+        let steer = Steer { from_caller: &self.headers, from_steps: &outgoing };
+        let mut exchange = ChatExchange::new(self.request.clone(), &self.cx.model, steer, onlookers);
         let answer = execute(&mut self.cx, &plan, &self.rules, &mut exchange).await?;
         Ok(match tap {
             Some(tap) => tap.wrap(answer),

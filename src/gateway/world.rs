@@ -40,7 +40,7 @@ impl World {
             canaries: CanaryBook::default(),
             pools,
             copies: Copies::default(),
-            stores: Stores::default(),
+            stores: Stores { clock, ..Stores::default() },
             closings: TaskTracker::new(),
             afterlife: Afterlife::default(),
             metrics: Metrics::default(),
@@ -59,6 +59,7 @@ impl World {
     /// The same world, with stores that may outlive it.
     #[must_use]
     pub fn with(self, stores: Stores) -> Self {
+        let stores = Stores { clock: self.clock, ..stores };
         Self { stores, ..self }
     }
 

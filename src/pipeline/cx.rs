@@ -40,6 +40,10 @@ pub struct Cx {
     pub question: Option<Question>,
     /// Who was asked last, and whose answer is awaited or has begun.
     pub asked: Option<Asked>,
+    /// What plugins have tagged it with.
+    pub tags: Vec<(String, String)>,
+    /// Headers that go to the provider beside its own.
+    pub outgoing: HeaderMap,
     /// Where a step sends it instead of where the route leads.
     pub detour: Option<Arc<Target>>,
     /// Whether its caller is still there, where that makes a difference.
@@ -112,6 +116,10 @@ impl Facts for View<'_> {
 
     fn header(&self, name: &str) -> Option<&str> {
         self.cx.headers.get(name)?.to_str().ok()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        self.cx.tags.iter().map(|(key, value)| format!("{key}={value}")).collect()
     }
 
     fn policy(&self) -> Option<&str> {

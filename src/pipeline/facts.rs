@@ -21,6 +21,12 @@ pub trait Facts {
     fn has_tools(&self) -> bool;
     fn has_images(&self) -> bool;
     fn header(&self, name: &str) -> Option<&str>;
+
+    /// What plugins have tagged the request with, as `key=value`. There is none before they have seen it.
+    fn tags(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The policy that decides on it, once one does.
     fn policy(&self) -> Option<&str> {
         None

@@ -34,13 +34,13 @@ use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
 use crate::provider::{Address, Pools};
 use crate::state::{Ledger, Memory};
-use crate::steps::budget::Budget;
+use crate::steps::budget::{self, Budget};
 use crate::steps::screen::Guard;
-use crate::steps::{Site, Stores};
+use crate::steps::{Site, StepConfig, Stores};
 
 /// What of the process a snapshot refers to.
 pub struct Parts<'a> {
-    pub pools: &'a Pools,
+    pub pools: &'a Arc<Pools>,
     pub health: &'a HealthBook,
     pub canaries: &'a CanaryBook,
     pub stores: &'a Stores,
@@ -67,6 +67,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let budgets = budgets(config, &targets, &mut problems);
     let screens = screens::open(config, parts, &mut problems);
     let webhook = webhook(config, parts, &mut problems);
+    let secrets = secrets(config, parts, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
     let policies: Vec<_> = config
         .policies
@@ -75,7 +76,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             compile_policy(
                 policy,
                 config,
-                &Named { targets: &targets, budgets: &budgets, screens: &screens },
+                &Named { targets: &targets, budgets: &budgets, screens: &screens, secrets: &secrets },
                 parts,
                 &mut problems,
             )
@@ -120,14 +121,25 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Named { targets, budgets, screens } = *named;
+    let Named { targets, budgets, screens, secrets } = *named;
     let reachable = reachable(policy, config, targets);
-    let material = Material { stores: parts.stores, budgets, screens, targets: &reachable };
+    let material = Material {
+        stores: parts.stores,
+        budgets,
+        screens,
+        secrets,
+        targets: &reachable,
+        all_targets: targets,
+        pools: Some(parts.pools),
+    };
     let Made { steps, endpoints, .. } = steps(policy, &material, problems)?;
-    let number = policy.steps.len();
-    let (name, mode, stores) = (&policy.name.value, policy.mode.into(), parts.stores);
-    let site = Site { policy: name, mode, number, stores, subject, budgets, screens, targets: &[] };
-    let route = routes::Routes { policy, config, targets, canaries: parts.canaries, site, sites: Cell::new(0) };
+    let budget = |name: &str, target: &Arc<Target>| {
+        let material = Material { targets: std::slice::from_ref(target), ..material };
+        let step = StepConfig::Budget(budget::Config(vec![name.to_owned()]));
+        material.step(policy, policy.steps.len(), &step).ok()
+    };
+    let route =
+        routes::Routes { policy, config, targets, canaries: parts.canaries, budget: &budget, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
         selector: policy.selector.clone(),
@@ -150,21 +162,62 @@ type Budgets = BTreeMap<String, Arc<Budget>>;
 /// The guards outside, by name.
 type Screens = BTreeMap<String, Arc<Guard>>;
 
+/// The secrets that plugins may be granted, by name.
+type Secrets = BTreeMap<String, Secret>;
+
+fn secrets(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Secrets {
+    let found = config.secrets.iter().map(|(name, template)| (name, providers::resolve(template, parts, problems)));
+    found.filter_map(|(name, secret)| Some((name.clone(), secret?))).collect()
+}
+
+/// The same without what they are, for checking what else is said.
+fn unread_secrets(config: &Config) -> Secrets {
+    config.secrets.keys().map(|name| (name.clone(), Secret::default())).collect()
+}
+
 /// What policies refer to by name.
 #[derive(Clone, Copy)]
 struct Named<'a> {
     targets: &'a Targets,
     budgets: &'a Budgets,
     screens: &'a Screens,
+    secrets: &'a Secrets,
 }
 
 /// What the steps of a policy are made from.
+#[derive(Clone, Copy)]
 struct Material<'a> {
     stores: &'a Stores,
     budgets: &'a Budgets,
     screens: &'a Screens,
+    secrets: &'a Secrets,
     /// Everywhere the policy's requests may be sent to.
     targets: &'a [Arc<Target>],
+    all_targets: &'a Targets,
+    /// `None` while the files are only checked.
+    pools: Option<&'a Arc<Pools>>,
+}
+
+impl Material<'_> {
+    /// Makes one step.
+    fn step(&self, policy: &PolicyConfig, number: usize, config: &StepConfig) -> Result<Arc<dyn Step>, String> {
+        let Self { stores, budgets, screens, secrets, targets, all_targets, pools } = *self;
+        let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
+        let (policy, mode) = (&policy.name.value, policy.mode.into());
+        config.build(&Site {
+            policy,
+            mode,
+            number,
+            stores,
+            subject,
+            budgets,
+            screens,
+            targets,
+            target: &target,
+            secrets,
+            pools,
+        })
+    }
 }
 
 fn budgets(config: &Config, targets: &Targets, problems: &mut Vec<Problem>) -> Budgets {
@@ -205,8 +258,16 @@ struct Made {
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let ledger: Option<Arc<dyn Ledger>> = Some(Arc::new(Memory::default()));
     let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, &Targets::new(), problems));
-    let screens = screens::closed(config);
-    let material = Material { stores: &stores, budgets: &budgets, screens: &screens, targets: &[] };
+    let (screens, secrets) = (screens::closed(config), unread_secrets(config));
+    let material = Material {
+        stores: &stores,
+        budgets: &budgets,
+        screens: &screens,
+        secrets: &secrets,
+        targets: &[],
+        all_targets: &Targets::new(),
+        pools: None,
+    };
     for policy in &config.policies {
         if let Some(Made { steps, spans, .. }) = steps(policy, &material, problems) {
             problems.extend(config.lints.order(&steps, &spans));
@@ -221,17 +282,21 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 /// policy, the step, the bound.
 pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
     let stores = Stores { ledger: Some(Arc::new(Memory::default())), ..Stores::default() };
-    let (targets, budgets, screens) = (Targets::new(), Budgets::new(), screens::closed(config));
-    let named = Named { targets: &targets, budgets: &budgets, screens: &screens };
+    let material = Material {
+        stores: &stores,
+        budgets: &Budgets::new(),
+        screens: &screens::closed(config),
+        secrets: &unread_secrets(config),
+        targets: &[],
+        all_targets: &Targets::new(),
+        pools: None,
+    };
     let mut bounds = Vec::new();
     for policy in &config.policies {
         for (number, step) in policy.steps.iter().enumerate() {
             let name = &policy.name.value;
-            let Named { budgets, screens, .. } = named;
-            let mode = policy.mode.into();
-            let site = Site { policy: name, mode, number, stores: &stores, subject, budgets, screens, targets: &[] };
             // A step that needs a budget holds nothing back.
-            let step = step.value.build(&site).ok();
+            let step = material.step(policy, number, &step.value).ok();
             bounds.extend(step.and_then(|step| Some((name.to_string(), step.name(), step.holds_back()?))));
         }
     }
@@ -244,10 +309,7 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
     let before = problems.len();
     let mut steps = Vec::new();
     for (number, config) in policy.steps.iter().enumerate() {
-        let Material { stores, budgets, screens, targets } = *material;
-        let (name, mode) = (&policy.name.value, policy.mode.into());
-        let site = Site { policy: name, mode, number, stores, subject, budgets, screens, targets };
-        match config.value.build(&site) {
+        match material.step(policy, number, &config.value) {
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),
         }

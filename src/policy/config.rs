@@ -53,6 +53,8 @@ pub struct Config {
     /// Guards outside, by name.
     pub screens: BTreeMap<String, ScreenConfig>,
     pub lints: Lints,
+    /// What plugins may be granted.
+    pub secrets: BTreeMap<String, At<Template>>,
     /// A URL that warnings of budgets are posted to.
     pub webhook: Option<At<Template>>,
     /// Where the books are, if any are kept.
@@ -444,6 +446,7 @@ impl Config {
         all.extend(self.telemetry.headers.iter().map(|(_, template)| template));
         all.extend(&self.callers.keys);
         all.extend(self.webhook.iter().chain(&self.placeholder_key));
+        all.extend(self.secrets.values());
         all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
         for screen in self.screens.values() {
             all.extend(std::iter::once(&screen.url).chain(&screen.key).chain(&screen.ca));

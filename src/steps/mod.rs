@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod limit;
+pub mod plugin;
 pub mod redact;
 pub mod rewrite;
 pub mod screen;
@@ -12,12 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::base::aside::Aside;
+use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
+use crate::base::secret::Secret;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
-use crate::state::{Alerts, Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
+use crate::provider::Pools;
+use crate::state::{Alerts, Kv, Ledger, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
@@ -28,6 +32,8 @@ use crate::tokens::Tokens;
 pub struct Stores {
     pub windows: Arc<dyn Windows>,
     pub places: Arc<dyn Places>,
+    /// What plugins keep.
+    pub kv: Arc<dyn Kv>,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
@@ -40,6 +46,10 @@ pub struct Stores {
     pub guards: Arc<Tally>,
     /// What placeholders are derived from.
     pub seed: Arc<Seed>,
+    /// How plugins have fared.
+    pub plugins: Arc<plugin::Book>,
+    /// The time that plugins are told.
+    pub clock: Clock,
     /// Where guards go through long texts.
     pub aside: Aside,
 }
@@ -50,6 +60,7 @@ impl Default for Stores {
         Self {
             windows: Arc::new(LocalWindows::default()),
             places: Arc::new(LocalPlaces::default()),
+            kv: Arc::new(LocalKv::default()),
             ledger: None,
             outputs: Arc::default(),
             tokens: Arc::default(),
@@ -57,6 +68,8 @@ impl Default for Stores {
             reservations: Arc::default(),
             guards: Arc::default(),
             seed: Arc::default(),
+            plugins: Arc::default(),
+            clock: Clock::system(),
             aside: Aside::default(),
         }
     }
@@ -79,6 +92,12 @@ pub struct Site<'a> {
     pub screens: &'a BTreeMap<String, Arc<Guard>>,
     /// Everywhere its requests may be sent to.
     pub targets: &'a [Arc<Target>],
+    /// Finds any target by its name; none while the files are only checked.
+    pub target: &'a dyn Fn(&str) -> Option<Arc<Target>>,
+    /// The secrets of the gateway file, by name; empty ones while the files are only checked.
+    pub secrets: &'a BTreeMap<String, Secret>,
+    /// The way out; `None` while the files are only checked.
+    pub pools: Option<&'a Arc<Pools>>,
 }
 
 /// A step as a policy file writes it: one key, the step's name, and its settings.
@@ -87,6 +106,7 @@ pub struct Site<'a> {
 pub enum StepConfig {
     Budget(budget::Config),
     Limit(limit::Config),
+    Plugin(Box<plugin::Config>),
     Redact(redact::step::Config),
     Rewrite(rewrite::Config),
     Screen(screen::Config),
@@ -95,16 +115,27 @@ pub enum StepConfig {
 impl StepConfig {
     /// Relative paths start from `folder`.
     pub fn place(&mut self, folder: &Path) {
-        if let Self::Redact(config) = self {
-            config.place(folder);
+        match self {
+            Self::Plugin(config) => config.place(folder),
+            Self::Redact(config) => config.place(folder),
+            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => {}
         }
     }
 
     /// The files that it is made with, beside the one it is written in.
     pub fn files(&self) -> Vec<&Path> {
         match self {
+            Self::Plugin(config) => vec![&config.wasm],
             Self::Redact(config) => config.files().collect(),
             Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
+        }
+    }
+
+    /// Targets that it asks by itself.
+    pub fn asks(&self) -> Vec<&str> {
+        match self {
+            Self::Plugin(config) => config.asks(),
+            _ => Vec::new(),
         }
     }
 
@@ -118,7 +149,7 @@ impl StepConfig {
         match self {
             Self::Budget(config) => config.0.iter().map(|name| ("budgets", name.as_str())).collect(),
             Self::Screen(config) => vec![("screens", config.by.as_str())],
-            Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
+            Self::Limit(_) | Self::Plugin(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
         }
     }
 
@@ -130,6 +161,7 @@ impl StepConfig {
         match self {
             Self::Budget(config) => Ok(Arc::new(budget::Spend::new(config, site)?)),
             Self::Limit(config) => Ok(Arc::new(limit::Limit::new(config, site)?)),
+            Self::Plugin(config) => Ok(Arc::new(plugin::PluginStep::new(config, site)?)),
             Self::Redact(config) => Ok(Arc::new(redact::step::Redact::new(config, site)?)),
             Self::Rewrite(config) => Ok(Arc::new(rewrite::Rewrite::new(config)?)),
             Self::Screen(config) => Ok(Arc::new(screen::Screen::new(config, site)?)),

@@ -64,6 +64,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
     let lints = builder.lints(document.lints);
+    let secrets = builder.secrets(document.secrets);
     builder.unused();
     if placeholder_key.is_none() {
         builder.unshared_placeholders(state.as_ref(), &policies);
@@ -89,6 +90,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         budgets,
         screens,
         lints,
+        secrets,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
         placeholder_key,
@@ -138,6 +140,14 @@ impl Builder<'_, '_> {
             }
         }
         documents.0.into_iter().map(|(name, budget)| (name.value, budget)).collect()
+    }
+
+    /// Secrets for plugins.
+    fn secrets(&mut self, documents: Table<At<Template>>) -> BTreeMap<String, At<Template>> {
+        for (_, secret) in &documents.0 {
+            self.literal_secret("a secret", secret);
+        }
+        documents.0.into_iter().map(|(name, secret)| (name.value, self.placed(secret))).collect()
     }
 
     /// Relative paths in a text start from the folder of the file it is in.

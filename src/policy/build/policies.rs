@@ -48,13 +48,16 @@ impl Builder<'_, '_> {
             selector,
             condition,
             mode: document.mode,
-            steps: document.steps.into_iter().map(|step| self.placed_step(step)).collect(),
+            steps: document.steps.into_iter().map(|step| self.step(step)).collect(),
             route,
         }
     }
 
-    /// Relative paths in a step start from the folder of the file it is in.
-    fn placed_step(&self, mut step: At<StepConfig>) -> At<StepConfig> {
+    /// A step, with what it refers to in the files looked up. Relative paths in it start from the folder of its file.
+    fn step(&mut self, mut step: At<StepConfig>) -> At<StepConfig> {
+        for target in step.value.asks() {
+            self.target(&At::new(step.span, target.to_owned()));
+        }
         step.value.place(self.material.sources.folder(step.span.file));
         step
     }

@@ -10,12 +10,13 @@ use crate::pipeline::facts::Facts;
 use crate::pipeline::retry::{OnDisconnect, OnLoss, Rules, Timeouts};
 use crate::pipeline::route::{AbortIf, Canary, CanaryBook, Case, Choice, Predicate, Route, Shadow, Sticky};
 use crate::pipeline::run;
+use crate::pipeline::target::Target;
+use crate::pipeline::Step;
 use crate::pipeline::trail::Clause;
 use crate::policy::condition::Condition;
 use crate::policy::config::{self, Config, PolicyConfig, RouteConfig, Way};
 use crate::policy::decode::At;
 use crate::policy::document;
-use crate::steps::{Site, StepConfig, budget};
 
 /// The route of one policy, to be made.
 pub struct Routes<'a> {
@@ -23,8 +24,8 @@ pub struct Routes<'a> {
     pub config: &'a Config,
     pub targets: &'a Targets,
     pub canaries: &'a CanaryBook,
-    /// What steps of the policy are made with.
-    pub site: Site<'a>,
+    /// Makes a step that asks a budget for what a target may cost.
+    pub budget: &'a dyn Fn(&str, &Arc<Target>) -> Option<Arc<dyn Step>>,
     /// How many nodes have a number already.
     pub sites: Cell<u32>,
 }
@@ -63,10 +64,7 @@ impl Routes<'_> {
         let to = Arc::clone(self.targets.get(&shadow.to.value)?);
         let budget = match &shadow.budget {
             None => None,
-            Some(name) => {
-                let site = Site { targets: std::slice::from_ref(&to), ..self.site };
-                StepConfig::Budget(budget::Config(vec![name.value.clone()])).build(&site).ok()
-            }
+            Some(name) => Some((self.budget)(&name.value, &to)?),
         };
         Some(Shadow { to, share: hundredths(shadow.share), budget })
     }

@@ -49,6 +49,9 @@ pub struct GatewayDoc {
     /// How grave it is what a policy likely does not mean, by the code of the problem: `TG0701: error`.
     #[serde(default)]
     pub lints: Table<LintLevel>,
+    /// Secrets that plugins may be granted, by name.
+    #[serde(default)]
+    pub secrets: Table<At<Template>>,
     /// Who is told of budgets that are running low.
     pub alerts: Option<AlertsDoc>,
     pub state: Option<At<StateDoc>>,
