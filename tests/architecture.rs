@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["policy"],
     &["steps"],
     &["pipeline"],
-    &["auth", "provider", "state", "wasm", "telemetry", "tokens"],
+    &["auth", "provider", "registry", "state", "wasm", "telemetry", "tokens"],
     &["dialect", "pricing"],
     &["chat"],
     &["base"],
@@ -22,6 +22,8 @@ const LAYERS: &[&[&str]] = &[
 /// Crates that may be named in these modules only.
 const HOMES: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
+    ("oci_client", &["registry"]),
+    ("aws_lc_rs", &["registry"]),
     ("sled", &["state"]),
     ("redis", &["state"]),
     ("opentelemetry", &["telemetry"]),

@@ -19,6 +19,7 @@ use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
+use crate::registry::{Library, Source};
 use crate::state::{Alerts, Kv, Ledger, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 use crate::steps::redact::step::{Seed, Tally};
@@ -89,6 +90,8 @@ pub struct Site<'a> {
     pub target: &'a dyn Fn(&str) -> Option<Arc<Target>>,
     /// The secrets of the gateway file, by name; empty ones while the files are only checked.
     pub secrets: &'a BTreeMap<String, Secret>,
+    /// Where plugins come from.
+    pub library: &'a Library,
     /// The way out; `None` while the files are only checked.
     pub pools: Option<&'a Arc<Pools>>,
 }
@@ -117,6 +120,14 @@ impl StepConfig {
 
     /// The files it names, whose change changes what it does.
     pub fn files(&self) -> Option<&Path> {
+        match self {
+            Self::Plugin(config) => config.wasm.file(),
+            _ => None,
+        }
+    }
+
+    /// What it has fetched for it.
+    pub fn fetches(&self) -> Option<&Source> {
         match self {
             Self::Plugin(config) => Some(&config.wasm),
             _ => None,

@@ -3,6 +3,7 @@
 //! A check runs as far as it can and notes what it finds; the result only counts if nothing was an error.
 
 mod callers;
+mod plugins;
 mod policies;
 mod prices;
 mod providers;
@@ -60,6 +61,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let state = builder.state(document.state, !document.budgets.0.is_empty());
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
+    let plugins = builder.plugins(document.plugins);
     let secrets = builder.secrets(document.secrets);
     builder.unused();
     Config {
@@ -76,6 +78,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         prices: builder.prices,
         budgets,
         screens,
+        plugins,
         secrets,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
