@@ -110,6 +110,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod pricing;
 pub mod provider;
+pub mod registry;
 pub mod rehearsal;
 pub mod server;
 pub mod state;

@@ -4,6 +4,7 @@
 //! health), so a compilation that fails leaves no trace.
 
 mod callers;
+mod plugins;
 mod providers;
 mod routes;
 mod screens;
@@ -33,6 +34,7 @@ use crate::pipeline::route::CanaryBook;
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
 use crate::provider::{Address, Pools};
+use crate::registry::Library;
 use crate::state::{Ledger, Memory};
 use crate::steps::budget::{self, Budget};
 use crate::steps::screen::Guard;
@@ -68,6 +70,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let screens = screens::open(config, parts, &mut problems);
     let webhook = webhook(config, parts, &mut problems);
     let secrets = secrets(config, parts, &mut problems);
+    let library = plugins::open(config, parts, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
     let policies: Vec<_> = config
         .policies
@@ -76,7 +79,13 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             compile_policy(
                 policy,
                 config,
-                &Named { targets: &targets, budgets: &budgets, screens: &screens, secrets: &secrets },
+                &Named {
+                    targets: &targets,
+                    budgets: &budgets,
+                    screens: &screens,
+                    secrets: &secrets,
+                    library: &library,
+                },
                 parts,
                 &mut problems,
             )
@@ -121,13 +130,14 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Named { targets, budgets, screens, secrets } = *named;
+    let Named { targets, budgets, screens, secrets, library } = *named;
     let reachable = reachable(policy, config, targets);
     let material = Material {
         stores: parts.stores,
         budgets,
         screens,
         secrets,
+        library,
         targets: &reachable,
         all_targets: targets,
         pools: Some(parts.pools),
@@ -182,6 +192,7 @@ struct Named<'a> {
     budgets: &'a Budgets,
     screens: &'a Screens,
     secrets: &'a Secrets,
+    library: &'a Library,
 }
 
 /// What the steps of a policy are made from.
@@ -191,6 +202,7 @@ struct Material<'a> {
     budgets: &'a Budgets,
     screens: &'a Screens,
     secrets: &'a Secrets,
+    library: &'a Library,
     /// Everywhere the policy's requests may be sent to.
     targets: &'a [Arc<Target>],
     all_targets: &'a Targets,
@@ -201,7 +213,7 @@ struct Material<'a> {
 impl Material<'_> {
     /// Makes one step.
     fn step(&self, policy: &PolicyConfig, number: usize, config: &StepConfig) -> Result<Arc<dyn Step>, String> {
-        let Self { stores, budgets, screens, secrets, targets, all_targets, pools } = *self;
+        let Self { stores, budgets, screens, secrets, library, targets, all_targets, pools } = *self;
         let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
         let (policy, mode) = (&policy.name.value, policy.mode.into());
         config.build(&Site {
@@ -215,6 +227,7 @@ impl Material<'_> {
             targets,
             target: &target,
             secrets,
+            library,
             pools,
         })
     }
@@ -264,6 +277,7 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
         budgets: &budgets,
         screens: &screens,
         secrets: &secrets,
+        library: &plugins::closed(config),
         targets: &[],
         all_targets: &Targets::new(),
         pools: None,
@@ -287,6 +301,7 @@ pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
         budgets: &Budgets::new(),
         screens: &screens::closed(config),
         secrets: &unread_secrets(config),
+        library: &plugins::closed(config),
         targets: &[],
         all_targets: &Targets::new(),
         pools: None,
@@ -309,6 +324,14 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
     let before = problems.len();
     let mut steps = Vec::new();
     for (number, config) in policy.steps.iter().enumerate() {
+        if let Some(far) = config.value.fetches().filter(|_| material.library.is_offline)
+            && !material.library.is_at_hand(far)
+        {
+            let message = format!("`{far}` is not checked, since it was never fetched here");
+            let problem = Problem::warning(codes::CANNOT_OPEN, message).at(config.span, "in this step");
+            problems.push(problem.help("it is fetched when the gateway starts"));
+            continue;
+        }
         match material.step(policy, number, &config.value) {
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),

@@ -27,6 +27,7 @@ use crate::base::ids::{PolicyName, ProviderName, TargetName};
 use crate::base::money::Nanos;
 use crate::base::stop::FaultClass;
 use crate::pricing::{PriceList, Unknown};
+use crate::registry::PublicKey;
 use crate::state::shared::{self, OnLoss};
 use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
@@ -53,6 +54,8 @@ pub struct Config {
     /// Guards outside, by name.
     pub screens: BTreeMap<String, ScreenConfig>,
     pub lints: Lints,
+    /// Where plugins come from, and who may have made them.
+    pub plugins: PluginsConfig,
     /// What plugins may be granted.
     pub secrets: BTreeMap<String, At<Template>>,
     /// A URL that warnings of budgets are posted to.
@@ -427,6 +430,22 @@ pub struct Shadow {
     pub budget: Option<At<String>>,
 }
 
+/// Where plugins come from.
+#[derive(Debug, Clone, Default)]
+pub struct PluginsConfig {
+    pub trusted_keys: Vec<PublicKey>,
+    pub cache: Option<At<Template>>,
+    pub registries: BTreeMap<String, RegistryConfig>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RegistryConfig {
+    pub user: Option<At<Template>>,
+    pub password: Option<At<Template>>,
+    pub ca: Option<At<Template>>,
+    pub is_plain: bool,
+}
+
 impl Config {
     /// Every text that names a file.
     pub fn named_files(&self) -> impl Iterator<Item = &At<Template>> {
@@ -434,7 +453,8 @@ impl Config {
         let authorities = self.providers.values().filter_map(|provider| provider.ca.as_ref());
         let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.names_url());
         let guards = self.screens.values().filter_map(|screen| screen.ca.as_ref());
-        tls.chain(authorities).chain(guards).chain(&self.callers.keys).chain(jwks)
+        let registries = self.plugins.registries.values().filter_map(|registry| registry.ca.as_ref());
+        tls.chain(authorities).chain(guards).chain(registries).chain(&self.callers.keys).chain(jwks)
     }
 
     /// Every text that may hold references, for verifying that they stand for something.
@@ -447,6 +467,10 @@ impl Config {
         all.extend(&self.callers.keys);
         all.extend(self.webhook.iter().chain(&self.placeholder_key));
         all.extend(self.secrets.values());
+        all.extend(&self.plugins.cache);
+        for registry in self.plugins.registries.values() {
+            all.extend(registry.user.iter().chain(&registry.password).chain(&registry.ca));
+        }
         all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
         for screen in self.screens.values() {
             all.extend(std::iter::once(&screen.url).chain(&screen.key).chain(&screen.ca));

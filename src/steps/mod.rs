@@ -21,6 +21,7 @@ use crate::pipeline::facts::Subject;
 use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
+use crate::registry::{Library, Source};
 use crate::state::{Alerts, Kv, Ledger, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 use crate::steps::redact::step::{Seed, Tally};
@@ -96,6 +97,8 @@ pub struct Site<'a> {
     pub target: &'a dyn Fn(&str) -> Option<Arc<Target>>,
     /// The secrets of the gateway file, by name; empty ones while the files are only checked.
     pub secrets: &'a BTreeMap<String, Secret>,
+    /// Where plugins come from.
+    pub library: &'a Library,
     /// The way out; `None` while the files are only checked.
     pub pools: Option<&'a Arc<Pools>>,
 }
@@ -125,9 +128,17 @@ impl StepConfig {
     /// The files that it is made with, beside the one it is written in.
     pub fn files(&self) -> Vec<&Path> {
         match self {
-            Self::Plugin(config) => vec![&config.wasm],
+            Self::Plugin(config) => config.wasm.file().into_iter().collect(),
             Self::Redact(config) => config.files().collect(),
             Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
+        }
+    }
+
+    /// What it has fetched for it.
+    pub fn fetches(&self) -> Option<&Source> {
+        match self {
+            Self::Plugin(config) => Some(&config.wasm),
+            Self::Budget(_) | Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) | Self::Screen(_) => None,
         }
     }
 

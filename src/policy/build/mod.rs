@@ -3,6 +3,7 @@
 //! A check runs as far as it can and notes what it finds; the result only counts if nothing was an error.
 
 mod callers;
+mod plugins;
 mod policies;
 mod prices;
 mod providers;
@@ -64,6 +65,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
     let lints = builder.lints(document.lints);
+    let plugins = builder.plugins(document.plugins);
     let secrets = builder.secrets(document.secrets);
     builder.unused();
     if placeholder_key.is_none() {
@@ -90,6 +92,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         budgets,
         screens,
         lints,
+        plugins,
         secrets,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,

@@ -49,6 +49,8 @@ pub struct GatewayDoc {
     /// How grave it is what a policy likely does not mean, by the code of the problem: `TG0701: error`.
     #[serde(default)]
     pub lints: Table<LintLevel>,
+    /// Where plugins come from.
+    pub plugins: Option<PluginsDoc>,
     /// Secrets that plugins may be granted, by name.
     #[serde(default)]
     pub secrets: Table<At<Template>>,
@@ -177,6 +179,33 @@ pub struct ScreenDoc {
     pub timeout: Option<At<Period>>,
     /// How many questions are with it at a time, further ones wait; 64 if not said.
     pub max_concurrent: Option<NonZeroU32>,
+}
+
+/// Where plugins come from, and who may have made them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PluginsDoc {
+    /// Who signs plugins: `ed25519:` and the key in base64. Where there is one, a plugin without a signature is refused.
+    #[serde(default)]
+    pub trusted_keys: Vec<At<String>>,
+    /// The folder in which what registries gave is kept; `tidegate/registry` in the user's cache folder if not said.
+    pub cache: Option<At<Template>>,
+    /// What is to be known of registries, by host.
+    #[serde(default)]
+    pub registries: Table<RegistryDoc>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryDoc {
+    pub user: Option<At<Template>>,
+    /// Of the user; or a token, where there is none.
+    pub password: Option<At<Template>>,
+    /// A PEM file with the authorities to trust for it, besides the system's.
+    pub ca: Option<At<Template>>,
+    /// It has no TLS.
+    #[serde(default)]
+    pub plain_http: bool,
 }
 
 /// What a guard speaks.

@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde_json::{Map, Value};
 
 use super::back::{Hold, Hooks};
-use super::config::{Config, Grant, ModelGrant};
+use super::config::{Config, Grant, ModelGrant, Unpinned};
 use super::edits::Leave;
 use super::outside::http::{Client, Origin};
 use super::outside::model::Models;
@@ -18,10 +18,11 @@ use super::{PluginStep, schema};
 use crate::base::ids::TargetName;
 use crate::base::secret::Secret;
 use crate::base::units::Size;
+use crate::registry::Wanted;
 use crate::state::kv::Scope;
 use crate::steps::Site;
 use crate::steps::plugin::book::Record;
-use crate::wasm::{Abilities, About, Called, Component, Engine, Hook, Isolation, Limits, Manifest, Plugin, Setup};
+use crate::wasm::{Abilities, About, Called, Component, Engine, Hook, Isolation, Limits, Plugin, Setup};
 
 impl PluginStep {
     /// Reads, compiles and configures the plugin.
@@ -29,31 +30,21 @@ impl PluginStep {
     /// # Errors
     /// What is wrong with the settings or with the plugin, and where there is some, what mends it.
     pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
-        let path = config.wasm.display();
-        let limits = config.limits.limits()?;
-        let bytes =
-            std::fs::read(&config.wasm).map_err(|error| format!("the plugin `{path}` cannot be read: {error}"))?;
+        let (path, limits) = (&config.wasm, config.limits.limits()?);
+        let wanted = Wanted {
+            source: &config.wasm,
+            sha256: config.sha256.as_deref(),
+            follows_tags: config.unpinned == Unpinned::Allow,
+            most: limits.file,
+        };
+        let bytes = site.library.fetch(wanted).map_err(|why| format!("the plugin `{path}`: {why}"))?;
         let unfit = |unfit: crate::wasm::Unfit| match unfit.help {
             Some(help) => format!("the plugin `{path}` cannot be used: {}; {help}", unfit.reason),
             None => format!("the plugin `{path}` cannot be used: {}", unfit.reason),
         };
-        let manifest = Manifest::read(&bytes, &limits).map_err(unfit)?;
-        check_pin(config, &manifest)?;
         let component = Component::load(Engine::of_process()?, &bytes, &limits).map_err(unfit)?;
         Builder { config, site, limits, component }.build().map_err(|wrong| format!("the plugin `{path}`: {wrong}"))
     }
-}
-
-fn check_pin(config: &Config, manifest: &Manifest) -> Result<(), String> {
-    let Some(pin) = &config.sha256 else { return Ok(()) };
-    if pin.eq_ignore_ascii_case(&manifest.sha256) {
-        return Ok(());
-    }
-    let (path, found) = (config.wasm.display(), &manifest.sha256);
-    if pin.len() != 64 || !pin.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(format!("`sha256` is no SHA-256, which has 64 hexadecimal digits; that of `{path}` is {found}"));
-    }
-    Err(format!("the plugin `{path}` is not the one that `sha256` names; its own is {found}"))
 }
 
 struct Builder<'a> {

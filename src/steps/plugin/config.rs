@@ -1,22 +1,27 @@
 //! What a policy says of a plugin.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::base::units::{Period, Rate, Size};
+use crate::registry::Source;
 use crate::wasm::{Isolation, Limits};
 
 /// The settings of a `plugin` step.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The component, as a path from the folder of this file.
-    pub wasm: PathBuf,
+    /// The component: a path from the folder of this file, or a place in a registry, as in
+    /// `oci://ghcr.io/acme/tone:1.2`.
+    pub wasm: Source,
     /// The SHA-256 that the component must have, in hexadecimal. Without it any component at that path is run.
     #[serde(default)]
     pub sha256: Option<String>,
+    /// Whether a tag of a registry is followed wherever it is moved.
+    #[serde(default)]
+    pub unpinned: Unpinned,
     /// What it is called in logs and metrics, and what its `kv` belongs to; its own name if not said.
     #[serde(default)]
     pub name: Option<String>,
@@ -144,6 +149,16 @@ pub enum Otherwise {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+pub enum Unpinned {
+    /// A place that can be moved to another component needs a pin.
+    #[default]
+    Refuse,
+    /// Each load of the policies takes what it leads to then.
+    Allow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum IsolationDoc {
     /// An instance serves many calls, one after the other.
     #[default]
@@ -261,6 +276,6 @@ impl Config {
 
     /// Relative paths start from `folder`.
     pub fn place(&mut self, folder: &Path) {
-        self.wasm = folder.join(&self.wasm);
+        self.wasm.place(folder);
     }
 }
