@@ -108,6 +108,7 @@ impl Builder<'_> {
             policy: policy.to_string(),
             headers: self.seen_headers()?,
             sees_claims: config.grants.contains(&Grant::CallerClaims),
+            deeds: config.deeds(),
         })
     }
 
