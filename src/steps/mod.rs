@@ -79,6 +79,9 @@ impl Default for Stores {
 /// Reads a word or an expression; says what is wrong with it.
 pub type ReadSubject = fn(&str) -> Result<Arc<dyn Subject>, String>;
 
+/// Finds a target by its name.
+pub type FindTarget<'a> = dyn Fn(&str) -> Option<Arc<Target>> + 'a;
+
 /// Where a step stands, and what it is made with.
 #[derive(Clone, Copy)]
 pub struct Site<'a> {
@@ -94,7 +97,7 @@ pub struct Site<'a> {
     /// Everywhere its requests may be sent to.
     pub targets: &'a [Arc<Target>],
     /// Finds any target by its name; none while the files are only checked.
-    pub target: &'a dyn Fn(&str) -> Option<Arc<Target>>,
+    pub target: &'a FindTarget<'a>,
     /// The secrets of the gateway file, by name; empty ones while the files are only checked.
     pub secrets: &'a BTreeMap<String, Secret>,
     /// Where plugins come from.
