@@ -4,10 +4,12 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-import { build } from "esbuild";
+// The plugin's own, wherever this file lies.
+const { build } = createRequire(join(process.cwd(), "plugin.js"))("esbuild");
 
 const gateway = {
   name: "gateway",

@@ -1,0 +1,39 @@
+//! `tidegate plugin`: what the author of a plugin needs, from an empty folder to a policy.
+
+mod build;
+mod kit;
+mod new;
+mod project;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// Make, build, test and look at Wasm plugins
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a plugin to start from, with all that it is built from
+    New(new::Args),
+    /// Build the plugin of a folder
+    Build(build::Args),
+}
+
+/// Runs a command.
+///
+/// Exit codes: 0 all is well; 1 the plugin, or a test of it, is not; 2 wrong usage, or something is missing on this machine.
+pub fn run(args: &Args) -> ExitCode {
+    let done = match &args.command {
+        Command::New(args) => new::run(args),
+        Command::Build(args) => build::run(args),
+    };
+    done.unwrap_or_else(|message| {
+        eprintln!("error: {message}");
+        ExitCode::from(2)
+    })
+}
