@@ -107,3 +107,4 @@ pub mod state;
 pub mod steps;
 pub mod telemetry;
 pub mod tokens;
+pub mod wasm;

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod json;
 pub mod millis;
 pub mod money;
+pub mod random;
 pub mod secret;
 pub mod stop;
 pub mod text;

@@ -18,10 +18,11 @@ use sha2::{Digest, Sha256};
 
 use crate::provider::address::Address;
 use crate::provider::keys::Bench;
+use crate::provider::public::PublicOnly;
 use crate::provider::stage::{Stage, Staged};
 use crate::provider::tls;
 use crate::provider::transport::Transport;
-use crate::provider::wire::{Protocol, Wire, tcp};
+use crate::provider::wire::{Protocol, Wire, tcp, tcp_by};
 
 /// The connections and key states of the process.
 pub struct Pools {
@@ -40,6 +41,15 @@ struct Setting {
     ca: Option<[u8; 32]>,
     http2: bool,
     proxy: Option<String>,
+    reach: Reach,
+}
+
+/// Where a connection may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    Anywhere,
+    /// Only to public addresses, whatever the name stands for. Through a proxy that is the proxy's to see to.
+    Public,
 }
 
 impl Pools {
@@ -66,6 +76,16 @@ impl Pools {
     /// # Errors
     /// When the CA file cannot be used, or the proxy is of a kind we do not speak.
     pub fn transport(&self, address: &Address, ca: Option<&Path>, http2: bool) -> Result<Arc<dyn Transport>, String> {
+        self.reaching(address, ca, http2, Reach::Anywhere)
+    }
+
+    fn reaching(
+        &self,
+        address: &Address,
+        ca: Option<&Path>,
+        http2: bool,
+        reach: Reach,
+    ) -> Result<Arc<dyn Transport>, String> {
         if self.stage.is_some() {
             return Err("there is no network where providers are played".into());
         }
@@ -75,12 +95,13 @@ impl Pools {
             ca: ca.as_deref().map(|pem| Sha256::digest(pem).into()),
             http2,
             proxy: proxy.as_ref().map(|proxy| proxy.uri().to_string()),
+            reach,
         };
         let mut wires = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wire) = wires.get(&setting).and_then(Weak::upgrade) {
             return Ok(wire);
         }
-        let wire = self.connect(ca.as_deref(), http2, proxy.as_ref())?;
+        let wire = self.connect(ca.as_deref(), http2, proxy.as_ref(), reach)?;
         wires.retain(|_, wire| wire.strong_count() > 0);
         wires.insert(setting, Arc::downgrade(&wire));
         Ok(wire)
@@ -92,6 +113,14 @@ impl Pools {
     /// # Errors
     /// When the URL is none, or leads through something that cannot be used.
     pub fn lead(&self, url: &str, ca: Option<&Path>) -> Result<(Uri, Arc<dyn Transport>), String> {
+        self.lead_within(url, ca, Reach::Anywhere)
+    }
+
+    /// The same, within bounds.
+    ///
+    /// # Errors
+    /// When the URL is none, or leads through something that cannot be used.
+    pub fn lead_within(&self, url: &str, ca: Option<&Path>, reach: Reach) -> Result<(Uri, Arc<dyn Transport>), String> {
         if let Some(stage) = &self.stage {
             // The real URL may be among the secrets that nobody has there.
             let staged = Arc::new(Staged::new(Arc::clone(stage), None));
@@ -100,7 +129,7 @@ impl Pools {
         let address = Address::parse(url)?;
         let unread = |error: http::Error| format!("the URL cannot be read: {error}");
         let mut parts = url.trim().parse::<Uri>().map_err(|error| unread(error.into()))?.into_parts();
-        let transport = self.transport(&address, ca, false)?;
+        let transport = self.reaching(&address, ca, false, reach)?;
         if self.proxy(&address).is_some()
             && let Some(authority) = &parts.authority
             && authority.port().is_none()
@@ -119,7 +148,13 @@ impl Pools {
         self.proxies.intercept(address.root())
     }
 
-    fn connect(&self, ca: Option<&[u8]>, http2: bool, proxy: Option<&Intercept>) -> Result<Arc<dyn Transport>, String> {
+    fn connect(
+        &self,
+        ca: Option<&[u8]>,
+        http2: bool,
+        proxy: Option<&Intercept>,
+        reach: Reach,
+    ) -> Result<Arc<dyn Transport>, String> {
         let shared = self.roots.get_or_init(tls::roots);
         let roots = match ca {
             Some(pem) => tls::with_ca(shared, pem).map_err(|wrong| format!("the CA file is of no use: {wrong}"))?,
@@ -129,7 +164,13 @@ impl Pools {
         let alpn: &[&[u8]] = if http2 { &[b"h2"] } else { &[b"h2", b"http/1.1"] };
         let config = tls::client(roots, alpn)?;
         let Some(proxy) = proxy else {
-            return Ok(Arc::new(Wire::new(HttpsConnector::from((tcp(), config)), protocol)));
+            return Ok(match reach {
+                Reach::Anywhere => Arc::new(Wire::new(HttpsConnector::from((tcp(), config)), protocol)),
+                Reach::Public => {
+                    let tcp = tcp_by(PublicOnly::new());
+                    Arc::new(Wire::new(HttpsConnector::from((tcp, config)), protocol))
+                }
+            });
         };
         match proxy.uri().scheme_str() {
             Some("http" | "https") => Ok(Arc::new(Wire::new(self.tunnel(proxy, config)?, protocol))),

@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use http::{Request, Response, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use tokio::time::timeout;
 
 use crate::base::worker;
@@ -102,7 +103,12 @@ impl<C: Connector> Transport for Wire<C> {
 
 /// The connector at the bottom of every wire. It takes `https` names too: TLS is put on top of it.
 pub(super) fn tcp() -> HttpConnector {
-    let mut tcp = HttpConnector::new();
+    tcp_by(GaiResolver::new())
+}
+
+/// The same, with names resolved another way.
+pub(super) fn tcp_by<R>(resolver: R) -> HttpConnector<R> {
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
     // A request and the chunks of an answer are small: waiting to fill a segment costs 40 ms each.
     tcp.set_nodelay(true);

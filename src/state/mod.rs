@@ -12,7 +12,7 @@
 //! them resets nothing. What a token costs, and which budget a request falls under, is not known here.
 //!
 //! [`Windows`] and [`Places`] are for rates and for what happens at the same time; they are forgotten with the process,
-//! unless they are shared.
+//! unless they are shared. [`Kv`] is for the small things that plugins keep.
 
 mod account;
 mod alerts;
@@ -22,6 +22,7 @@ mod claim;
 mod contract;
 mod desk;
 mod embedded;
+pub mod kv;
 mod ledger;
 mod line;
 mod log;
@@ -46,6 +47,7 @@ pub use alerts::{Alert, Alerts};
 pub use books::Books;
 pub use claim::{Balance, Claim, Denied, Durability, HoldId, Leg, Unavailable};
 pub use embedded::{Embedded, Options};
+pub use kv::{EmbeddedKv, Kv, LocalKv};
 pub use ledger::{Ledger, Settlement, Standing};
 pub use line::{CostLine, Counts, Mark, Priced};
 pub use memory::Memory;

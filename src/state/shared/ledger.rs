@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use redis::{Value, from_redis_value};
 
 use super::hub::{How, Hub, millis};
+use super::kv::SharedKv;
 use super::link::{Again, Lost};
 use super::places::SharedPlaces;
 use super::queue::Kind;
@@ -26,7 +27,7 @@ use crate::state::embedded::Embedded;
 use crate::state::ledger::{Ledger, Settlement, Standing};
 use crate::state::line::CostLine;
 use crate::state::slot::Slot;
-use crate::state::{Places, Windows};
+use crate::state::{Kv, Places, Windows};
 
 /// The store that several gateways share. Dropping it ends its task.
 pub struct Shared {
@@ -54,6 +55,10 @@ impl Shared {
 
     pub fn places(&self) -> Arc<dyn Places> {
         Arc::new(SharedPlaces::new(Arc::clone(&self.hub)))
+    }
+
+    pub fn kv(&self) -> Arc<dyn Kv> {
+        Arc::new(SharedKv::new(Arc::clone(&self.hub)))
     }
 
     /// Why the store cannot be reached, if so.

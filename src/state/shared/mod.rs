@@ -13,6 +13,7 @@
 
 mod holds;
 mod hub;
+mod kv;
 mod ledger;
 mod link;
 mod places;

@@ -18,6 +18,7 @@ pub(super) enum Script {
     Enter,
     Renew,
     Leave,
+    Keep,
 }
 
 /// A script and what it is to be run with.
@@ -41,7 +42,7 @@ impl Call {
 }
 
 impl Script {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Reserve,
         Self::Settle,
         Self::Lapse,
@@ -52,6 +53,7 @@ impl Script {
         Self::Enter,
         Self::Renew,
         Self::Leave,
+        Self::Keep,
     ];
 
     fn text(self) -> &'static str {
@@ -66,11 +68,12 @@ impl Script {
             Self::Enter => include_str!("lua/enter.lua"),
             Self::Renew => include_str!("lua/renew.lua"),
             Self::Leave => include_str!("lua/leave.lua"),
+            Self::Keep => include_str!("lua/keep.lua"),
         }
     }
 
     fn code(self) -> &'static Code {
-        static CODES: LazyLock<[Code; 10]> =
+        static CODES: LazyLock<[Code; 11]> =
             LazyLock::new(|| Script::ALL.map(|script| Code::new(&format!("{COMMON}\n{}", script.text()))));
         static NONE: LazyLock<Code> = LazyLock::new(|| Code::new("return redis.error_reply('ERR no such script')"));
         CODES.get(self as usize).unwrap_or(&NONE)

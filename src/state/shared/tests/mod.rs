@@ -35,3 +35,10 @@ async fn fresh() -> (Redis, Box<dyn Ledger>) {
 }
 
 keeps_the_contract!(fresh().await);
+
+#[tokio::test]
+async fn values_keep_their_promises() {
+    let redis = Redis::start();
+    let shared = open(&settings(&redis.url())).await;
+    crate::state::kv::keeps_its_promises(&*shared.kv()).await;
+}
