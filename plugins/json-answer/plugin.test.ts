@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import type { Schema } from "@cfworker/json-schema";
 import { type Grants, Host, answer, ask, context } from "tidegate-plugin/testing";
 
 import { JsonAnswer } from "./plugin.js";
 
-const schema = { type: "object", properties: { age: { type: "integer" } }, required: ["age"] };
+const schema: Schema = { type: "object", properties: { age: { type: "integer" } }, required: ["age"] };
 
 function outcome(text: string, grants: Grants = {}, repair_with?: string) {
   const host = new Host(grants);

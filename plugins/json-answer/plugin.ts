@@ -4,6 +4,9 @@
 // it goes to a model once, to be mended; if that fails as well, the caller gets an error and not something that breaks
 // further on. Answers have to be whole for this, so streams are held until then.
 
+// The engine has no `URL`, which the validator resolves `$ref` with.
+import "core-js/actual/url";
+
 import { type OutputUnit, type Schema, Validator } from "@cfworker/json-schema";
 import {
   type ChatRequest,

@@ -17,6 +17,7 @@ mod layer;
 mod load;
 mod mutate;
 mod overlay;
+mod pin;
 mod print;
 mod problem;
 mod reference;
@@ -37,6 +38,7 @@ pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, 
 pub use file::read as read_file;
 pub use load::{Loaded, default_file, load};
 pub use mutate::{Mutant, mutants};
+pub use pin::{Named, Pins};
 pub use print::print;
 pub use problem::{Ink, Level, Problem, did_you_mean};
 pub use reference::{Environment, Template, Unresolved};

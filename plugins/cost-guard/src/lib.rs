@@ -152,7 +152,9 @@ impl Session for Charge {
     fn finish(&mut self, usage: Option<Usage>) -> Result<StreamOutcome, Failure> {
         let micros = match usage {
             // Dollars per million tokens are millionths of a dollar per token.
-            Some(usage) => usage.input_tokens as f64 * self.price.input + usage.output_tokens as f64 * self.price.output,
+            Some(usage) => {
+                usage.input_tokens as f64 * self.price.input + usage.output_tokens as f64 * self.price.output
+            }
             None => {
                 log::warn("an answer without usage is charged for by estimate");
                 self.unreported_usd * MICROS

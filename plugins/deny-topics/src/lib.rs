@@ -38,7 +38,9 @@ impl Plugin for DenyTopics {
     }
 
     fn new(config: Config) -> Result<Self, Failure> {
-        if let Some((topic, _)) = config.topics.iter().find(|(_, words)| words.iter().any(|word| word.trim().is_empty())) {
+        if let Some((topic, _)) =
+            config.topics.iter().find(|(_, words)| words.iter().any(|word| word.trim().is_empty()))
+        {
             return Err(Failure::Config(format!("topic `{topic}` has an empty word")));
         }
         let lowered = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();

@@ -46,7 +46,8 @@ impl Plugin for LanguageRouter {
 
     fn new(config: Config) -> Result<Self, Failure> {
         for (name, region) in &config.regions {
-            if let Some(code) = region.languages.iter().find(|code| whatlang::Lang::from_code(code.as_str()).is_none()) {
+            if let Some(code) = region.languages.iter().find(|code| whatlang::Lang::from_code(code.as_str()).is_none())
+            {
                 return Err(Failure::Config(format!("`{code}` of `{name}` is no language; write `deu`, `fra`, `eng`")));
             }
         }
@@ -101,7 +102,8 @@ mod tests {
 
     fn outcome(text: &str, region: Option<&str>) -> (Vec<Tag>, Vec<Edit>) {
         let host = Host::new();
-        let regions = json!({ "eu": { "languages": ["deu", "fra"], "model": "chat-eu" }, "us": { "languages": ["eng"] } });
+        let regions =
+            json!({ "eu": { "languages": ["deu", "fra"], "model": "chat-eu" }, "us": { "languages": ["eng"] } });
         let config = json!({ "regions": regions, "header": "x-region" });
         let plugin: LanguageRouter = host.plugin(config).unwrap();
         let mut cx = host.context();

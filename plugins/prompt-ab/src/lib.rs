@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn shares_are_about_right_and_a_user_keeps_a_variant() {
-        let plugin = plugin(json!([{ "name": "a", "weight": 3, "prompt": "" }, { "name": "b", "prompt": "" }])).unwrap();
+        let plugin =
+            plugin(json!([{ "name": "a", "weight": 3, "prompt": "" }, { "name": "b", "prompt": "" }])).unwrap();
         let variant = |user: u32| {
             let mut cx = Host::new().context();
             cx.user = Some(format!("user-{user}"));

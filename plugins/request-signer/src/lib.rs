@@ -60,7 +60,8 @@ impl OnRequest for RequestSigner {
 /// A value that neither ends a fact nor a header.
 fn escaped(value: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:@/".contains(&byte);
-    let written = value.bytes().map(|byte| if is_plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") });
+    let written =
+        value.bytes().map(|byte| if is_plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") });
     written.collect()
 }
 

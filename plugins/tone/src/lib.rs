@@ -132,7 +132,8 @@ mod tests {
 
     use super::*;
 
-    const SAID: &str = "Utilize it: in order to utilize tools, utilization and disutilize stay. In order to be kind, utilize";
+    const SAID: &str =
+        "Utilize it: in order to utilize tools, utilization and disutilize stay. In order to be kind, utilize";
     const MEANT: &str = "Use it: to use tools, utilization and disutilize stay. To be kind, use";
 
     fn session() -> Saying {

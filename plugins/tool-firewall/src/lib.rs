@@ -62,7 +62,8 @@ impl Plugin for ToolFirewall {
             Ok((argument, rule))
         };
         let tool = |(name, tool): (String, ToolConfig)| {
-            let arguments = tool.arguments.into_iter().map(|entry| rule(&name, entry)).collect::<Result<_, Failure>>()?;
+            let arguments =
+                tool.arguments.into_iter().map(|entry| rule(&name, entry)).collect::<Result<_, Failure>>()?;
             Ok((name, Tool { arguments, others: tool.others }))
         };
         let tools = config.tools.into_iter().map(tool).collect::<Result<_, Failure>>()?;

@@ -42,7 +42,8 @@ impl Rule {
     pub fn allows(&self, argument: Option<&Value>) -> bool {
         let Some(argument) = argument else { return self.optional };
         let is_listed = self.one_of.as_ref().is_none_or(|values| values.contains(argument));
-        let is_matched = self.matches.as_ref().is_none_or(|regex| argument.as_str().is_some_and(|text| regex.is_match(text)));
+        let is_matched =
+            self.matches.as_ref().is_none_or(|regex| argument.as_str().is_some_and(|text| regex.is_match(text)));
         let is_within = |bound: Option<f64>, holds: fn(f64, f64) -> bool| {
             bound.is_none_or(|bound| argument.as_f64().is_some_and(|number| holds(number, bound)))
         };

@@ -43,9 +43,15 @@ macro_rules! export {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __hook {
-    (request) => { $crate::Hook::OnRequest };
-    (response) => { $crate::Hook::OnResponse };
-    (stream) => { $crate::Hook::OnStream };
+    (request) => {
+        $crate::Hook::OnRequest
+    };
+    (response) => {
+        $crate::Hook::OnResponse
+    };
+    (stream) => {
+        $crate::Hook::OnStream
+    };
     ($other:ident) => {
         compile_error!(concat!("unknown hook `", stringify!($other), "`: hooks are `request`, `response`, `stream`"))
     };
@@ -159,5 +165,59 @@ impl<S: Slot<Plugin: OnStream<Session = T>>, T: Session> stream::exports::tidega
 
     fn finish(&self, usage: Option<Usage>) -> Result<StreamOutcome, Failure> {
         self.0.borrow_mut().as_mut().map_err(|failure| failure.clone())?.finish(usage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bindings::lifecycle::exports::tidegate::plugin::lifecycle::Guest as _;
+    use crate::bindings::request::exports::tidegate::plugin::request_hook::Guest as _;
+    use crate::prelude::*;
+    use crate::testing::{Host, ask};
+    use crate::{Glue, Hook, Slot, Stage};
+
+    struct Nothing;
+
+    impl Plugin for Nothing {
+        type Config = NoConfig;
+
+        fn about() -> About {
+            about!("does nothing")
+        }
+
+        fn new(_: NoConfig) -> Result<Self, Failure> {
+            Ok(Self)
+        }
+    }
+
+    impl OnRequest for Nothing {
+        fn on_request(&self, _: &Context, _: &ChatRequest) -> Result<Outcome, Failure> {
+            Ok(Outcome::pass())
+        }
+    }
+
+    struct Here;
+
+    impl Slot for Here {
+        type Plugin = Nothing;
+
+        const HOOKS: &'static [Hook] = &[Hook::OnRequest];
+
+        fn slot() -> &'static std::thread::LocalKey<Stage<Nothing>> {
+            std::thread_local! {
+                static PLUGIN: Stage<Nothing> = const { Stage::new(None) };
+            }
+            &PLUGIN
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_called_once_it_is_configured_as_it_wants() {
+        let call = || Glue::<Here>::on_request(Host::new().context(), ask("hello"));
+        assert!(matches!(call(), Err(Failure::Internal(_))));
+        assert!(matches!(Glue::<Here>::configure(r#"{"a": 1}"#.into()), Err(Failure::Config(_))));
+        Glue::<Here>::configure("{}".into()).unwrap();
+        assert_eq!(call(), Ok(Outcome::pass()));
+        assert_eq!(Glue::<Here>::describe().hooks, [Hook::OnRequest]);
     }
 }

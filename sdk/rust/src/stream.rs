@@ -151,3 +151,37 @@ fn put_in(deltas: Vec<Delta>, mut texts: Vec<HeldText>) -> Vec<Delta> {
     };
     deltas.into_iter().filter_map(put).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delta(part: u32, piece: Piece) -> Delta {
+        Delta { choice: 0, part, piece }
+    }
+
+    #[test]
+    fn each_part_is_rewritten_as_one_text() {
+        let mut held = Held::default();
+        held.add(vec![delta(0, Piece::Text("a".into())), delta(1, Piece::Thinking("a".into()))]);
+        held.add(vec![delta(0, Piece::Text("b".into())), delta(0, Piece::End), delta(2, Piece::Text("a".into()))]);
+        let texts: Vec<_> = held.texts().map(|held| (held.part, held.text, held.ended)).collect();
+        assert_eq!(texts, [(0, "ab".into(), true), (2, "a".into(), false)]);
+        let outcome = held.rewrite(|text| Ok((text == "ab").then(|| "c".into()))).unwrap();
+        let expected = vec![
+            delta(0, Piece::Text("c".into())),
+            delta(1, Piece::Thinking("a".into())),
+            delta(0, Piece::End),
+            delta(2, Piece::Text("a".into())),
+        ];
+        assert_eq!(outcome.verdict, StreamVerdict::Replace(expected));
+        assert_eq!(held.texts().count(), 0);
+    }
+
+    #[test]
+    fn what_is_not_changed_passes_as_it_came() {
+        let mut held = Held::default();
+        held.add(vec![delta(0, Piece::Text("a".into()))]);
+        assert_eq!(held.rewrite(|_| Ok(None)), Ok(StreamOutcome::pass()));
+    }
+}

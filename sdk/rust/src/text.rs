@@ -75,3 +75,39 @@ fn texts(message: usize, role: Role, parts: &[Part]) -> impl Iterator<Item = Tex
     let parts = parts.iter().enumerate();
     parts.filter_map(move |(number, part)| Some(Text { at: place(number), role, part, text: part.text()? }))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{answer, ask};
+    use crate::{Message, Part, Role, ToolCall};
+
+    #[test]
+    fn a_text_knows_where_it_lies() {
+        let mut request = ask("first");
+        let call = ToolCall { id: "1".into(), name: "look".into(), arguments_json: "{}".into() };
+        request.messages.push(Message { role: Role::Assistant, name: None, parts: vec![Part::ToolCall(call)] });
+        request.messages.push(Message::text(Role::User, "süß"));
+        let seen: Vec<_> = request.texts().map(|text| (text.at.message, text.role, text.to_string())).collect();
+        let text = |message, role, text: &str| (message, role, text.to_owned());
+        let all = [text(0, Role::User, "first"), text(1, Role::Assistant, "{}"), text(2, Role::User, "süß")];
+        assert_eq!(seen, all);
+        let last = request.last_user().next().unwrap();
+        let span = last.span(last.find('ß').unwrap()..last.len());
+        assert_eq!((span.at.message, span.start, span.end), (2, 3, 5));
+    }
+
+    #[test]
+    fn what_is_no_text_counts_as_a_part_all_the_same() {
+        let mut answer = answer("hello");
+        answer.choices[0].parts.insert(0, Part::Other("{}".into()));
+        assert_eq!(answer.texts().map(|text| text.at.part).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_parameter_is_found_by_its_name() {
+        let mut request = ask("hello");
+        request.params_json = r#"{"max_tokens": 7}"#.into();
+        assert_eq!(request.param("max_tokens"), Some(7.into()));
+        assert_eq!(request.param("seed"), None);
+    }
+}

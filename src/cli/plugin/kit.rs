@@ -62,11 +62,8 @@ const JS: &[File] = files![
     "js/testing.js",
 ];
 
-const COMMON_TEMPLATE: &[File] = files![
-    "templates/common/cases/words.yaml",
-    "templates/common/policy.test.yaml",
-    "templates/common/policy.yaml",
-];
+const COMMON_TEMPLATE: &[File] =
+    files!["templates/common/cases/words.yaml", "templates/common/policy.test.yaml", "templates/common/policy.yaml",];
 
 const RUST_TEMPLATE: &[File] = files![
     "templates/rust/Cargo.toml",

@@ -1,9 +1,13 @@
 //! `tidegate plugin`: what the author of a plugin needs, from an empty folder to a policy.
 
 mod build;
+mod inspect;
 mod kit;
 mod new;
+mod pin;
 mod project;
+mod run;
+mod test;
 
 use std::process::ExitCode;
 
@@ -18,10 +22,12 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a plugin to start from, with all that it is built from
     New(new::Args),
-    /// Build the plugin of a folder
     Build(build::Args),
+    Test(test::Args),
+    Inspect(inspect::Args),
+    Run(run::Args),
+    Pin(pin::Args),
 }
 
 /// Runs a command.
@@ -31,6 +37,10 @@ pub fn run(args: &Args) -> ExitCode {
     let done = match &args.command {
         Command::New(args) => new::run(args),
         Command::Build(args) => build::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Pin(args) => pin::run(args),
     };
     done.unwrap_or_else(|message| {
         eprintln!("error: {message}");

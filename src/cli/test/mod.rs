@@ -3,7 +3,7 @@
 mod json;
 mod junit;
 mod report;
-mod show;
+pub(super) mod show;
 mod watch;
 
 use std::io::{self, IsTerminal as _, Write as _};

@@ -20,7 +20,8 @@ pub fn build(project: &Project) -> Result<(), Failed> {
     let bundle = cache.join("plugin.js");
     let outfile = format!("--outfile={}", bundle.display());
     // What is imported from the gateway is there when the component runs.
-    let fixed = ["--bundle", "--format=esm", "--platform=neutral", "--main-fields=module,main", "--external:tidegate:*"];
+    let fixed =
+        ["--bundle", "--format=esm", "--platform=neutral", "--main-fields=module,main", "--external:tidegate:*"];
     let mut arguments = vec![OsStr::new(entry)];
     arguments.extend(fixed.map(OsStr::new));
     arguments.extend(["--log-level=warning", outfile.as_str()].map(OsStr::new));

@@ -55,7 +55,10 @@ fn tell(wasm: &Path, begun: Instant) -> Result<(), String> {
 #[derive(Debug)]
 enum Failed {
     /// Something is not on this machine.
-    Missing { what: String, mend: &'static str },
+    Missing {
+        what: String,
+        mend: &'static str,
+    },
     /// The compiler refused the plugin, and has said why.
     Refused,
     Unusable(String),
@@ -96,6 +99,9 @@ fn sdk(project: &Project, part: &str) -> Result<PathBuf, Failed> {
     let folder = absolute(&project.sdk.join(part))?;
     match folder.is_dir() {
         true => Ok(folder),
-        false => Err(Failed::Unusable(format!("there is no SDK at `{}`; `sdk:` in plugin.yaml says where it is", folder.display()))),
+        false => Err(Failed::Unusable(format!(
+            "there is no SDK at `{}`; `sdk:` in plugin.yaml says where it is",
+            folder.display()
+        ))),
     }
 }
