@@ -17,7 +17,7 @@ use crate::gateway::{self, Gateway, World};
 use crate::policy::{self, Connections, Environment, State};
 use crate::provider::Pools;
 use crate::server::{self, Drain, Listener, TlsSettings, Workers};
-use crate::state::{Embedded, Ledger, Options, Shared, Trouble};
+use crate::state::{Embedded, EmbeddedKv, Ledger, Options, Shared, Trouble};
 use crate::steps::Stores;
 use crate::telemetry::{AccessLog, log};
 
@@ -127,15 +127,17 @@ async fn stores(files: &[PathBuf], clock: Clock) -> Result<(Stores, Option<Arc<S
         None => Ok((Stores::default(), None)),
         Some(State::Folder(folder)) => {
             let ledger: Arc<dyn Ledger> = Arc::new(open(&folder)?);
-            Ok((Stores { ledger: Some(ledger), ..Stores::default() }, None))
+            // In the folder that the ledger has locked.
+            let kv = EmbeddedKv::open(&folder.join("kv"), clock).map_err(|trouble| trouble.to_string())?;
+            Ok((Stores { ledger: Some(ledger), kv: Arc::new(kv), ..Stores::default() }, None))
         }
         Some(State::Shared(state)) => {
             let Ok(settings) = state.settings(&environment) else { return Ok((Stores::default(), None)) };
             let lines = state.folder.as_deref().map(open).transpose()?;
             let shared = Arc::new(Shared::open(&settings, lines).await?);
             let ledger: Arc<dyn Ledger> = Arc::clone(&shared) as _;
-            let (windows, places) = (shared.windows(), shared.places());
-            Ok((Stores { windows, places, ledger: Some(ledger), ..Stores::default() }, Some(shared)))
+            let (windows, places, kv) = (shared.windows(), shared.places(), shared.kv());
+            Ok((Stores { windows, places, kv, ledger: Some(ledger), ..Stores::default() }, Some(shared)))
         }
     }
 }

@@ -122,6 +122,8 @@ impl Gateway {
             tokens: Arc::clone(&self.world.stores.tokens),
             question: None,
             asked: None,
+            tags: Vec::new(),
+            outgoing: HeaderMap::new(),
             detour: None,
             presence: None,
             held: None,

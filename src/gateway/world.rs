@@ -34,7 +34,7 @@ pub struct World {
 
 impl World {
     pub fn new(clock: Clock, pools: Arc<Pools>, access: AccessLog) -> Self {
-        let stores = Stores::default();
+        let stores = Stores { clock, ..Stores::default() };
         Self {
             clock,
             health: HealthBook::default(),
@@ -60,6 +60,7 @@ impl World {
     /// The same world, with stores that may outlive it.
     #[must_use]
     pub fn with(self, stores: Stores) -> Self {
+        let stores = Stores { clock: self.clock, ..stores };
         let shadows = Shadows::new(self.clock, Arc::clone(&stores.tokens));
         Self { shadows, stores, ..self }
     }

@@ -37,11 +37,20 @@ pub struct ChatExchange<'a> {
     request: Option<Box<Verbatim<Request>>>,
     stream: bool,
     model: ModelName,
-    headers: &'a HeaderMap,
+    steer: Steer<'a>,
     /// The dialect the answer leaves in as its own bytes, unless somebody looks into it first.
     passes: Option<DialectId>,
     /// What an answer that came to nothing has used, by the word of its provider.
     wasted: Option<Usage>,
+}
+
+/// Headers that go along with a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Steer<'a> {
+    /// Of the caller's those that steer a dialect go on to targets that speak it.
+    pub from_caller: &'a HeaderMap,
+    /// Those that steps have set go to every target.
+    pub from_steps: &'a HeaderMap,
 }
 
 /// Who looks into an answer on its way to the caller.
@@ -52,21 +61,15 @@ pub enum Onlookers {
 }
 
 impl<'a> ChatExchange<'a> {
-    /// `asked` is the model that the caller has named. `headers` are the caller's; those that steer a dialect go on to
-    /// targets that speak it.
-    pub fn new(
-        request: Box<Verbatim<Request>>,
-        asked: &ModelName,
-        headers: &'a HeaderMap,
-        onlookers: Onlookers,
-    ) -> Self {
+    /// `asked` is the model that the caller has named.
+    pub fn new(request: Box<Verbatim<Request>>, asked: &ModelName, steer: Steer<'a>, onlookers: Onlookers) -> Self {
         let stream = request.stream;
         // A step may have put another in its place.
         let model =
             if request.model == asked.as_str() { asked.clone() } else { ModelName::new(request.model.as_str()) };
         // What is to become a stream is taken apart, whoever looks on.
         let passes = (onlookers == Onlookers::Nobody && !stream).then_some(request.dialect);
-        Self { request: Some(request), stream, model, headers, passes, wasted: None }
+        Self { request: Some(request), stream, model, steer, passes, wasted: None }
     }
 
     /// The request as this target shall see it. Taken rather than copied if no other attempt can follow.
@@ -81,9 +84,12 @@ impl<'a> ChatExchange<'a> {
         let accept = if self.stream { "text/event-stream" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         if came_in == target.dialect.id() {
-            for (name, value) in self.headers.iter().filter(|(name, _)| STEERING.contains(&name.as_str())) {
+            for (name, value) in self.steer.from_caller.iter().filter(|(name, _)| STEERING.contains(&name.as_str())) {
                 headers.append(name.clone(), value.clone());
             }
+        }
+        for (name, value) in self.steer.from_steps {
+            headers.insert(name.clone(), value.clone());
         }
         headers
     }

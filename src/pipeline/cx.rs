@@ -40,6 +40,10 @@ pub struct Cx {
     pub question: Option<Question>,
     /// Who was asked last, and whose answer is awaited or has begun.
     pub asked: Option<Asked>,
+    /// What plugins have tagged it with.
+    pub tags: Vec<(String, String)>,
+    /// Headers that go to the provider beside its own.
+    pub outgoing: HeaderMap,
     /// Where a step sends it instead of where the route leads.
     pub detour: Option<Arc<Target>>,
     /// Whether its caller is still there, where that makes a difference.

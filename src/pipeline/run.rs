@@ -10,7 +10,7 @@ use crate::base::ids::PolicyName;
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::attempt::execute;
-use crate::pipeline::chat::{ChatExchange, Onlookers};
+use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::examine::{examined, observed};
 use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
@@ -84,9 +84,10 @@ impl Line {
             None => self.plan(cx, Some(&request)),
         };
         shadows.send(&plan, &request, &cx.headers, &self.rules);
-        let headers = std::mem::take(&mut cx.headers);
+        let (headers, outgoing) = (std::mem::take(&mut cx.headers), std::mem::take(&mut cx.outgoing));
         let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
-        let mut exchange = ChatExchange::new(request, &cx.model, &headers, onlookers);
+        let mut exchange =
+            ChatExchange::new(request, &cx.model, Steer { from_caller: &headers, from_steps: &outgoing }, onlookers);
         // Boxed, since it is large and would be moved with every future around it.
         Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await
     }
@@ -172,6 +173,8 @@ impl Line {
         };
         if self.mode == Mode::Observe {
             cx.detour = None;
+            cx.tags.clear();
+            cx.outgoing.clear();
         }
         note(cx, step.name(), &flow, begun.elapsed());
         match (self.mode, flow) {

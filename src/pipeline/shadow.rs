@@ -18,7 +18,7 @@ use crate::base::ids::{ModelName, RequestId};
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::attempt::execute;
 use crate::pipeline::charge::Basis;
-use crate::pipeline::chat::{ChatExchange, Onlookers};
+use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::retry::Rules;
@@ -55,7 +55,8 @@ impl Shadows {
             let (request, rules, mut cx) = (Box::new(request.clone()), Arc::clone(rules), self.cx());
             let headers = headers.clone();
             self.tasks.spawn(async move {
-                let mut exchange = ChatExchange::new(request, &cx.model, &headers, Onlookers::Nobody);
+                let steer = Steer { from_caller: &headers, from_steps: &HeaderMap::new() };
+                let mut exchange = ChatExchange::new(request, &cx.model, steer, Onlookers::Nobody);
                 if let Ok(mut answer) = execute(&mut cx, &plan, &rules, &mut exchange).await {
                     while answer.frames.next().await.is_some() {}
                 }
@@ -87,6 +88,8 @@ impl Shadows {
             tokens: Arc::clone(&self.tokens),
             question: None,
             asked: None,
+            tags: Vec::new(),
+            outgoing: HeaderMap::new(),
             detour: None,
             presence: None,
             held: None,

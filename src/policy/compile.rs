@@ -35,11 +35,11 @@ use crate::provider::{Address, Pools};
 use crate::state::{Ledger, Memory};
 use crate::steps::budget::Budget;
 use crate::steps::screen::Guard;
-use crate::steps::{Site, Stores};
+use crate::steps::{Site, StepConfig, Stores};
 
 /// What of the process a snapshot refers to.
 pub struct Parts<'a> {
-    pub pools: &'a Pools,
+    pub pools: &'a Arc<Pools>,
     pub health: &'a HealthBook,
     pub canaries: &'a CanaryBook,
     pub stores: &'a Stores,
@@ -66,6 +66,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let budgets = budgets(config, &targets, &mut problems);
     let screens = screens::open(config, parts, &mut problems);
     let webhook = webhook(config, parts, &mut problems);
+    let secrets = secrets(config, parts, &mut problems);
     let authenticator = callers::authenticator(config, parts, &mut problems);
     let policies: Vec<_> = config
         .policies
@@ -74,7 +75,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             compile_policy(
                 policy,
                 config,
-                &Named { targets: &targets, budgets: &budgets, screens: &screens },
+                &Named { targets: &targets, budgets: &budgets, screens: &screens, secrets: &secrets },
                 parts,
                 &mut problems,
             )
@@ -119,9 +120,17 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Named { targets, budgets, screens } = *named;
+    let Named { targets, budgets, screens, secrets } = *named;
     let reachable = reachable(policy, config, targets);
-    let material = Material { stores: parts.stores, budgets, screens, targets: &reachable };
+    let material = Material {
+        stores: parts.stores,
+        budgets,
+        screens,
+        secrets,
+        targets: &reachable,
+        all_targets: targets,
+        pools: Some(parts.pools),
+    };
     let Made { steps, endpoints } = steps(policy, &material, problems)?;
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
@@ -146,12 +155,26 @@ type Budgets = BTreeMap<String, Arc<Budget>>;
 /// The guards outside, by name.
 type Screens = BTreeMap<String, Arc<Guard>>;
 
+/// The secrets that plugins may be granted, by name.
+type Secrets = BTreeMap<String, Secret>;
+
+fn secrets(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Secrets {
+    let found = config.secrets.iter().map(|(name, template)| (name, providers::resolve(template, parts, problems)));
+    found.filter_map(|(name, secret)| Some((name.clone(), secret?))).collect()
+}
+
+/// The same without what they are, for checking what else is said.
+fn unread_secrets(config: &Config) -> Secrets {
+    config.secrets.keys().map(|name| (name.clone(), Secret::default())).collect()
+}
+
 /// What policies refer to by name.
 #[derive(Clone, Copy)]
 struct Named<'a> {
     targets: &'a Targets,
     budgets: &'a Budgets,
     screens: &'a Screens,
+    secrets: &'a Secrets,
 }
 
 /// What the steps of a policy are made from.
@@ -159,8 +182,33 @@ struct Material<'a> {
     stores: &'a Stores,
     budgets: &'a Budgets,
     screens: &'a Screens,
+    secrets: &'a Secrets,
     /// Everywhere the policy's requests may be sent to.
     targets: &'a [Arc<Target>],
+    all_targets: &'a Targets,
+    /// `None` while the files are only checked.
+    pools: Option<&'a Arc<Pools>>,
+}
+
+impl Material<'_> {
+    /// Makes one step.
+    fn step(&self, policy: &PolicyConfig, number: usize, config: &StepConfig) -> Result<Arc<dyn Step>, String> {
+        let Self { stores, budgets, screens, secrets, targets, all_targets, pools } = *self;
+        let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
+        let policy = &policy.name.value;
+        config.build(&Site {
+            policy,
+            number,
+            stores,
+            subject,
+            budgets,
+            screens,
+            targets,
+            target: &target,
+            secrets,
+            pools,
+        })
+    }
 }
 
 fn budgets(config: &Config, targets: &Targets, problems: &mut Vec<Problem>) -> Budgets {
@@ -199,8 +247,16 @@ struct Made {
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let ledger: Option<Arc<dyn Ledger>> = Some(Arc::new(Memory::default()));
     let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, &Targets::new(), problems));
-    let screens = screens::closed(config);
-    let material = Material { stores: &stores, budgets: &budgets, screens: &screens, targets: &[] };
+    let (screens, secrets) = (screens::closed(config), unread_secrets(config));
+    let material = Material {
+        stores: &stores,
+        budgets: &budgets,
+        screens: &screens,
+        secrets: &secrets,
+        targets: &[],
+        all_targets: &Targets::new(),
+        pools: None,
+    };
     for policy in &config.policies {
         steps(policy, &material, problems);
     }
@@ -213,16 +269,21 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 /// policy, the step, the bound.
 pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
     let stores = Stores { ledger: Some(Arc::new(Memory::default())), ..Stores::default() };
-    let (targets, budgets, screens) = (Targets::new(), Budgets::new(), screens::closed(config));
-    let named = Named { targets: &targets, budgets: &budgets, screens: &screens };
+    let material = Material {
+        stores: &stores,
+        budgets: &Budgets::new(),
+        screens: &screens::closed(config),
+        secrets: &unread_secrets(config),
+        targets: &[],
+        all_targets: &Targets::new(),
+        pools: None,
+    };
     let mut bounds = Vec::new();
     for policy in &config.policies {
         for (number, step) in policy.steps.iter().enumerate() {
             let name = &policy.name.value;
-            let Named { budgets, screens, .. } = named;
-            let site = Site { policy: name, number, stores: &stores, subject, budgets, screens, targets: &[] };
             // A step that needs a budget holds nothing back.
-            let step = step.value.build(&site).ok();
+            let step = material.step(policy, number, &step.value).ok();
             bounds.extend(step.and_then(|step| Some((name.to_string(), step.name(), step.holds_back()?))));
         }
     }
@@ -235,9 +296,7 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
     let before = problems.len();
     let mut steps = Vec::new();
     for (number, config) in policy.steps.iter().enumerate() {
-        let Material { stores, budgets, screens, targets } = *material;
-        let site = Site { policy: &policy.name.value, number, stores, subject, budgets, screens, targets };
-        match config.value.build(&site) {
+        match material.step(policy, number, &config.value) {
             Ok(step) => steps.push((step, config.span)),
             Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),
         }

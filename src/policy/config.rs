@@ -50,6 +50,8 @@ pub struct Config {
     pub budgets: BTreeMap<String, At<Definition>>,
     /// Guards outside, by name.
     pub screens: BTreeMap<String, ScreenConfig>,
+    /// What plugins may be granted.
+    pub secrets: BTreeMap<String, At<Template>>,
     /// A URL that warnings of budgets are posted to.
     pub webhook: Option<At<Template>>,
     /// Where the books are, if any are kept.
@@ -416,6 +418,7 @@ impl Config {
         all.extend(self.telemetry.headers.iter().map(|(_, template)| template));
         all.extend(&self.callers.keys);
         all.extend(&self.webhook);
+        all.extend(self.secrets.values());
         all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
         for screen in self.screens.values() {
             all.extend(std::iter::once(&screen.url).chain(&screen.key).chain(&screen.ca));

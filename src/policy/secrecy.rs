@@ -14,6 +14,7 @@ pub(super) fn is_secret(path: &[&str]) -> bool {
         path,
         ["providers", _, "key" | "keys" | "headers", ..]
             | ["screens", _, "key"]
+            | ["secrets", ..]
             | ["telemetry", "headers", ..]
             | ["state", "redis"]
             | ["alerts", "webhook"]

@@ -2,19 +2,24 @@
 
 pub mod budget;
 pub mod limit;
+pub mod plugin;
 pub mod redact;
 pub mod rewrite;
 pub mod screen;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
+use crate::base::secret::Secret;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::target::Target;
-use crate::state::{Alerts, Ledger, LocalPlaces, LocalWindows, Outputs, Places, Windows};
+use crate::provider::Pools;
+use crate::state::{Alerts, Kv, Ledger, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows};
 use crate::steps::budget::Budget;
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
@@ -25,6 +30,8 @@ use crate::tokens::Tokens;
 pub struct Stores {
     pub windows: Arc<dyn Windows>,
     pub places: Arc<dyn Places>,
+    /// What plugins keep.
+    pub kv: Arc<dyn Kv>,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
@@ -37,6 +44,10 @@ pub struct Stores {
     pub guards: Arc<Tally>,
     /// What placeholders are derived from.
     pub seed: Arc<Seed>,
+    /// How plugins have fared.
+    pub plugins: Arc<plugin::Book>,
+    /// The time that plugins are told.
+    pub clock: Clock,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -45,6 +56,7 @@ impl Default for Stores {
         Self {
             windows: Arc::new(LocalWindows::default()),
             places: Arc::new(LocalPlaces::default()),
+            kv: Arc::new(LocalKv::default()),
             ledger: None,
             outputs: Arc::default(),
             tokens: Arc::default(),
@@ -52,6 +64,8 @@ impl Default for Stores {
             reservations: Arc::default(),
             guards: Arc::default(),
             seed: Arc::default(),
+            plugins: Arc::default(),
+            clock: Clock::system(),
         }
     }
 }
@@ -71,6 +85,12 @@ pub struct Site<'a> {
     pub screens: &'a BTreeMap<String, Arc<Guard>>,
     /// Everywhere its requests may be sent to.
     pub targets: &'a [Arc<Target>],
+    /// Finds any target by its name; none while the files are only checked.
+    pub target: &'a dyn Fn(&str) -> Option<Arc<Target>>,
+    /// The secrets of the gateway file, by name; empty ones while the files are only checked.
+    pub secrets: &'a BTreeMap<String, Secret>,
+    /// The way out; `None` while the files are only checked.
+    pub pools: Option<&'a Arc<Pools>>,
 }
 
 /// A step as a policy file writes it: one key, the step's name, and its settings.
@@ -79,12 +99,38 @@ pub struct Site<'a> {
 pub enum StepConfig {
     Budget(budget::Config),
     Limit(limit::Config),
+    Plugin(Box<plugin::Config>),
     Redact(redact::step::Config),
     Rewrite(rewrite::Config),
     Screen(screen::Config),
 }
 
 impl StepConfig {
+    /// The same, with the paths it names starting from `folder`.
+    #[must_use]
+    pub fn below(self, folder: &Path) -> Self {
+        match self {
+            Self::Plugin(config) => Self::Plugin(Box::new(config.below(folder))),
+            other => other,
+        }
+    }
+
+    /// The files it names, whose change changes what it does.
+    pub fn files(&self) -> Option<&Path> {
+        match self {
+            Self::Plugin(config) => Some(&config.wasm),
+            _ => None,
+        }
+    }
+
+    /// Targets that it asks by itself.
+    pub fn asks(&self) -> Vec<&str> {
+        match self {
+            Self::Plugin(config) => config.asks(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Makes the step.
     ///
     /// # Errors
@@ -93,6 +139,7 @@ impl StepConfig {
         match self {
             Self::Budget(config) => Ok(Arc::new(budget::Spend::new(config, site)?)),
             Self::Limit(config) => Ok(Arc::new(limit::Limit::new(config, site)?)),
+            Self::Plugin(config) => Ok(Arc::new(plugin::PluginStep::new(config, site)?)),
             Self::Redact(config) => Ok(Arc::new(redact::step::Redact::new(config, site)?)),
             Self::Rewrite(config) => Ok(Arc::new(rewrite::Rewrite::new(config)?)),
             Self::Screen(config) => Ok(Arc::new(screen::Screen::new(config, site)?)),

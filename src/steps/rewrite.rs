@@ -120,6 +120,21 @@ impl Step for Rewrite {
     }
 }
 
+/// Sets a parameter, or takes it away if the value is null.
+///
+/// # Errors
+/// When there is no such parameter, or the value does not suit it.
+pub fn set_param(params: &mut Params, name: &str, value: &Value) -> Result<(), String> {
+    let param = Param::named(name)?;
+    if value.is_null() {
+        param.clear(params);
+        return Ok(());
+    }
+    let (param, value) = param.check(value)?;
+    param.set(params, &value);
+    Ok(())
+}
+
 /// A parameter a policy may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Param {
@@ -235,6 +250,19 @@ impl Param {
                 effort.map(Text::as_str).as_deref() == value.as_str()
             }
             _ => self.number(params).map(Number::as_f64) == value.as_f64(),
+        }
+    }
+
+    fn clear(self, params: &mut Params) {
+        match self {
+            Self::Stop => params.stop.clear(),
+            Self::ReasoningEffort => {
+                if let Some(reasoning) = &mut params.reasoning {
+                    reasoning.effort = None;
+                }
+            }
+            // A value of another type is no value.
+            _ => self.set(params, &Value::Null),
         }
     }
 

@@ -74,15 +74,20 @@ fn compile(
     bytes: &[u8],
     sha256: &str,
 ) -> Result<wasmtime::component::Component, Unfit> {
+    if let Some(known) = engine.shelf().find(sha256, metering) {
+        return Ok(known);
+    }
     let metered = engine.metered(metering).map_err(Unfit::new)?;
     if let Some(kept) = engine.cache().and_then(|cache| cache.load(metered, sha256)) {
         debug!(sha256, "a plugin was compiled before");
+        engine.shelf().put(sha256, metering, &kept);
         return Ok(kept);
     }
     let compiled = engine.compiler().compile(metered, bytes).map_err(Unfit::new)?;
     if let Some(cache) = engine.cache() {
         cache.keep(metered, sha256, &compiled);
     }
+    engine.shelf().put(sha256, metering, &compiled);
     Ok(compiled)
 }
 

@@ -14,6 +14,7 @@ use super::code_cache::CodeCache;
 use super::compiler::Compiler;
 use super::limits::{Limits, STACK, TABLE};
 use super::metronome::Metronome;
+use super::shelf::Shelf;
 
 /// Runs plugins.
 #[derive(Clone)]
@@ -27,10 +28,20 @@ struct Inner {
     cache: Option<CodeCache>,
     /// Instances that there may still be.
     places: Arc<Semaphore>,
+    shelf: Shelf,
+}
+
+static CACHE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Where programs of this user keep what can be made again.
+fn usual_cache() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(folder.join("tidegate").join("plugins"))
 }
 
 /// What interrupts a guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Metering {
     /// Time, checked each millisecond.
     Ticks,
@@ -39,6 +50,22 @@ pub(super) enum Metering {
 }
 
 impl Engine {
+    /// The engine of this process, made when it is first asked for.
+    ///
+    /// # Errors
+    /// When this machine cannot run plugins at all.
+    pub fn of_process() -> Result<&'static Self, String> {
+        static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
+        let engine = ENGINE.get_or_init(|| Self::new(CACHE.get().cloned().or_else(usual_cache)));
+        engine.as_ref().map_err(Clone::clone)
+    }
+
+    /// Has the process keep what it compiles in this folder. To be said before the engine is first asked for.
+    pub fn keep_compiled_in(folder: PathBuf) {
+        // Said once, by whoever starts the process.
+        let _ = CACHE.set(folder);
+    }
+
     /// Compiled code is kept in `cache`, if it is given and can be trusted.
     ///
     /// # Errors
@@ -53,6 +80,7 @@ impl Engine {
             compiler: Compiler::new()?,
             cache: cache.map(CodeCache::new),
             places: Arc::new(Semaphore::new(Limits::MOST_INSTANCES as usize)),
+            shelf: Shelf::default(),
         })))
     }
 
@@ -79,6 +107,11 @@ impl Engine {
 
     pub(super) fn cache(&self) -> Option<&CodeCache> {
         self.0.cache.as_ref()
+    }
+
+    /// Components that were compiled lately.
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.0.shelf
     }
 
     pub(super) fn places(&self) -> &Arc<Semaphore> {

@@ -23,6 +23,7 @@ mod manifest;
 mod metronome;
 mod native;
 mod pool;
+mod shelf;
 mod trouble;
 mod unfit;
 

@@ -60,6 +60,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let state = builder.state(document.state, !document.budgets.0.is_empty());
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
+    let secrets = builder.secrets(document.secrets);
     builder.unused();
     Config {
         listen,
@@ -75,6 +76,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         prices: builder.prices,
         budgets,
         screens,
+        secrets,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
         policies,
@@ -123,6 +125,14 @@ impl Builder<'_, '_> {
             }
         }
         documents.0.into_iter().map(|(name, budget)| (name.value, budget)).collect()
+    }
+
+    /// Secrets for plugins.
+    fn secrets(&mut self, documents: Table<At<Template>>) -> BTreeMap<String, At<Template>> {
+        for (_, secret) in &documents.0 {
+            self.literal_secret("a secret", secret);
+        }
+        documents.0.into_iter().map(|(name, secret)| (name.value, self.placed(secret))).collect()
     }
 
     /// Relative paths in a text start from the folder of the file it is in.

@@ -9,6 +9,7 @@ use crate::policy::decode::At;
 use crate::policy::document::PolicyDoc;
 use crate::policy::problem::Problem;
 use crate::policy::selector::Selector;
+use crate::steps::StepConfig;
 
 impl Builder<'_, '_> {
     pub(super) fn policies(&mut self, documents: Vec<PolicyDoc>) -> Vec<PolicyConfig> {
@@ -47,9 +48,18 @@ impl Builder<'_, '_> {
             selector,
             condition,
             mode: document.mode,
-            steps: document.steps,
+            steps: document.steps.into_iter().map(|step| self.step(step)).collect(),
             route,
         }
+    }
+
+    /// A step, with what it refers to in the files looked up.
+    fn step(&mut self, step: At<StepConfig>) -> At<StepConfig> {
+        for target in step.value.asks() {
+            self.target(&At::new(step.span, target.to_owned()));
+        }
+        let folder = self.material.sources.folder(step.span.file).to_owned();
+        step.map(|step| step.below(&folder))
     }
 
     pub(super) fn condition(&mut self, text: &At<String>) -> Option<At<Condition>> {

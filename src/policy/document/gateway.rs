@@ -46,6 +46,9 @@ pub struct GatewayDoc {
     /// Guards outside that `screen` steps ask.
     #[serde(default)]
     pub screens: Table<ScreenDoc>,
+    /// Secrets that plugins may be granted, by name.
+    #[serde(default)]
+    pub secrets: Table<At<Template>>,
     /// Who is told of budgets that are running low.
     pub alerts: Option<AlertsDoc>,
     pub state: Option<At<StateDoc>>,

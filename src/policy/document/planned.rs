@@ -6,7 +6,7 @@
 pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
     let words: &[&str] = match of {
         "GatewayDoc" => &[],
-        "StepConfig" => &["cache", "plugin"],
+        "StepConfig" => &["cache"],
         "ProviderDoc" => &["credential", "region"],
         "ShadowDoc" => &["budget"],
         _ => &[],
