@@ -32,7 +32,7 @@
 //! | layer | module | what it is |
 //! |---|---|---|
 //! | 9 | [`cli`] | the commands |
-//! | 8½ | [`rehearsal`] | tests of policies: played providers, a clock that jumps, expectations |
+//! | 8½ | [`rehearsal`] | tests of policies and cases of plugins: played providers, a clock that jumps, expectations |
 //! | 8 | [`server`] | sockets, TLS, the endpoint table, HTTP in and out, the admin port |
 //! | 7 | [`gateway`] | the library face: pin, authenticate, answer, account; reloads |
 //! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
@@ -85,6 +85,7 @@
 //! | a vendor speaking a known dialect | a few lines of `src/provider/catalogue.yaml` |
 //! | a dialect | a folder in `src/dialect`, a line in [`dialect::ALL`], a folder of fixtures |
 //! | a built-in step | a file in `src/steps`; `mod`, variant and arm in `src/steps/mod.rs`; an example policy |
+//! | a plugin | no file of the gateway's: `tidegate plugin new`, `sdk/README.md` |
 //! | a kind of guard outside | `src/steps/screen/report.rs`, a word in `src/policy/document/gateway.rs` |
 //! | a model's price | a row of `src/pricing/prices.yaml` |
 //! | a problem code | a line in `src/policy/codes.rs` and its page |

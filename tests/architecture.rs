@@ -43,7 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("quick_cache", &["tokens"]),
     ("regex_automata", &["steps"]),
     ("regex_syntax", &["steps"]),
-    ("hmac", &["steps"]),
+    ("hmac", &["steps", "wasm", "rehearsal"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

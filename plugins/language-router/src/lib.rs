@@ -1,11 +1,13 @@
 //! Tags requests with the language they are in, and sends them to the region that goes with it.
 //!
-//! The language is guessed from the last message of the user, by the frequency of its letters; short texts are guessed
-//! badly, so that below `min_confidence` the language is `unknown` and the request stays where it was going.
+//! The language is guessed from the last message of the user, by the frequency of its letters, among the common languages
+//! and those of the configuration. Short texts are guessed badly, so that below `min_confidence` the language is `unknown`
+//! and the request stays where it was going.
 
 use std::collections::BTreeMap;
 
 use tidegate_plugin::prelude::*;
+use whatlang::{Detector, Lang};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +34,10 @@ fn half() -> f64 {
     0.5
 }
 
-struct LanguageRouter(Config);
+struct LanguageRouter {
+    config: Config,
+    detector: Detector,
+}
 
 impl Plugin for LanguageRouter {
     type Config = Config;
@@ -45,19 +50,39 @@ impl Plugin for LanguageRouter {
     }
 
     fn new(config: Config) -> Result<Self, Failure> {
+        let mut known = COMMON.to_vec();
         for (name, region) in &config.regions {
-            if let Some(code) = region.languages.iter().find(|code| whatlang::Lang::from_code(code.as_str()).is_none())
-            {
-                return Err(Failure::Config(format!("`{code}` of `{name}` is no language; write `deu`, `fra`, `eng`")));
+            for code in &region.languages {
+                let unknown =
+                    || Failure::Config(format!("`{code}` of `{name}` is no language; write `deu`, `fra`, `eng`"));
+                known.push(Lang::from_code(code.as_str()).ok_or_else(unknown)?);
             }
         }
-        Ok(Self(config))
+        Ok(Self { config, detector: Detector::with_allowlist(known) })
     }
 }
 
+/// What a text may be in besides the languages of the configuration: the fewer there are, the surer is the guess.
+const COMMON: [Lang; 14] = [
+    Lang::Ara,
+    Lang::Cmn,
+    Lang::Deu,
+    Lang::Eng,
+    Lang::Fra,
+    Lang::Ita,
+    Lang::Jpn,
+    Lang::Kor,
+    Lang::Nld,
+    Lang::Pol,
+    Lang::Por,
+    Lang::Rus,
+    Lang::Spa,
+    Lang::Tur,
+];
+
 impl OnRequest for LanguageRouter {
     fn on_request(&self, cx: &Context, request: &ChatRequest) -> Result<Outcome, Failure> {
-        let text: Vec<_> = request.last_user().map(|text| text.to_owned()).collect();
+        let text: Vec<_> = request.last_user().map(|text| text.to_string()).collect();
         let language = self.language_of(&text.join("\n"));
         let outcome = Outcome::pass().tag("language", language.unwrap_or("unknown"));
         let Some((name, region)) = self.named_region(cx).or_else(|| self.region_of(language?)) else {
@@ -73,18 +98,18 @@ impl OnRequest for LanguageRouter {
 
 impl LanguageRouter {
     fn language_of(&self, text: &str) -> Option<&'static str> {
-        let guess = whatlang::detect(text)?;
-        (guess.confidence() >= self.0.min_confidence).then(|| guess.lang().code())
+        let guess = self.detector.detect(text)?;
+        (guess.confidence() >= self.config.min_confidence).then(|| guess.lang().code())
     }
 
     fn named_region(&self, cx: &Context) -> Option<(&str, &Region)> {
-        let name = self.0.header.as_ref()?;
+        let name = self.config.header.as_ref()?;
         let header = cx.headers.iter().find(|header| header.key.eq_ignore_ascii_case(name))?;
-        self.0.regions.get_key_value(&header.value).map(|(name, region)| (name.as_str(), region))
+        self.config.regions.get_key_value(&header.value).map(|(name, region)| (name.as_str(), region))
     }
 
     fn region_of(&self, language: &str) -> Option<(&str, &Region)> {
-        let mut regions = self.0.regions.iter();
+        let mut regions = self.config.regions.iter();
         let found = regions.find(|(_, region)| region.languages.iter().any(|code| code == language));
         found.map(|(name, region)| (name.as_str(), region))
     }

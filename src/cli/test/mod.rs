@@ -107,7 +107,7 @@ fn tell(args: &Args, run: &Run, report: &Report) -> Result<(), String> {
 }
 
 /// What is told besides how each test came out, if it was asked for.
-struct More {
+pub(super) struct More {
     coverage: Option<Vec<Coverage>>,
     mutants: Option<Vec<Mutants>>,
 }

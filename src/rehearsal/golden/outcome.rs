@@ -1,7 +1,7 @@
 //! What came of one call of a hook.
 
 use super::played::Done;
-use crate::wasm::types::{Denial, Finding, Outcome, Tag};
+use crate::wasm::types::{Denial, Finding, Tag};
 use crate::wasm::{Report, Trouble};
 
 /// What came of a moment.

@@ -159,11 +159,11 @@ impl Turn<'_> {
     }
 
     async fn answer(self, request: &Request, pieces: &[PieceDoc], call: Call) -> Result<Said, Trouble> {
-        let (shown, _) = view::request(request, self.stage.sight(&Grant::RequestText));
+        let (shown, attached) = view::request(request, self.stage.sight(&Grant::RequestText));
         let mut completion = moment::completion(pieces);
         let sight = self.stage.sight(&Grant::AnswerText);
         let origin = Origin { provider: Some("played"), streaming: false };
-        let (mut answer, attached) = view::completion(&completion, &origin, sight);
+        let (mut answer, attached) = view::completion(&completion, &origin, sight, attached);
         answer.usage = moment::usage(pieces);
         let call = call.with(Arc::new(attached));
         let outcome = self.instance.on_response(call, &self.context, &shown, &answer).await;
@@ -223,7 +223,7 @@ fn said(outcome: Outcome) -> (Said, Vec<types::Edit>) {
 
 fn texts(completion: &Completion) -> Vec<String> {
     let origin = Origin { provider: None, streaming: false };
-    let (shown, _) = view::completion(completion, &origin, Sight::Text);
+    let (shown, _) = view::completion(completion, &origin, Sight::Text, view::Attached::default());
     shown.choices.iter().flat_map(|choice| moment::texts_of(&choice.parts)).collect()
 }
 
