@@ -104,6 +104,9 @@ fn the_samples_in_python_do_what_their_cases_say() {
     }
     for folder in samples("python") {
         make_python(&folder);
+        let tests = ["PYTHONPATH=../../sdk/python", ".venv/bin/python", "-m", "unittest", "discover", "../../sdk/tests"];
+        let of_the_sdk = run("env", &tests, &folder);
+        assert_eq!(of_the_sdk.code, Some(0), "{}", of_the_sdk.said);
         build_and_test(&[folder]);
     }
 }
@@ -115,6 +118,8 @@ fn the_samples_in_javascript_do_what_their_cases_say() {
     }
     for folder in samples("js") {
         make_js(&folder);
+        let of_the_sdk = run("node", &["../../sdk/js/test.js", "../../sdk/tests/sdk.test.js"], &folder);
+        assert_eq!(of_the_sdk.code, Some(0), "{}", of_the_sdk.said);
         build_and_test(&[folder]);
     }
 }

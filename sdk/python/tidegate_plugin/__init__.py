@@ -32,7 +32,7 @@ What a plugin may rely on:
   grants by name (`request.text`, `answer.text`, `kv`, ...); `needs` says which it must.
 * It has no files, no network and no environment. `kv`, `http`, `model`, `secrets`, `blobs`, `clock`, `random` and
   `metrics` are all there is; what is printed goes to the plugin's log, and so does `log`. Their functions are those of
-  `sdk/wit/host.wit`.
+  `sdk/wit/host.wit`; they raise `Err`, whose `value` is one of their errors.
 * An instance serves one call at a time. Instances come and go: what must be remembered belongs into `kv`.
 * An exception in a hook is a failure of the plugin; the policy says what becomes of the request.
 * Modules are imported when the plugin is built, and what they did then is all there: random numbers that were drawn
@@ -45,10 +45,11 @@ from ._host import blobs, clock, http, kv, log, metrics, model, random, secrets
 from ._outcome import Finding, Outcome, StreamOutcome, message
 from ._stream import Held, HeldText
 from ._texts import Text, last_user, params, texts
-from ._types import Role, Severity, types
+from ._types import Err, Role, Severity, types
 
 __all__ = [
     "ConfigError",
+    "Err",
     "Finding",
     "Held",
     "HeldText",

@@ -5,12 +5,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-from componentize_py_types import Err
 from wit_world.exports import lifecycle
 
 from ._host import http, kv, log, model, secrets
 from ._outcome import Outcome, StreamOutcome
-from ._types import types
+from ._types import Err, types
 
 T = TypeVar("T")
 

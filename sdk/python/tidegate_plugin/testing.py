@@ -17,12 +17,11 @@ import hmac
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from componentize_py_types import Err
 
 from ._export import Plugin
 from ._host import blobs, clock, http, kv, log, metrics, model, random, secrets
 from ._outcome import message
-from ._types import Role, types
+from ._types import Err, Role, types
 
 P = TypeVar("P", bound=Plugin)
 

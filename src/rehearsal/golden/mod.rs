@@ -23,6 +23,11 @@ pub use moment::{Moment, Sent};
 pub use outcome::{Came, Said, Verdict as Word};
 pub use stage::Stage;
 
+/// The JSON Schema of files of cases, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(CasesDoc).to_value()
+}
+
 /// A file of cases.
 pub struct Golden {
     pub path: PathBuf,
