@@ -14,6 +14,7 @@ use crate::policy::Snapshot;
 use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
 use crate::server::outbound::json;
+use crate::telemetry::PluginCounts;
 
 /// Answers one request of an operator or a probe.
 pub async fn handle(
@@ -48,6 +49,16 @@ async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     world
         .metrics
         .guard_hold_backs_are(snapshot.hold_backs().map(|(policy, step, bytes)| (policy.to_string(), step, bytes)));
+    world.stores.plugins.each(|plugin, policy, record| {
+        world.metrics.plugin_is(PluginCounts {
+            plugin,
+            policy,
+            calls: record.calls().map(|(hook, outcome, count)| (hook.word(), outcome.name(), count)).collect(),
+            took: record.took().map(|(hook, took)| (hook.word(), took)).collect(),
+            log_dropped: record.log_dropped(),
+            own: record.counters().all(),
+        });
+    });
     world.metrics.budget_warnings_are(world.stores.alerts.counts());
     // What cannot be asked now is not shown, rather than shown as it was.
     world.metrics.budgets_are(remaining(&standings(gateway).await.unwrap_or_default()));

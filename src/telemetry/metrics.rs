@@ -80,6 +80,49 @@ struct HoldLabels {
     guard: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginLabels {
+    plugin: String,
+    policy: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginHookLabels {
+    plugin: String,
+    policy: String,
+    hook: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginCallLabels {
+    plugin: String,
+    policy: String,
+    hook: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginCountLabels {
+    plugin: String,
+    policy: String,
+    name: String,
+    label: String,
+}
+
+/// What one plugin has done since the start.
+pub struct PluginCounts<'a> {
+    pub plugin: &'a str,
+    pub policy: &'a str,
+    /// The hook, what calls have come to, and how many.
+    pub calls: Vec<(&'static str, &'static str, u64)>,
+    /// The hook, and how long its calls have taken.
+    pub took: Vec<(&'static str, Duration)>,
+    /// Bytes of log lines that were dropped.
+    pub log_dropped: u64,
+    /// What it counts itself: name, label and count.
+    pub own: Vec<(String, String, u64)>,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The metrics of the process.
@@ -101,6 +144,10 @@ pub struct Metrics {
     price_unknown: Counter,
     guard_actions: Family<GuardLabels, Counter>,
     guard_hold_back: Family<HoldLabels, Gauge<u64, AtomicU64>>,
+    plugin_calls: Family<PluginCallLabels, Counter>,
+    plugin_seconds: Family<PluginHookLabels, Counter<f64, AtomicU64>>,
+    plugin_log_dropped: Family<PluginLabels, Counter>,
+    plugin_counts: Family<PluginCountLabels, Counter>,
     counted_guards: Prepared<(Arc<str>, &'static str, String), Counter>,
     target_state: Family<StateLabels, Gauge>,
     revision: Family<RevisionLabels, Gauge>,
@@ -183,6 +230,10 @@ impl Default for Metrics {
             price_unknown: Counter::default(),
             guard_actions: Family::default(),
             guard_hold_back: Family::default(),
+            plugin_calls: Family::default(),
+            plugin_seconds: Family::default(),
+            plugin_log_dropped: Family::default(),
+            plugin_counts: Family::default(),
             counted_guards: Prepared::default(),
             target_state: Family::default(),
             revision: Family::default(),
@@ -226,6 +277,14 @@ impl Metrics {
         r.register("tidegate_guard_actions", help, self.guard_actions.clone());
         let help = "The most that a guard keeps back of each text of a streamed answer";
         r.register_with_unit("tidegate_guard_hold_back", help, Unit::Bytes, self.guard_hold_back.clone());
+        let help = "Calls of plugins, by hook and by what they came to";
+        r.register("tidegate_plugin_calls", help, self.plugin_calls.clone());
+        let help = "Time that calls of plugins took";
+        r.register_with_unit("tidegate_plugin_calls", help, Unit::Seconds, self.plugin_seconds.clone());
+        let help = "Log lines of plugins that did not fit their budget";
+        r.register_with_unit("tidegate_plugin_log_dropped", help, Unit::Bytes, self.plugin_log_dropped.clone());
+        let help = "What plugins count themselves";
+        r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -353,6 +412,26 @@ impl Metrics {
         self.guard_hold_back.clear();
         for (policy, guard, bytes) in bounds {
             self.guard_hold_back.get_or_create(&HoldLabels { policy, guard }).set(bytes as u64);
+        }
+    }
+
+    /// What a plugin has done.
+    pub fn plugin_is(&self, counts: PluginCounts<'_>) {
+        let (plugin, policy) = (|| counts.plugin.to_owned(), || counts.policy.to_owned());
+        for (hook, outcome, count) in counts.calls {
+            let labels = PluginCallLabels { plugin: plugin(), policy: policy(), hook, outcome };
+            self.plugin_calls.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
+        }
+        for (hook, took) in counts.took {
+            let labels = PluginHookLabels { plugin: plugin(), policy: policy(), hook };
+            let seconds = took.as_secs_f64().to_bits();
+            self.plugin_seconds.get_or_create_owned(&labels).inner().store(seconds, Ordering::Relaxed);
+        }
+        let labels = PluginLabels { plugin: plugin(), policy: policy() };
+        self.plugin_log_dropped.get_or_create_owned(&labels).inner().store(counts.log_dropped, Ordering::Relaxed);
+        for (name, label, count) in counts.own {
+            let labels = PluginCountLabels { plugin: plugin(), policy: policy(), name, label };
+            self.plugin_counts.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
         }
     }
 

@@ -9,4 +9,4 @@ pub mod metrics;
 mod tray;
 
 pub use access::{AccessLog, Line};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, PluginCounts};

@@ -30,6 +30,15 @@ pub enum Hook {
 impl Hook {
     pub const ALL: [Self; 3] = [Self::Request, Self::Response, Self::Stream];
 
+    /// A short word for metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Stream => "stream",
+        }
+    }
+
     /// The interface that holds it.
     pub fn name(self) -> &'static str {
         match self {

@@ -120,11 +120,10 @@ impl Record {
             .filter(|(.., count)| *count > 0)
     }
 
-    /// How long all calls of a hook have taken.
-    pub fn took(&self, hook: Hook) -> Duration {
-        self.nanos
-            .get(hook as usize)
-            .map_or(Duration::ZERO, |nanos| Duration::from_nanos(nanos.load(Ordering::Relaxed)))
+    /// The hooks that were called, and how long all their calls have taken.
+    pub fn took(&self) -> impl Iterator<Item = (Hook, Duration)> {
+        let nanos = Hook::ALL.into_iter().zip(&self.nanos).map(|(hook, nanos)| (hook, nanos.load(Ordering::Relaxed)));
+        nanos.filter(|(_, nanos)| *nanos > 0).map(|(hook, nanos)| (hook, Duration::from_nanos(nanos)))
     }
 
     /// Bytes of log lines that did not fit a budget.
