@@ -104,7 +104,8 @@ fn the_samples_in_python_do_what_their_cases_say() {
     }
     for folder in samples("python") {
         make_python(&folder);
-        let tests = ["PYTHONPATH=../../sdk/python", ".venv/bin/python", "-m", "unittest", "discover", "../../sdk/tests"];
+        let tests =
+            ["PYTHONPATH=../../sdk/python", ".venv/bin/python", "-m", "unittest", "discover", "../../sdk/tests"];
         let of_the_sdk = run("env", &tests, &folder);
         assert_eq!(of_the_sdk.code, Some(0), "{}", of_the_sdk.said);
         build_and_test(&[folder]);

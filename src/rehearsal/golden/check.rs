@@ -129,3 +129,50 @@ impl Failures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rehearsal::golden::played::Done;
+    use crate::wasm::{Report, Trouble, types};
+
+    fn failures(expect: ExpectDoc, said: Result<Said, Trouble>) -> Vec<String> {
+        let done = Done { numbers: BTreeMap::from([("a".to_owned(), 1)]), ..Done::default() };
+        let came = Came { said, report: Report::default(), done };
+        all(&expect, &came).into_iter().map(|failure| failure.field).collect()
+    }
+
+    fn denied() -> Said {
+        let denial = types::Denial { status: 403, code: "no".into(), message: "not here".into(), retry_after_ms: None };
+        Said { verdict: Verdict::Deny(denial), texts: vec!["hello".into()], ..Said::default() }
+    }
+
+    #[test]
+    fn what_is_not_named_is_not_looked_at() {
+        assert!(failures(ExpectDoc::default(), Ok(denied())).is_empty());
+    }
+
+    #[test]
+    fn everything_that_differs_is_told() {
+        let expect = || ExpectDoc {
+            verdict: Some(VerdictDoc::Pass),
+            status: Some(403),
+            code: Some("yes".into()),
+            message: Some("here".into()),
+            texts: Some(vec!["bye".into()]),
+            numbers: BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]),
+            ..ExpectDoc::default()
+        };
+        assert_eq!(failures(expect(), Ok(denied())), ["verdict", "code", "texts", "numbers.b"]);
+    }
+
+    #[test]
+    fn a_failure_is_expected_or_it_is_one() {
+        let failed = || Err(Trouble::Failed(types::Failure::Config("`words` is empty".into())));
+        let expect = |failure: &str| ExpectDoc { failure: Some(failure.into()), ..ExpectDoc::default() };
+        assert!(failures(expect("`words` is empty"), failed()).is_empty());
+        assert_eq!(failures(expect("something else"), failed()), ["failure"]);
+        assert_eq!(failures(ExpectDoc::default(), failed()), ["verdict"]);
+        assert_eq!(failures(expect("no"), Ok(Said::default())), ["failure"]);
+    }
+}

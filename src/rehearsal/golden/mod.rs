@@ -161,3 +161,42 @@ fn readable(case: &CaseDoc, problems: &mut Vec<Problem>) {
         problems.push(problem.at(*span, "").help("it is the body of a request to /v1/chat/completions"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cases.yaml");
+        std::fs::write(&path, format!("version: 1\n{text}")).unwrap();
+        Golden::read(&path, Ink::Plain).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_case_that_can_be_played_is_no_mistake() {
+        let request = "request: { model: m, messages: [{ role: user, content: hello }] }";
+        let said = mistakes(&format!(
+            "cases:\n- name: a\n  {request}\n  stream: [{{ text: hi }}]\n  expect: {{ read: hi }}\n"
+        ));
+        assert_eq!(said, "");
+        assert_eq!(mistakes("cases:\n- name: a\n  config: 1\n  expect: { failure: no }\n"), "");
+    }
+
+    #[test]
+    fn each_mistake_is_pointed_at() {
+        for (text, place, said) in [
+            ("cases: []\n", ":2:8", "there is no case"),
+            ("cases:\n- name: a\n  expect: { verdict: pass }\n", ":3:9", "has no `request`"),
+            ("cases:\n- name: a\n  request: { messages: 1 }\n  expect: {}\n", ":4:12", "cannot be read"),
+            ("cases:\n- name: a\n  expect: { verdict: maybe, failure: x }\n", ":4:22", "maybe"),
+            ("grants: [request.txt]\ncases: []\n", ":2:10", "request.txt"),
+        ] {
+            let found = mistakes(text);
+            assert!(found.contains(place) && found.contains(said), "{text}\n{found}");
+        }
+        let both =
+            "cases:\n- name: a\n  request: { model: m, messages: [] }\n  answer: []\n  stream: []\n  expect: {}\n";
+        assert!(mistakes(both).contains("comes whole, or as a stream"));
+    }
+}
