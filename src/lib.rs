@@ -38,7 +38,7 @@
 //! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
 //! | 5 | [`steps`] | the built-in steps, one file or folder each |
 //! | 4 | [`pipeline`] | what a step is; steps, route, attempts, taps; breakers and health |
-//! | 3 | [`auth`] [`provider`] [`state`] [`telemetry`] [`tokens`] | who calls; how providers are reached; what was spent and taken; what operators see; how many tokens a text is |
+//! | 3 | [`auth`] [`provider`] [`state`] [`telemetry`] [`tokens`] [`wasm`] | who calls; how providers are reached; what was spent and taken; what operators see; how many tokens a text is; the sandbox of plugins |
 //! | 2 | [`dialect`] [`pricing`] | wire formats, pure: bytes in, values out; what a usage costs, by dated price tables |
 //! | 1 | [`chat`] | the canonical vocabulary, pure data |
 //! | 0 | [`base`] | names, secrets, time, money, JSON with its wire, refusals and faults |
@@ -71,12 +71,12 @@
 //!    endpoint the policy does not name and a step cannot act on is not the policy's.
 //! 6. *A cut is never a clean end.*
 //! 7. *Money*: whole nano-USD; for any interleaving and crash, what is settled and what is held never exceed a strict
-//!    budget, and every request is settled exactly once. What a provider charges for an attempt that failed, or for a
-//!    shadow copy, is not counted yet.
+//!    budget, and every attempt is settled exactly once, those that failed and copies for shadows included. What a
+//!    forwarded request costs is known from its answer, or not known.
+//! 8. *Isolation*: a plugin reaches what its policy grants and nothing else; what it keeps belongs to it and its policy, by type;
+//!    whatever it does, the request ends as the policy says and no other request notices.
 //! 9. *Nothing leaks*: no key, prompt or answer in a log, a metric or an error that is not the caller's own.
 //! 10. *Reload*: a broken file changes nothing and says so; a good one drops no request.
-//!
-//! (8, isolation, comes with caches.)
 //!
 //! # To add
 //!
@@ -86,6 +86,7 @@
 //! | a dialect | a folder in `src/dialect`, a line in [`dialect::ALL`], a folder of fixtures |
 //! | a built-in step | a file in `src/steps`; `mod`, variant and arm in `src/steps/mod.rs`; an example policy |
 //! | a plugin | no file of the gateway's: `tidegate plugin new`, `sdk/README.md` |
+//! | a host interface for plugins | `sdk/wit`, `src/wasm/host`, `src/steps/plugin/outside` |
 //! | a kind of guard outside | `src/steps/screen/report.rs`, a word in `src/policy/document/gateway.rs` |
 //! | a model's price | a row of `src/pricing/prices.yaml` |
 //! | a problem code | a line in `src/policy/codes.rs` and its page |

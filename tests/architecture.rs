@@ -22,6 +22,9 @@ const LAYERS: &[&[&str]] = &[
 /// Crates that may be named in these modules only.
 const HOMES: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
+    ("wasmparser", &["wasm"]),
+    ("rayon", &["wasm"]),
+    ("jsonschema", &["steps"]),
     ("sled", &["state"]),
     ("redis", &["state"]),
     ("opentelemetry", &["telemetry"]),

@@ -90,7 +90,7 @@ async fn two_thousand_streams_at_once_spend_no_more_than_there_is() {
     let standing = get(&running.admin, "/budgets");
     let standing: serde_json::Value = serde_json::from_str(standing.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     let account = &standing["accounts"][0];
-    assert_eq!((&account["account"], &account["usd"], &account["held_usd"]), (&"all".into(), &0.2.into(), &0.into()));
+    assert_eq!((&account["account"], &account["usd"], &account["held_usd"]), (&"all/p".into(), &0.2.into(), &0.into()));
     assert!(account["spent_usd"].as_f64().unwrap() > 0.01, "{standing}");
     // A stop in good order waits for the books.
     running.stop();
@@ -176,7 +176,7 @@ fn a_budget_that_runs_low_is_told_of_once_in_its_window() {
         assert!(ask(&running.address, "chat").unwrap().contains("x-tidegate-budget-warning: all"));
     }
     let told = posted(&listener);
-    assert_eq!((&told["event"], &told["account"], &told["usd"]), (&"budget_low".into(), &"all".into(), &0.2.into()));
+    assert_eq!((&told["event"], &told["account"], &told["usd"]), (&"budget_low".into(), &"all/p".into(), &0.2.into()));
     let metrics = get(&running.admin, "/metrics");
     assert!(metrics.contains("tidegate_budget_warnings{budget=\"all\"} 1\n"), "{metrics}");
     assert!(metrics.contains("tidegate_budget_remaining_usd{budget=\"all\",scope=\"\"} 0.1"), "{metrics}");

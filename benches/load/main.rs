@@ -14,6 +14,8 @@ mod mock;
 mod proc;
 mod report;
 mod subject;
+#[path = "../../tests/support/wasm.rs"]
+mod wasm;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -117,7 +119,16 @@ impl Options {
         if !self.only.is_empty() {
             return self.only.clone();
         }
-        let all = [Kind::Direct, Kind::Nginx, Kind::Haproxy, Kind::Hyper, Kind::Tidegate, Kind::Limited, Kind::Guarded];
+        let all = [
+            Kind::Direct,
+            Kind::Nginx,
+            Kind::Haproxy,
+            Kind::Hyper,
+            Kind::Tidegate,
+            Kind::Limited,
+            Kind::Guarded,
+            Kind::Plugged,
+        ];
         all.into_iter().filter(|kind| *kind != Kind::Haproxy || kind.program().is_some()).collect()
     }
 

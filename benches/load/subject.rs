@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::bare;
 use crate::http::wrong;
 use crate::proc::Family;
+use crate::wasm;
 
 const TIDEGATE: &str = env!("CARGO_BIN_EXE_tidegate");
 /// What the bench's own program is called with to be a proxy; two addresses follow.
@@ -34,6 +35,8 @@ pub enum Kind {
     Tidegate,
     /// Tidegate with rate limits and budgets on each request, and the ledger on disk.
     Limited,
+    /// Tidegate with a plugin that sees requests and answers, and lets them pass.
+    Plugged,
     /// Tidegate which looks for personal data and credentials in requests and answers.
     Guarded,
 }
@@ -58,6 +61,7 @@ impl Kind {
             Self::Tidegate => "tidegate",
             Self::Limited => "limited",
             Self::Guarded => "guarded",
+            Self::Plugged => "plugged",
         }
     }
 
@@ -149,7 +153,11 @@ impl Subject {
                 fs::write(folder.join("key"), bare::KEY)?;
                 command.arg(BARE).args([self.address.to_string(), mock.to_string()]);
             }
-            Kind::Tidegate | Kind::Limited | Kind::Guarded => {
+            Kind::Tidegate | Kind::Limited | Kind::Guarded | Kind::Plugged => {
+                if self.kind == Kind::Plugged {
+                    let built = wasm::probe("request,stream", Path::new(env!("CARGO_TARGET_TMPDIR")));
+                    fs::copy(built, folder.join("plugin.wasm"))?;
+                }
                 let made = Command::new(program)
                     .args(["key", "create", "bench", "--team", "load", "--file", "keys.yaml"])
                     .current_dir(folder)
@@ -248,6 +256,7 @@ fn tidegate(kind: Kind, listen: SocketAddr, admin: SocketAddr, mock: SocketAddr)
     let (books, steps) = match kind {
         Kind::Limited => (BOOKS, STEPS),
         Kind::Guarded => ("", GUARD),
+        Kind::Plugged => ("", PLUGIN),
         _ => ("", ""),
     };
     format!(
@@ -270,6 +279,8 @@ budgets:
   key: { per: key, usd: 1000000, window: day, mode: balanced }
 ";
 const GUARD: &str = "    steps: [{ redact: { find: [default] } }]
+";
+const PLUGIN: &str = "    steps: [{ plugin: { wasm: plugin.wasm, grants: [request.text, answer.text] } }]
 ";
 const STEPS: &str = "    steps:
     - limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 10000 }

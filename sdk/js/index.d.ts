@@ -263,10 +263,10 @@ export class Outcome {
   model(model: string): this;
   /** Lays a JSON merge patch over the parameters. Needs the grant `request.params`. */
   params(patch: object): this;
-  /** Of a request, a header for the provider; of an answer, one for the caller. Needs a grant with its name. */
+  /** Sends a header to the provider. Requests only; needs the grant `request.set_headers` with its name. */
   header(name: string, value: string): this;
   edit(edit: Edit): this;
-  /** Tags the request for plugins behind this one, and for the decision log. */
+  /** Tags the request for plugins behind this one, for conditions of routes, and for the decision log. */
   tag(key: string, value: string): this;
   finding(finding: Finding): this;
 }

@@ -20,11 +20,13 @@ use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::{Bill, Payee, Tab};
 use crate::gateway::closing::Closing;
+use crate::gateway::glean::Tail;
 use crate::gateway::settle;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
 use crate::pipeline::cx::Cx;
+use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::Watched;
 use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::trail::Trail;
@@ -49,7 +51,17 @@ pub struct Account {
 
 impl Account {
     pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Box<Self> {
+        Self::of(world, cx, None, now)
+    }
+
+    /// The account of a copy of the request `original`. It is none of those that callers have made.
+    pub fn of_copy(world: Arc<World>, cx: &Cx, original: RequestId, now: Timestamp) -> Box<Self> {
+        Self::of(world, cx, Some(original), now)
+    }
+
+    fn of(world: Arc<World>, cx: &Cx, shadow_of: Option<RequestId>, now: Timestamp) -> Box<Self> {
         let line = Line {
+            shadow_of,
             time: now,
             request_id: cx.id,
             endpoint: cx.endpoint.name(),
@@ -69,7 +81,9 @@ impl Account {
     }
 
     fn new(world: Arc<World>, line: Line, started: Instant) -> Box<Self> {
-        world.metrics.request_began();
+        if line.shadow_of.is_none() {
+            world.metrics.request_began();
+        }
         Box::new(Self {
             world,
             line,
@@ -122,7 +136,10 @@ impl Account {
         };
         self.failed = cx.charges.drain(..).map(failed).collect();
         if let Some(asked) = cx.asked.take() {
-            self.bill = bill(&asked).keeping(question, &asked.model);
+            self.bill = match cx.endpoint {
+                Endpoint::Chat => bill(&asked).keeping(question, &asked.model),
+                _ => bill(&asked).unread(),
+            };
         }
         self.held = cx.held.take();
     }
@@ -286,6 +303,8 @@ impl Stream for Accounted {
 /// A forwarded body on its way to the caller, accounted for when it ends.
 pub struct AccountedBody {
     body: Watched,
+    /// What is kept of it; `None` where it costs nothing.
+    tail: Option<Tail>,
     account: Box<Account>,
 }
 
@@ -294,7 +313,15 @@ impl AccountedBody {
         if body.is_end_stream() {
             account.close("ok");
         }
-        Self { body, account }
+        let tail = account.bill.payee.is_some().then(Tail::default);
+        Self { body, tail, account }
+    }
+
+    fn end(&mut self) {
+        if let Some(usage) = self.tail.take().and_then(|tail| tail.usage()) {
+            self.account.bill.usage.update(&usage);
+        }
+        self.account.close("ok");
     }
 }
 
@@ -309,9 +336,16 @@ impl Body for AccountedBody {
                 let failed = Failed { fault: fault.clone(), tried: Vec::new() };
                 self.account.fail(&Stop::Failed(failed));
             }
-            // A body whose length is known is not asked again after its last byte.
-            Some(Ok(_)) if !self.body.is_end_stream() => {}
-            Some(Ok(_)) | None => self.account.close("ok"),
+            Some(Ok(piece)) => {
+                if let (Some(tail), Some(bytes)) = (&mut self.tail, piece.data_ref()) {
+                    tail.push(bytes);
+                }
+                // A body whose length is known is not asked again after its last byte.
+                if self.body.is_end_stream() {
+                    self.end();
+                }
+            }
+            None => self.end(),
         }
         Poll::Ready(frame)
     }

@@ -34,6 +34,8 @@ pub struct Bill {
     kept: Option<Kept>,
     /// The class of service that was asked for.
     pub service: Service,
+    /// Neither the request nor its answer is read, so there is nothing to estimate by.
+    is_unread: bool,
     /// Bytes of the answer's text.
     bytes: u64,
     pub usage: Usage,
@@ -115,6 +117,12 @@ impl Bill {
         Self { usage, ..self }
     }
 
+    /// The same for a request that is forwarded: it costs what its provider says, or nobody knows what.
+    #[must_use]
+    pub fn unread(self) -> Self {
+        Self { is_unread: true, ..self }
+    }
+
     /// The same with the request at hand, which is counted should the provider not say what it took.
     #[must_use]
     pub fn keeping(mut self, question: Question, model: &ModelName) -> Self {
@@ -160,7 +168,7 @@ impl Bill {
 
     /// `None` if nobody has answered, or the price is not known.
     pub fn cost(&self) -> Option<Cost> {
-        let quote = self.quote()?;
+        let quote = self.quote().filter(|_| self.is_told())?;
         let (rates, terms) = (&quote.rates, terms(&self.usage, self.service));
         let (input, output) = (self.usage.input_said(), self.usage.output_said());
         if input.is_some() && output.is_some() {
@@ -173,9 +181,15 @@ impl Bill {
         Some(Cost { nanos: rates.cost(&usage, terms), usage, is_estimate: true })
     }
 
-    /// Somebody was asked whose price nobody knows.
+    /// Somebody was asked whose price nobody knows, or what it was for.
     pub fn is_unpriced(&self) -> bool {
-        self.payee.as_ref().is_some_and(|payee| payee.quote.as_ref().is_none_or(|quote| quote.is_guess))
+        let is_known = |payee: &Payee| payee.quote.as_ref().is_some_and(|quote| !quote.is_guess) && self.is_told();
+        self.payee.as_ref().is_some_and(|payee| !is_known(payee))
+    }
+
+    /// Whether what was used is known, or can be estimated.
+    fn is_told(&self) -> bool {
+        !self.is_unread || self.usage.input_said().or(self.usage.output_said()).is_some()
     }
 
     pub fn quote(&self) -> Option<&Quote> {
@@ -230,6 +244,14 @@ mod tests {
     #[test]
     fn a_model_without_a_price_has_no_cost() {
         assert_eq!(Bill { payee: None, ..bill() }.cost(), None);
+    }
+
+    #[test]
+    fn what_is_not_read_costs_what_its_provider_says_or_nobody_knows_what() {
+        let silent = bill().unread();
+        assert!(silent.cost().is_none() && silent.is_unpriced());
+        let told = silent.using(Usage::of(10, 0));
+        assert_eq!((cost(&told), told.is_unpriced()), (Some((Nanos(10_000), false)), false));
     }
 
     #[test]

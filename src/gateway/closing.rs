@@ -73,6 +73,7 @@ impl Closing {
             output_tokens: line.output_tokens,
             cost: line.cost,
             is_unpriced: self.bill.is_unpriced(),
+            is_copy: line.shadow_of.is_some(),
         });
         let stores = &self.world.stores;
         if let Some((estimated, said)) = self.bill.lesson() {
@@ -87,7 +88,8 @@ impl Closing {
             settle::Over { line, at, failed: &self.failed, bill, cost, held }.settle(&**ledger);
         }
         self.world.access.write(line);
-        if let Some(witness) = self.world.witness() {
+        // A witness asks after what callers were answered.
+        if let Some(witness) = self.world.witness().filter(|_| line.shadow_of.is_none()) {
             let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
             witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
         }

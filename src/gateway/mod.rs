@@ -9,7 +9,9 @@
 mod account;
 mod bill;
 mod closing;
+mod copies;
 mod errand;
+mod glean;
 mod jwks;
 mod notify;
 mod outlive;

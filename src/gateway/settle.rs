@@ -80,7 +80,7 @@ impl Over<'_> {
             priced: bill.quote().and_then(|quote| quote.row.clone()),
             usage: cost.map_or_else(|| Counts::from(&bill.usage), |cost| Counts::from(&cost.usage)),
             cost: cost.map_or(Nanos::ZERO, |cost| cost.nanos),
-            marks: own.into_iter().chain(mark).collect(),
+            marks: own.into_iter().chain(mark).chain(line.shadow_of.map(|_| Mark::Shadow)).collect(),
         }
     }
 }

@@ -196,7 +196,7 @@ impl Visit {
         if on_disconnect == OnDisconnect::Drain {
             self.cx.presence.iter().for_each(|presence| presence.outlive());
         }
-        let answer = policy.line.chat(&mut self.cx, request, &self.world.shadows).await?;
+        let answer = policy.line.chat(&mut self.cx, request, &self.world).await?;
         Ok(Said { answer, is_stream, asked, on_disconnect })
     }
 
@@ -278,6 +278,7 @@ impl Visit {
         self.check_model()?;
         self.check_unread(&request.body)?;
         self.state(None);
+        self.cx.question = Some(Question::unread());
         let snapshot = Arc::clone(&self.snapshot);
         let policy = self.select(&snapshot, None)?;
         policy.line.opaque(&mut self.cx, request).await

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::base::clock::Clock;
+use crate::gateway::copies::Copies;
 use crate::gateway::outlive::Afterlife;
 use crate::gateway::witness::Witness;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::route::CanaryBook;
-use crate::pipeline::shadow::Shadows;
 use crate::pipeline::trail::Detail;
 use crate::provider::Pools;
 use crate::state::Ledger;
@@ -22,7 +22,7 @@ pub struct World {
     pub health: HealthBook,
     pub canaries: CanaryBook,
     pub pools: Arc<Pools>,
-    pub shadows: Shadows,
+    pub copies: Copies,
     pub stores: Stores,
     pub afterlife: Afterlife,
     pub metrics: Metrics,
@@ -34,14 +34,13 @@ pub struct World {
 
 impl World {
     pub fn new(clock: Clock, pools: Arc<Pools>, access: AccessLog) -> Self {
-        let stores = Stores { clock, ..Stores::default() };
         Self {
             clock,
             health: HealthBook::default(),
             canaries: CanaryBook::default(),
             pools,
-            shadows: Shadows::new(clock, Arc::clone(&stores.tokens)),
-            stores,
+            copies: Copies::default(),
+            stores: Stores { clock, ..Stores::default() },
             closings: TaskTracker::new(),
             afterlife: Afterlife::default(),
             metrics: Metrics::default(),
@@ -61,8 +60,7 @@ impl World {
     #[must_use]
     pub fn with(self, stores: Stores) -> Self {
         let stores = Stores { clock: self.clock, ..stores };
-        let shadows = Shadows::new(self.clock, Arc::clone(&stores.tokens));
-        Self { shadows, stores, ..self }
+        Self { stores, ..self }
     }
 
     /// The same world, watched.

@@ -29,6 +29,13 @@ pub struct Question {
     pub is_text: bool,
 }
 
+impl Question {
+    /// One whose body is not read: nothing of it can be counted.
+    pub fn unread() -> Self {
+        Self { body: Bytes::new(), dialect: DialectId::OPENAI_CHAT, estimated: 0, is_text: false }
+    }
+}
+
 /// A target, and the model it was asked for.
 #[derive(Debug, Clone)]
 pub struct Asked {

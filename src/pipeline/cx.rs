@@ -117,4 +117,12 @@ impl Facts for View<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.cx.headers.get(name)?.to_str().ok()
     }
+
+    fn tags(&self) -> Vec<String> {
+        self.cx.tags.iter().map(|(key, value)| format!("{key}={value}")).collect()
+    }
+
+    fn policy(&self) -> Option<&str> {
+        self.cx.policy.as_ref().map(PolicyName::as_str)
+    }
 }

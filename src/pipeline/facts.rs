@@ -21,6 +21,16 @@ pub trait Facts {
     fn has_tools(&self) -> bool;
     fn has_images(&self) -> bool;
     fn header(&self, name: &str) -> Option<&str>;
+
+    /// What plugins have tagged the request with, as `key=value`. There is none before they have seen it.
+    fn tags(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The policy that decides on it, once one does.
+    fn policy(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What requests are told apart by.
@@ -63,6 +73,11 @@ impl Endpoint {
         Self::Rerank,
         Self::Other,
     ];
+
+    /// Whether providers charge for what is posted there. Batches are charged for when they are worked off.
+    pub fn costs(self) -> bool {
+        !matches!(self, Self::CountTokens | Self::Files | Self::Batches)
+    }
 
     pub fn name(self) -> &'static str {
         match self {

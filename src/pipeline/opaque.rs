@@ -15,13 +15,14 @@ use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::base::ids::{DialectId, TargetName};
+use crate::base::ids::{DialectId, ModelName, TargetName};
 use crate::base::json::{Kind, Malformed, Reader};
 use crate::base::stop::{Fault, Phase, Refusal};
 use crate::base::text::Text;
 use crate::chat::{Losses, Verbatim};
 use crate::pipeline::attempt::{Exchange, Sending};
 use crate::pipeline::chat::failure;
+use crate::pipeline::facts::Endpoint;
 use crate::pipeline::retry::Rules;
 use crate::pipeline::silence::Silence;
 use crate::pipeline::target::Target;
@@ -95,13 +96,17 @@ impl OpaqueBody {
 /// An opaque request, ready for any target.
 pub struct OpaqueExchange {
     request: OpaqueRequest,
+    /// What is asked, and charged for; `None` where it costs nothing.
+    model: Option<ModelName>,
     /// Why the caller's body came to no good end, once that is so.
     spoilt: Arc<OnceLock<Refusal>>,
 }
 
 impl OpaqueExchange {
-    pub fn new(request: OpaqueRequest) -> Self {
-        Self { request, spoilt: Arc::default() }
+    pub fn new(request: OpaqueRequest, endpoint: Endpoint) -> Self {
+        let costs = request.method == Method::POST && endpoint.costs();
+        let model = costs.then(|| ModelName::new(request.body.model()));
+        Self { request, model, spoilt: Arc::default() }
     }
 
     fn body_for(&mut self, target: &Target) -> Option<Body> {
@@ -180,6 +185,10 @@ impl http_body::Body for Watched {
 
 impl Exchange for OpaqueExchange {
     type Answer = OpaqueAnswer;
+
+    fn model(&self) -> Option<&ModelName> {
+        self.model.as_ref()
+    }
 
     fn is_repeatable(&self) -> bool {
         matches!(self.request.body, OpaqueBody::Json(_))

@@ -19,6 +19,7 @@ use crate::base::ids::ModelName;
 use crate::base::stop::Refusal;
 use crate::chat::Usage;
 use crate::pipeline::facts::Facts;
+use crate::pipeline::step::Step;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{ChoiceEntry, Clause, Detail, Planned};
 use crate::pricing::Terms;
@@ -111,13 +112,15 @@ pub struct Shadow {
     pub to: Arc<Target>,
     /// Hundredths of a percent.
     pub share: u32,
+    /// What sets aside what a copy may cost, or refuses it.
+    pub budget: Option<Arc<dyn Step>>,
 }
 
 /// Where a request may go, in order, and where copies of it go.
 #[derive(Default)]
 pub struct Plan {
     pub candidates: Vec<Candidate>,
-    pub shadows: Vec<Arc<Target>>,
+    pub shadows: Vec<Shadow>,
     detail: Detail,
     /// How it came about, in full detail only.
     pub choices: Vec<ChoiceEntry>,
@@ -157,7 +160,7 @@ impl Route {
         if let Some(shadow) = &self.shadow
             && falls_within(shadow.share, Lot::default(), "shadow")
         {
-            plan.shadows.push(Arc::clone(&shadow.to));
+            plan.shadows.push(shadow.clone());
         }
         let (lot, order) = match &self.choice {
             Choice::Target(target) => return plan.candidates.push(Candidate::Target(Arc::clone(target))),

@@ -17,7 +17,7 @@ use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Route};
-use crate::pipeline::shadow::Shadows;
+use crate::pipeline::shadow::{Original, Shadows};
 use crate::pipeline::step::{Answer, Flow, Step, Tap};
 use crate::pipeline::trail::{Detail, StepEntry};
 
@@ -47,7 +47,7 @@ impl Line {
         &self,
         cx: &mut Cx,
         mut request: Box<Verbatim<Request>>,
-        shadows: &Shadows,
+        shadows: &dyn Shadows,
     ) -> Result<Answer, Stop> {
         let (mut back, mut awaited, mut answered) = (Vec::new(), Awaited::default(), None);
         for step in &self.steps {
@@ -83,7 +83,9 @@ impl Line {
             Some(target) => Plan::to(target),
             None => self.plan(cx, Some(&request)),
         };
-        shadows.send(&plan, &request, &cx.headers, &self.rules);
+        if !plan.shadows.is_empty() {
+            shadows.send(Original { cx, plan: &plan, request: &request, rules: &self.rules });
+        }
         let (headers, outgoing) = (std::mem::take(&mut cx.headers), std::mem::take(&mut cx.outgoing));
         let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
         let mut exchange =
@@ -150,7 +152,8 @@ impl Line {
             }
         }
         let plan = self.plan(cx, None);
-        execute(cx, &plan, &self.rules, &mut OpaqueExchange::new(request)).await
+        let mut exchange = OpaqueExchange::new(request, cx.endpoint);
+        execute(cx, &plan, &self.rules, &mut exchange).await
     }
 
     fn plan(&self, cx: &mut Cx, chat: Option<&Request>) -> Plan {
@@ -189,7 +192,7 @@ impl Line {
 /// A request that is to be asked, and whether anybody looks into its answer.
 struct Asking<'a> {
     request: Box<Verbatim<Request>>,
-    shadows: &'a Shadows,
+    shadows: &'a dyn Shadows,
     is_seen: bool,
 }
 

@@ -132,7 +132,10 @@ fn compile_policy(
         pools: Some(parts.pools),
     };
     let Made { steps, endpoints } = steps(policy, &material, problems)?;
-    let route = routes::Routes { policy, config, targets, canaries: parts.canaries, sites: Cell::new(0) };
+    let number = policy.steps.len();
+    let site =
+        Site { policy: &policy.name.value, number, stores: parts.stores, subject, budgets, screens, targets: &[] };
+    let route = routes::Routes { policy, config, targets, canaries: parts.canaries, site, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
         selector: policy.selector.clone(),

@@ -397,6 +397,8 @@ pub struct Shadow {
     pub to: At<TargetName>,
     /// From 0 to 1.
     pub share: f64,
+    /// The budget that pays for copies.
+    pub budget: Option<At<String>>,
 }
 
 impl Config {

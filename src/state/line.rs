@@ -86,6 +86,8 @@ pub enum Mark {
     Cut,
     /// The caller hung up.
     HangUp,
+    /// It was a copy of a request, sent to a shadow.
+    Shadow,
 }
 
 impl Mark {
@@ -98,6 +100,7 @@ impl Mark {
             Self::Failed => "failed",
             Self::Cut => "cut",
             Self::HangUp => "hang_up",
+            Self::Shadow => "shadow",
         }
     }
 }

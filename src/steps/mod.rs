@@ -74,6 +74,7 @@ impl Default for Stores {
 pub type ReadSubject = fn(&str) -> Result<Arc<dyn Subject>, String>;
 
 /// Where a step stands, and what it is made with.
+#[derive(Clone, Copy)]
 pub struct Site<'a> {
     pub policy: &'a PolicyName,
     /// Its place among the steps of its policy.

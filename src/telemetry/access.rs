@@ -24,6 +24,8 @@ pub struct Line {
     pub time: Timestamp,
     pub request_id: RequestId,
     pub endpoint: &'static str,
+    /// The request that this one was a copy of.
+    pub shadow_of: Option<RequestId>,
     pub dialect: Option<&'static str>,
     pub stream: bool,
     pub status: u16,
@@ -63,6 +65,9 @@ impl Line {
             w.member(member!("time")).time(self.time);
             w.member(member!("request_id")).request_id(&self.request_id);
             w.member(member!("endpoint")).word(self.endpoint);
+            if let Some(original) = &self.shadow_of {
+                w.member(member!("shadow_of")).request_id(original);
+            }
             word(w, member!("dialect"), self.dialect);
             w.member(member!("stream")).bool(self.stream);
             w.member(member!("status")).u64(u64::from(self.status));

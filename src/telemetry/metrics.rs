@@ -206,6 +206,8 @@ pub struct Counted<'a> {
     pub cost: Option<Nanos>,
     /// Nobody knows what the model that was asked costs.
     pub is_unpriced: bool,
+    /// It was no caller's request, but a copy of one.
+    pub is_copy: bool,
 }
 
 impl Default for Metrics {
@@ -302,15 +304,17 @@ impl Metrics {
     }
 
     pub fn request_ended(&self, counted: &Counted<'_>) {
-        self.in_flight.dec();
         let key = (counted.policy.cloned(), status_class(counted.status), counted.decision);
         let requests = self.counted_requests.get(key, |(policy, status_class, decision)| {
             let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
             self.requests.get_or_create_owned(&RequestLabels { policy, status_class, decision })
         });
-        requests.inc();
-        if let Some(overhead) = counted.overhead {
-            self.overhead.observe(overhead.as_secs_f64());
+        if !counted.is_copy {
+            self.in_flight.dec();
+            requests.inc();
+            if let Some(overhead) = counted.overhead {
+                self.overhead.observe(overhead.as_secs_f64());
+            }
         }
         if counted.is_unpriced {
             self.price_unknown.inc();

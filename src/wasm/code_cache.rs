@@ -68,7 +68,22 @@ impl CodeCache {
         let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         out.write_all(&mac)?;
         out.write_all(code)?;
-        fs::rename(draft, file)
+        fs::rename(draft, file)?;
+        self.make_room()
+    }
+
+    /// Forgets what was written longest ago, so that old versions of plugins do not fill the disk.
+    fn make_room(&self) -> io::Result<()> {
+        let mut kept = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name() != KEY_FILE {
+                kept.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        kept.sort();
+        let surplus = kept.len().saturating_sub(MOST_FILES);
+        kept.into_iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
     }
 
     fn keyed(&self, engine: &wasmtime::Engine, sha256: &str, code: &[u8]) -> io::Result<Hmac<Sha256>> {
@@ -87,7 +102,7 @@ fn open_key(folder: &Path) -> io::Result<[u8; KEY]> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let draft = folder.join(format!("key.{}", std::process::id()));
     let mut ours = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    let path = folder.join("key");
+    let path = folder.join(KEY_FILE);
     if !path.exists() {
         let mut key = [0; KEY];
         random::fill(&mut key).map_err(io::Error::other)?;
@@ -110,5 +125,7 @@ fn open_key(folder: &Path) -> io::Result<[u8; KEY]> {
     Ok(key)
 }
 
+const KEY_FILE: &str = "key";
+const MOST_FILES: usize = 64;
 const MAC: usize = 32;
 const KEY: usize = 32;

@@ -4,6 +4,7 @@
 mod support;
 
 mod callers;
+mod costs;
 mod fallback;
 mod guards;
 mod policy;

@@ -1,10 +1,9 @@
 //! The plugin that does what it is told, built when a test first wants it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
 
-use crate::support::{FakeUpstream, House};
+use crate::support::{FakeUpstream, House, wasm};
 
 /// Which hooks it wants to be called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,21 +32,7 @@ pub fn built(hooks: Hooks) -> PathBuf {
     if let Some((_, path)) = built.iter().find(|(known, _)| *known == hooks) {
         return path.clone();
     }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe");
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plugins/probe/Cargo.toml");
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--manifest-path"])
-        .arg(manifest)
-        .arg("--target-dir")
-        .arg(&target)
-        .env("PROBE_HOOKS", hooks.words())
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("RUSTFLAGS")
-        .status()
-        .expect("cargo runs");
-    assert!(status.success(), "the probe cannot be built");
-    let path = target.join(format!("probe-{hooks:?}.wasm"));
-    std::fs::copy(target.join("wasm32-wasip2/release/probe.wasm"), &path).unwrap();
+    let path = wasm::probe(hooks.words(), Path::new(env!("CARGO_TARGET_TMPDIR")));
     built.push((hooks, path.clone()));
     path
 }

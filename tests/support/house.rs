@@ -12,6 +12,7 @@ use tidegate::gateway::reload::Reloader;
 use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
 use tidegate::server::{self, Drain, TlsSettings, Workers};
+use tidegate::state::Memory;
 use tidegate::telemetry::AccessLog;
 
 use super::client::Http;
@@ -57,7 +58,8 @@ impl House {
             std::fs::write(path, if *name == files[0].0 { complete(text) } else { (*text).to_owned() }).unwrap();
         }
         let lines = Lines::default();
-        let world = Arc::new(World::new(Clock::system(), Arc::new(Pools::new()), AccessLog::to(lines.clone())));
+        let world = World::new(Clock::system(), Arc::new(Pools::new()), AccessLog::to(lines.clone()));
+        let world = Arc::new(world.keeping(Arc::new(Memory::default())));
         let start =
             Reloader::start(&[folder.path().join(files[0].0)], &world).unwrap_or_else(|broken| panic!("{}", broken.0));
         let any = "127.0.0.1:0".parse().unwrap();

@@ -8,6 +8,7 @@ mod house;
 pub mod redis;
 pub mod running;
 mod upstream;
+pub mod wasm;
 
 pub use client::{Answered, Ending, Http};
 pub use house::House;

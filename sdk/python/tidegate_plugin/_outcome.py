@@ -59,7 +59,7 @@ class Outcome(types.Outcome):
         return self.edit(types.Edit_MergeParams(json.dumps(patch)))
 
     def header(self, name: str, value: str) -> Self:
-        """Of a request, a header for the provider; of an answer, one for the caller. Needs a grant with its name."""
+        """Sends a header to the provider. Requests only; needs the grant `request.set_headers` with its name."""
         return self.edit(types.Edit_SetHeader(types.Tag(name, value)))
 
     def edit(self, edit: types.Edit) -> Self:
@@ -67,7 +67,7 @@ class Outcome(types.Outcome):
         return self
 
     def tag(self, key: str, value: str) -> Self:
-        """Tags the request for plugins behind this one, and for the decision log."""
+        """Tags the request for plugins behind this one, for conditions of routes, and for the decision log."""
         self.tags.append(types.Tag(key, value))
         return self
 

@@ -43,12 +43,13 @@ impl Outcome {
         self.edit(Edit::SetModel(model.into()))
     }
 
-    /// Lays a JSON merge patch over the parameters. Needs the grant `request.params`.
+    /// Lays a JSON merge patch over the parameters, but for `tool_choice` and `response_format`; `null` takes one away.
+    /// Needs the grant `request.params`.
     pub fn params(self, patch: &serde_json::Value) -> Self {
         self.edit(Edit::MergeParams(patch.to_string()))
     }
 
-    /// Of a request, a header for the provider; of an answer, one for the caller. Needs a grant with its name.
+    /// Sends a header to the provider. Requests only; needs the grant `request.set_headers` with its name.
     pub fn header(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.edit(Edit::SetHeader(Tag { key: name.into(), value: value.into() }))
     }
@@ -59,7 +60,8 @@ impl Outcome {
         self
     }
 
-    /// Tags the request for plugins behind this one, and for the decision log.
+    /// Tags the request for plugins behind this one, for conditions of routes
+    /// (`request.tags.exists(t, t == "key=value")`), and for the decision log.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.push(Tag { key: key.into(), value: value.into() });
         self

@@ -32,13 +32,19 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::base::ids::DialectId;
+use crate::base::json::Reader;
 use crate::base::stop::{Failure, Stop};
-use crate::chat::{Completion, Losses, Request, Verbatim};
+use crate::chat::{Completion, Losses, Request, Usage, Verbatim};
 use crate::dialect::{Asked, Dialect, Malformed, Quirks, SseReader, StreamReader, StreamWriter};
 
 const ID: DialectId = DialectId::OPENAI_CHAT;
 
 pub struct OpenAiChat;
+
+/// Reads the object `usage` that a text begins with, as this vendor's endpoints write it; `None` if it is none.
+pub fn read_usage(text: &ByteString) -> Option<Usage> {
+    usage::read(&mut Reader::new(text)).ok()
+}
 
 impl Dialect for OpenAiChat {
     fn id(&self) -> DialectId {

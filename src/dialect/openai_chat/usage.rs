@@ -31,29 +31,34 @@ pub fn read(reader: &mut Reader<'_>) -> Result<Usage> {
 impl Counts {
     fn member(&mut self, key: &str, reader: &mut Reader<'_>) -> Result<()> {
         match key {
-            "prompt_tokens" => self.prompt = count(reader)?,
-            "completion_tokens" => self.completion = count(reader)?,
+            // The second names are those of the vendor's later endpoints.
+            "prompt_tokens" | "input_tokens" => self.prompt = count(reader)?,
+            "completion_tokens" | "output_tokens" => self.completion = count(reader)?,
             "total_tokens" => self.total = count(reader)?,
             // DeepSeek's name for what others call `cached_tokens`; it sends both.
             "prompt_cache_hit_tokens" => self.cached = count(reader)?.or(self.cached),
-            "prompt_tokens_details" if reader.peek()? == Kind::Object => reader.object(|reader, key| {
-                match key {
-                    "cached_tokens" => self.cached = count(reader)?.or(self.cached),
-                    "cache_write_tokens" => self.cache_write = count(reader)?,
-                    "audio_tokens" => self.audio_in = count(reader)?,
-                    "image_tokens" => self.image_in = count(reader)?,
-                    _ => {}
-                }
-                Ok(())
-            })?,
-            "completion_tokens_details" if reader.peek()? == Kind::Object => reader.object(|reader, key| {
-                match key {
-                    "reasoning_tokens" => self.reasoning = count(reader)?,
-                    "audio_tokens" => self.audio_out = count(reader)?,
-                    _ => {}
-                }
-                Ok(())
-            })?,
+            "prompt_tokens_details" | "input_tokens_details" if reader.peek()? == Kind::Object => {
+                reader.object(|reader, key| {
+                    match key {
+                        "cached_tokens" => self.cached = count(reader)?.or(self.cached),
+                        "cache_write_tokens" => self.cache_write = count(reader)?,
+                        "audio_tokens" => self.audio_in = count(reader)?,
+                        "image_tokens" => self.image_in = count(reader)?,
+                        _ => {}
+                    }
+                    Ok(())
+                })?
+            }
+            "completion_tokens_details" | "output_tokens_details" if reader.peek()? == Kind::Object => {
+                reader.object(|reader, key| {
+                    match key {
+                        "reasoning_tokens" => self.reasoning = count(reader)?,
+                        "audio_tokens" => self.audio_out = count(reader)?,
+                        _ => {}
+                    }
+                    Ok(())
+                })?
+            }
             _ => {}
         }
         Ok(())

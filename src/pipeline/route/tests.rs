@@ -374,7 +374,7 @@ async fn a_target_that_asked_for_rest_comes_last_but_before_a_refusal() {
 #[tokio::test]
 async fn a_shadow_gets_its_share_and_is_no_candidate() {
     let town = Town::default();
-    let shadow = |share| Some(Shadow { to: town.target("s"), share });
+    let shadow = |share| Some(Shadow { to: town.target("s"), share, budget: None });
     let route = |share| Route { shadow: shadow(share), ..town.to("a") };
     assert_eq!(plan_of(&route(10_000)), "a");
     let sent = (0..MANY).filter(|_| !route(2500).plan(&Asking::default(), Detail::Brief).shadows.is_empty()).count();

@@ -7,7 +7,7 @@ use crate::policy::decode::{At, Table, TextOr};
 use crate::policy::document::{
     CanaryDoc, CaseDoc, DenyDoc, Losses, OnDisconnect, RouteDoc, RouteMap, ShadowDoc, TimeoutsDoc, WAYS,
 };
-use crate::policy::problem::Problem;
+use crate::policy::problem::{Problem, did_you_mean};
 use crate::policy::source::Span;
 
 impl Builder<'_, '_> {
@@ -220,7 +220,20 @@ impl Builder<'_, '_> {
 
     fn shadow(&mut self, document: &ShadowDoc) -> Option<Shadow> {
         let to = self.target(&document.to)?;
-        Some(Shadow { to, share: document.percent.fraction() })
+        if let Some(name) = &document.budget {
+            let known = self.names("budgets");
+            if !known.contains(&name.value.as_str()) {
+                let label = did_you_mean(&name.value, known.iter().copied());
+                let help = match known.is_empty() {
+                    true => "the file has no `budgets`".to_owned(),
+                    false => format!("known are: {}", known.join(", ")),
+                };
+                let problem = Problem::error(codes::UNDEFINED, format!("there is no budget `{}`", name.value));
+                self.note(problem.at(name.span, label).help(help));
+                return None;
+            }
+        }
+        Some(Shadow { to, share: document.percent.fraction(), budget: document.budget.clone() })
     }
 }
 

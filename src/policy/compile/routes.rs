@@ -15,6 +15,7 @@ use crate::policy::condition::Condition;
 use crate::policy::config::{self, Config, PolicyConfig, RouteConfig, Way};
 use crate::policy::decode::At;
 use crate::policy::document;
+use crate::steps::{Site, StepConfig, budget};
 
 /// The route of one policy, to be made.
 pub struct Routes<'a> {
@@ -22,6 +23,8 @@ pub struct Routes<'a> {
     pub config: &'a Config,
     pub targets: &'a Targets,
     pub canaries: &'a CanaryBook,
+    /// What steps of the policy are made with.
+    pub site: Site<'a>,
     /// How many nodes have a number already.
     pub sites: Cell<u32>,
 }
@@ -51,11 +54,21 @@ impl Routes<'_> {
         let sticky = route.sticky.map(Into::into);
         let shadow = match &route.shadow {
             None => None,
-            Some(shadow) => {
-                Some(Shadow { to: Arc::clone(self.targets.get(&shadow.to.value)?), share: hundredths(shadow.share) })
-            }
+            Some(shadow) => Some(self.shadow(shadow)?),
         };
         Some(Route { site, choice: self.choice(&route.way.value)?, sticky, shadow })
+    }
+
+    fn shadow(&self, shadow: &config::Shadow) -> Option<Shadow> {
+        let to = Arc::clone(self.targets.get(&shadow.to.value)?);
+        let budget = match &shadow.budget {
+            None => None,
+            Some(name) => {
+                let site = Site { targets: std::slice::from_ref(&to), ..self.site };
+                StepConfig::Budget(budget::Config(vec![name.value.clone()])).build(&site).ok()
+            }
+        };
+        Some(Shadow { to, share: hundredths(shadow.share), budget })
     }
 
     fn choice(&self, way: &Way) -> Option<Choice> {

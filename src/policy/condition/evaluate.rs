@@ -52,6 +52,10 @@ fn of_request<'a>(facts: &'a dyn Facts, member: &str) -> Option<Box<dyn Val + 'a
         "input_tokens" => number(facts.input_tokens()),
         "max_tokens" => facts.max_tokens().map_or_else(null, number),
         "has_tools" => Box::new(CelBool::from(facts.has_tools())),
+        "tags" => {
+            let tags: Vec<Value> = facts.tags().iter().map(|tag| text(tag)).collect();
+            return of_value(tags.into());
+        }
         "has_images" => Box::new(CelBool::from(facts.has_images())),
         _ => return None,
     })

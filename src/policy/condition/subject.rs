@@ -29,7 +29,6 @@ enum Word {
     Team,
     Session,
     Model,
-    /// Nothing: all are counted together.
     Policy,
 }
 
@@ -64,7 +63,7 @@ impl Subject for Word {
                 Some(format!("{}/{session}", caller.team.as_deref().unwrap_or_default()))
             }
             Self::Model => Some(facts.model().to_owned()),
-            Self::Policy => None,
+            Self::Policy => facts.policy().map(ToOwned::to_owned),
         }
     }
 }

@@ -83,6 +83,7 @@ pub(super) fn members(object: &str) -> &'static [&'static str] {
             "max_tokens",
             "has_tools",
             "has_images",
+            "tags",
             "header",
         ],
         "time" => &["hour", "minute", "weekday", "date", "unix"],
@@ -94,7 +95,7 @@ pub(super) fn member_type(object: &str, member: &str) -> Option<Type> {
     let maybe = |inner| Type::Maybe(Box::new(inner));
     Some(match (object, member) {
         ("caller", "key" | "team" | "user" | "session") => maybe(Type::Text),
-        ("caller", "tags") => Type::List(Box::new(Type::Text)),
+        ("caller" | "request", "tags") => Type::List(Box::new(Type::Text)),
         ("caller", "claims") => Type::Map,
         ("request", "model" | "endpoint") => Type::Text,
         ("request", "dialect") => maybe(Type::Text),

@@ -8,7 +8,6 @@ pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
         "GatewayDoc" => &[],
         "StepConfig" => &["cache"],
         "ProviderDoc" => &["credential", "region"],
-        "ShadowDoc" => &["budget"],
         _ => &[],
     };
     words.contains(&word)

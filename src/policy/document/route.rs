@@ -106,6 +106,9 @@ pub struct DenyDoc {
 pub struct ShadowDoc {
     pub to: At<String>,
     pub percent: At<Share>,
+    /// The budget that pays for the copies; one that it cannot bear is not sent. Without it they are paid for by none,
+    /// and stand in the ledger all the same.
+    pub budget: Option<At<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -217,6 +217,11 @@ impl Tap for Admitted {
             None => answer,
         }
     }
+
+    /// Only an answer that may have to be cut is counted as it comes.
+    fn looks_inside(&self) -> bool {
+        self.output.is_some()
+    }
 }
 
 /// The tokens of an answer that `balanced` budgets reckon with while a model is new to them.

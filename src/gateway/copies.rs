@@ -1,0 +1,151 @@
+//! Copies of requests, sent to the shadows of a route.
+//!
+//! A copy has an account of its own: it is paid for like any request, so it stands in the ledger and in the access log,
+//! with the request that it is a copy of. Where a budget pays for it, one that it cannot bear is not sent. Its answer is
+//! read to the end, so that its target's latency and failures are measured, and dropped. There are never more than a few
+//! at a time: beyond that copies are not sent, and counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::StreamExt as _;
+use http::HeaderMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::base::ids::RequestId;
+use crate::base::stop::Stop;
+use crate::chat::{Request, Verbatim};
+use crate::gateway::account::{Account, Accounted};
+use crate::gateway::world::World;
+use crate::pipeline::attempt::execute;
+use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
+use crate::pipeline::cx::Cx;
+use crate::pipeline::retry::Rules;
+use crate::pipeline::route::{Plan, Shadow};
+use crate::pipeline::shadow::{Original, Shadows};
+use crate::pipeline::trail::Trail;
+use crate::pipeline::{Answer, Flow};
+
+/// The copies of the process.
+pub struct Copies {
+    places: Arc<Semaphore>,
+    dropped: AtomicU64,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(MOST)), dropped: AtomicU64::new(0) }
+    }
+}
+
+impl Copies {
+    /// How many were not sent because too many were under way.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Shadows for Arc<World> {
+    fn send(&self, original: Original<'_>) {
+        for shadow in &original.plan.shadows {
+            match Arc::clone(&self.copies.places).try_acquire_owned() {
+                Ok(place) => drop(tokio::spawn(Copy::of(&original, shadow, self, place).send())),
+                Err(_) => drop(self.copies.dropped.fetch_add(1, Ordering::Relaxed)),
+            }
+        }
+    }
+}
+
+/// A request on its way to a shadow.
+struct Copy {
+    cx: Box<Cx>,
+    headers: HeaderMap,
+    request: Box<Verbatim<Request>>,
+    shadow: Shadow,
+    rules: Arc<Rules>,
+    account: Box<Account>,
+    place: OwnedSemaphorePermit,
+}
+
+impl Copy {
+    fn of(original: &Original<'_>, shadow: &Shadow, world: &Arc<World>, place: OwnedSemaphorePermit) -> Self {
+        let (of, now) = (original.cx, world.clock.now());
+        let cx = Cx {
+            id: RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0)),
+            caller: of.caller.clone(),
+            endpoint: of.endpoint,
+            dialect: of.dialect,
+            model: of.model.clone(),
+            headers: HeaderMap::new(),
+            clock: of.clock,
+            started: Instant::now(),
+            policy: of.policy.clone(),
+            trail: Trail::default(),
+            remarks: Default::default(),
+            basis: of.basis,
+            tokens: Arc::clone(&of.tokens),
+            question: of.question.clone(),
+            asked: None,
+            tags: of.tags.clone(),
+            outgoing: of.outgoing.clone(),
+            detour: None,
+            presence: None,
+            held: None,
+            charges: Vec::new(),
+        };
+        let account = Account::of_copy(Arc::clone(world), &cx, of.id, now);
+        Self {
+            cx: Box::new(cx),
+            headers: of.headers.clone(),
+            request: Box::new(original.request.clone()),
+            shadow: shadow.clone(),
+            rules: Arc::clone(original.rules),
+            account,
+            place,
+        }
+    }
+
+    async fn send(mut self) {
+        let answered = self.ask().await;
+        let Self { mut cx, request, mut account, place, .. } = self;
+        let overhead = cx.started.elapsed().saturating_sub(cx.trail.waited());
+        account.note(&mut cx, overhead);
+        if request.stream {
+            account.streams();
+        }
+        match answered {
+            Err(stop) => account.refuse(&stop),
+            Ok(answer) => {
+                account.answered_by(answer.head.target, 200);
+                let mut frames = Accounted::cancelled(answer.frames, account);
+                while frames.next().await.is_some() {}
+            }
+        }
+        drop(place);
+    }
+
+    async fn ask(&mut self) -> Result<Answer, Stop> {
+        let flow = match &self.shadow.budget {
+            Some(budget) => budget.begin(&mut self.cx, &mut self.request).await?,
+            None => Flow::Pass,
+        };
+        let tap = if let Flow::Tap(tap) = flow { Some(tap) } else { None };
+        let onlookers = match &tap {
+            Some(tap) if tap.looks_inside() => Onlookers::Taps,
+            _ => Onlookers::Nobody,
+        };
+        let plan = Plan::to(Arc::clone(&self.shadow.to));
+        let outgoing = std::mem::take(&mut self.cx.outgoing);
+        let steer = Steer { from_caller: &self.headers, from_steps: &outgoing };
+        let mut exchange = ChatExchange::new(self.request.clone(), &self.cx.model, steer, onlookers);
+        let answer = execute(&mut self.cx, &plan, &self.rules, &mut exchange).await?;
+        Ok(match tap {
+            Some(tap) => tap.wrap(answer),
+            None => answer,
+        })
+    }
+}
+
+/// The most copies under way at a time.
+const MOST: usize = 64;

@@ -1,0 +1,98 @@
+//! What stands in the books of requests that are not plain chats: copies for shadows, and what is forwarded unread.
+
+use serde_json::json;
+use tidegate::base::ids::AccountId;
+use tidegate::base::money::Nanos;
+use tidegate::state::Slot;
+
+use crate::support::{FakeUpstream, House, chat, completion};
+
+/// A dollar for a million tokens in, ten for a million out.
+fn gateway(url: &str, shadow: &str, rest: &str) -> String {
+    let price = "price: { in: 1, out: 10 }";
+    format!(
+        "providers:\n  a: {{ kind: openai_compatible, url: \"{url}\", {price} }}\n  \
+         s: {{ kind: openai_compatible, url: \"{shadow}\", {price} }}\n{rest}"
+    )
+}
+
+async fn spent(house: &House, account: &str) -> Nanos {
+    let ledger = house.gateway.world().stores.ledger.clone().unwrap();
+    let (spent, held) = ledger.standing(&AccountId::new(account), Slot::FIRST).await.unwrap();
+    assert_eq!(held, Nanos::ZERO, "of a request that is over");
+    spent
+}
+
+#[tokio::test]
+async fn a_copy_is_booked_beside_its_original_on_the_budget_that_pays_for_it() {
+    let (a, s) = (FakeUpstream::answering(&completion("a")).await, FakeUpstream::answering(&completion("s")).await);
+    let yaml = gateway(
+        &a.url(),
+        &s.url(),
+        "budgets:\n  trials: { per: policy, usd: 1, window: day }\n\
+         policies:\n  - policy: p\n    route: { target: a/x, shadow: { to: s/y, percent: 100%, budget: trials } }\n",
+    );
+    let house = House::with(&yaml).await;
+    house.http.post("/v1/chat/completions", &chat("m")).await;
+    let lines = house.access_lines(2).await;
+    let (copies, own): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.get("shadow_of").is_some());
+    let (copy, own) = (copies[0], own[0]);
+    assert_eq!(
+        (&copy["shadow_of"], &copy["target"], &copy["policy"]),
+        (&own["request_id"], &json!("s/y"), &json!("p"))
+    );
+    assert!(copy["cost_usd"].as_f64().unwrap() > 0.0 && own["cost_usd"] == copy["cost_usd"]);
+    let cost = (copy["cost_usd"].as_f64().unwrap() * 1e9).round() as i64;
+    assert_eq!(spent(&house, "trials/p").await, Nanos(cost), "only the copy is on that budget");
+    let metrics = house.admin.get("/metrics").await;
+    let metrics = metrics.text();
+    let requests = metrics.lines().find(|line| line.starts_with("tidegate_requests_total{")).unwrap();
+    assert!(requests.ends_with(" 1"), "a copy is nobody's request: {requests}");
+}
+
+#[tokio::test]
+async fn a_copy_that_its_budget_cannot_bear_is_not_sent() {
+    let (a, s) = (FakeUpstream::answering(&completion("a")).await, FakeUpstream::answering(&completion("s")).await);
+    let yaml = gateway(
+        &a.url(),
+        &s.url(),
+        "budgets:\n  trials: { per: policy, usd: 0.000001, window: day }\n\
+         policies:\n  - policy: p\n    route: { target: a, shadow: { to: s, percent: 100%, budget: trials } }\n",
+    );
+    let house = House::with(&yaml).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &chat("m")).await.says(), "a");
+    let lines = house.access_lines(2).await;
+    let copy = lines.iter().find(|line| line.get("shadow_of").is_some()).unwrap();
+    assert_eq!((&copy["outcome"], &copy["code"]), (&json!("refused"), &json!("budget_exceeded")));
+    assert_eq!((s.count(), spent(&house, "trials/p").await), (0, Nanos::ZERO));
+}
+
+#[tokio::test]
+async fn what_is_forwarded_costs_what_its_answer_says() {
+    let answer = json!({ "object": "list", "data": [{ "embedding": [0.5] }], "usage": { "prompt_tokens": 8, "total_tokens": 8 } });
+    let a = FakeUpstream::answering(&answer.to_string()).await;
+    let yaml = gateway(&a.url(), &a.url(), "policies:\n  - { policy: p, route: { weighted: { a: 1, s: 1 } } }\n");
+    let house = House::with(&yaml).await;
+    let asked = json!({ "model": "m", "input": "eight tokens of text" });
+    assert_eq!(house.http.post("/v1/embeddings", &asked).await.json(), answer);
+    let line = &house.access_lines(1).await[0];
+    assert_eq!(
+        (&line["input_tokens"], &line["output_tokens"], &line["cost_usd"]),
+        (&json!(8), &json!(0), &json!(0.000008))
+    );
+    // What costs nothing has no cost.
+    house.http.get("/v1/files").await;
+    assert!(house.access_lines(2).await[1].get("cost_usd").is_none());
+}
+
+#[tokio::test]
+async fn what_is_forwarded_and_says_nothing_of_its_usage_is_counted_as_unpriced() {
+    let a = FakeUpstream::answering(r#"{"data":[]}"#).await;
+    let yaml = gateway(&a.url(), &a.url(), "policies:\n  - { policy: p, route: { weighted: { a: 1, s: 1 } } }\n");
+    let house = House::with(&yaml).await;
+    house.http.post("/v1/images/generations", &json!({ "model": "m", "prompt": "a gate" })).await;
+    assert!(house.access_lines(1).await[0].get("cost_usd").is_none());
+    let metrics = house.admin.get("/metrics").await;
+    let metrics = metrics.text();
+    assert!(metrics.contains("tidegate_price_unknown_total 1"), "{metrics}");
+}
