@@ -205,6 +205,8 @@ async fn a_policy_with_a_plugin_that_does_not_fit_does_not_load() {
     assert!(target.contains("there is no target `upp/m`"), "{target}");
     let header = wrong("grants: [{ request.set_headers: [authorization] }]");
     assert!(header.contains("no plugin can be granted it"), "{header}");
+    let credential = wrong("grants: [{ request.headers: [Authorization] }]");
+    assert!(credential.contains("`authorization` carries a credential"), "{credential}");
 }
 
 #[tokio::test]

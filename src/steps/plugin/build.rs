@@ -115,10 +115,7 @@ impl Builder<'_> {
             gather: config.gather,
             hold: Hold { pieces: bytes(HELD_PIECES), whole: bytes(HELD_WHOLE) },
             policy: policy.to_string(),
-            headers: self.names(|grant| match grant {
-                Grant::RequestHeaders(names) => Some(names),
-                _ => None,
-            })?,
+            headers: self.seen_headers()?,
             sees_claims: config.grants.contains(&Grant::CallerClaims),
         })
     }
@@ -166,6 +163,17 @@ impl Builder<'_> {
 
     fn sight(&self, grant: &Grant) -> Sight {
         if self.config.grants.contains(grant) { Sight::Text } else { Sight::Outline }
+    }
+
+    fn seen_headers(&self) -> Result<Vec<HeaderName>, String> {
+        let headers = self.names(|grant| match grant {
+            Grant::RequestHeaders(names) => Some(names),
+            _ => None,
+        })?;
+        match headers.iter().find(|name| CREDENTIALS.contains(&name.as_str())) {
+            Some(name) => Err(format!("`{name}` carries a credential, which no plugin is shown")),
+            None => Ok(headers),
+        }
     }
 
     fn leave(&self) -> Result<Leave, String> {
@@ -272,6 +280,9 @@ fn check_name(name: &str) -> Result<(), String> {
     Err(format!("`{name}` is no name; use 1 to 64 letters, digits and `_-.`"))
 }
 
+/// Headers by which callers prove who they are.
+const CREDENTIALS: [&str; 6] =
+    ["authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"];
 /// Headers that are the gateway's own or the connection's.
 const RESERVED: [&str; 14] = [
     "authorization",

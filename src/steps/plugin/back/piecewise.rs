@@ -194,7 +194,7 @@ impl Piecewise {
             None => {
                 self.is_let_pass = true;
                 self.let_go();
-                self.out.extend(self.tail.drain(..));
+                self.out.extend(self.tail.drain(..).filter(|burst| !burst.is_empty()));
             }
         }
     }
