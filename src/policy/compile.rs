@@ -133,8 +133,18 @@ fn compile_policy(
     };
     let Made { steps, endpoints } = steps(policy, &material, problems)?;
     let number = policy.steps.len();
-    let site =
-        Site { policy: &policy.name.value, number, stores: parts.stores, subject, budgets, screens, targets: &[] };
+    let site = Site {
+        policy: &policy.name.value,
+        number,
+        stores: parts.stores,
+        subject,
+        budgets,
+        screens,
+        targets: &[],
+        target: &|name| targets.get(&TargetName::new(name)).cloned(),
+        secrets,
+        pools: Some(parts.pools),
+    };
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries, site, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
