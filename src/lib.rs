@@ -32,7 +32,7 @@
 //! | layer | module | what it is |
 //! |---|---|---|
 //! | 9 | [`cli`] | the commands |
-//! | 8½ | [`rehearsal`] | tests of policies: played providers, a clock that jumps, expectations |
+//! | 8½ | [`rehearsal`] | tests of policies and cases of plugins: played providers, a clock that jumps, expectations |
 //! | 8 | [`server`] | sockets, TLS, the endpoint table, HTTP in and out, the admin port |
 //! | 7 | [`gateway`] | the library face: pin, authenticate, answer, account; reloads |
 //! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
@@ -91,7 +91,7 @@
 //! | a dialect | a folder in `src/dialect`, a line in [`dialect::ALL`], a folder of fixtures |
 //! | a built-in step | a file in `src/steps`; `mod`, variant and arm in `src/steps/mod.rs`; an example policy |
 //! | an endpoint whose texts `redact` goes through | a table in `src/steps/redact/step/document/shape.rs` |
-//! | a Wasm step | no file of this crate; see `sdk/` |
+//! | a plugin | no file of the gateway's: `tidegate plugin new`, `sdk/README.md` |
 //! | a host interface for plugins | `sdk/wit`, `src/wasm/host`, `src/steps/plugin/outside` |
 //! | a kind of guard outside | `src/steps/screen/report.rs`, a word in `src/policy/document/gateway.rs` |
 //! | a model's price | a row of `src/pricing/prices.yaml` |

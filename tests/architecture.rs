@@ -48,7 +48,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("quick_cache", &["tokens"]),
     ("regex_automata", &["steps"]),
     ("regex_syntax", &["steps"]),
-    ("hmac", &["steps", "wasm"]),
+    ("hmac", &["steps", "wasm", "rehearsal"]),
     ("whatlang", &["steps"]),
 ];
 

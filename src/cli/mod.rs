@@ -5,6 +5,7 @@ pub mod demo;
 pub mod explain;
 pub mod key;
 pub mod ledger;
+pub mod plugin;
 pub mod redact;
 pub mod schema;
 pub mod serve;
@@ -42,6 +43,7 @@ enum Command {
     /// Make, list and revoke the virtual keys of callers
     Key(key::KeyArgs),
     Ledger(ledger::Args),
+    Plugin(plugin::Args),
 }
 
 /// Runs the command line.
@@ -58,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Ledger(args) => ledger::run(&args),
+        Command::Plugin(args) => plugin::run(&args),
         Command::Key(args) => match key::run(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {

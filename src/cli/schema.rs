@@ -15,10 +15,14 @@ pub struct Args {
     /// Print the schema of test files
     #[arg(long, conflicts_with = "policy")]
     tests: bool,
+    /// Print the schema of the cases of plugins
+    #[arg(long, conflicts_with_all = ["policy", "tests"])]
+    cases: bool,
 }
 
 pub fn run(args: Args) -> ExitCode {
     let schema = match args {
+        Args { cases: true, .. } => rehearsal::golden::schema(),
         Args { tests: true, .. } => rehearsal::schema(),
         Args { policy: true, .. } => schema::policy(),
         Args { .. } => schema::gateway(),

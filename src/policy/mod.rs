@@ -18,6 +18,7 @@ mod lint;
 mod load;
 mod mutate;
 mod overlay;
+mod pin;
 mod print;
 mod problem;
 mod reference;
@@ -38,6 +39,7 @@ pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, 
 pub use file::read as read_file;
 pub use load::{Loaded, default_file, load};
 pub use mutate::{Mutant, mutants};
+pub use pin::{Named, Pins};
 pub use print::print;
 pub use problem::{Ink, Level, Problem, did_you_mean};
 pub use reference::{Environment, Template, Unresolved};

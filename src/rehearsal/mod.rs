@@ -11,6 +11,7 @@ mod coverage;
 mod document;
 mod expect;
 mod failure;
+pub mod golden;
 mod guard;
 mod house;
 mod mistakes;

@@ -3,7 +3,7 @@
 mod json;
 mod junit;
 mod report;
-mod show;
+pub(super) mod show;
 mod watch;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -107,7 +107,7 @@ fn tell(args: &Args, run: &Run, report: &Report) -> Result<(), String> {
 }
 
 /// What is told besides how each test came out, if it was asked for.
-struct More {
+pub(super) struct More {
     coverage: Option<Vec<Coverage>>,
     mutants: Option<Vec<Mutants>>,
 }

@@ -13,13 +13,13 @@ mod back;
 mod book;
 mod build;
 mod config;
-mod edits;
+pub mod edits;
 mod lanes;
 mod outside;
 mod parts;
-mod schema;
+pub mod schema;
 mod verdict;
-mod view;
+pub mod view;
 mod ward;
 
 use std::sync::Arc;
