@@ -77,6 +77,8 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         "screens",
         screens.values().map(|screen| (screen.name.as_str(), screen.name.span)),
     );
+    let spans = secrets.iter().map(|(name, secret)| (name.as_str(), secret.span));
+    builder.unused_by_policies(&policies, "secrets", spans);
     Config {
         listen,
         admin,

@@ -86,7 +86,7 @@ impl Builder<'_> {
                 error: config.on_error,
                 unavailable: config.when_unavailable,
             },
-            mode: config.mode,
+            mode: if self.site.mode == pipeline::run::Mode::Observe { Mode::Observe } else { config.mode },
             request_sight: self.sight(&Grant::RequestText),
             answer_sight: self.sight(&Grant::AnswerText),
             leave: self.leave()?,
