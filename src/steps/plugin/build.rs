@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde_json::{Map, Value};
 
 use super::back::{Hold, Hooks};
-use super::config::{Config, Grant, ModelGrant, Unpinned};
+use super::config::{Config, Grant, Mode, ModelGrant, Unpinned};
 use super::edits::Leave;
 use super::outside::http::{Client, Origin};
 use super::outside::model::Models;
@@ -18,6 +18,7 @@ use super::{PluginStep, schema};
 use crate::base::ids::TargetName;
 use crate::base::secret::Secret;
 use crate::base::units::Size;
+use crate::pipeline;
 use crate::registry::Wanted;
 use crate::state::kv::Scope;
 use crate::steps::Site;
@@ -108,7 +109,8 @@ impl Builder<'_> {
             policy: policy.to_string(),
             headers: self.seen_headers()?,
             sees_claims: config.grants.contains(&Grant::CallerClaims),
-            deeds: config.deeds(),
+            tells_others: config.grants.iter().any(|grant| matches!(grant, Grant::Http(_) | Grant::Model(_))),
+            keeps: config.grants.contains(&Grant::Kv),
         })
     }
 

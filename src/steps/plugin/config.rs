@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::base::units::{Period, Rate, Size};
-use crate::pipeline::step::{Deed, Side};
 use crate::registry::Source;
 use crate::wasm::{Isolation, Limits};
 
@@ -275,18 +274,13 @@ impl Config {
         models.flatten().collect()
     }
 
-    /// What it may do with the texts that it sees.
-    pub fn deeds(&self) -> Vec<Deed> {
-        let seen = [(Grant::RequestText, Side::Request), (Grant::AnswerText, Side::Answer)];
-        let sides = seen.into_iter().filter(|(grant, _)| self.grants.contains(grant)).map(|(_, side)| side);
-        let deeds = |side: Side| {
-            self.grants.iter().filter_map(move |grant| match grant {
-                Grant::Http(_) | Grant::Model(_) => Some(Deed::Shows(side)),
-                Grant::Kv => Some(Deed::Keeps(side)),
-                _ => None,
-            })
-        };
-        sides.flat_map(deeds).collect()
+    /// The secrets of the gateway file that the plugin may use.
+    pub fn secrets(&self) -> Vec<&str> {
+        let secrets = self.grants.iter().filter_map(|grant| match grant {
+            Grant::Secrets(names) | Grant::Reveal(names) => Some(names.iter().map(String::as_str)),
+            _ => None,
+        });
+        secrets.flatten().collect()
     }
 
     /// Relative paths start from `folder`.

@@ -32,7 +32,9 @@ use crate::base::ids::DialectId;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Event, Events, Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
-use crate::pipeline::step::Deed;
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::opaque::OpaqueRequest;
+use crate::pipeline::step::{Deed, OpaqueFlow, Side};
 use crate::pipeline::{Answer, Flow, Head, Step};
 use crate::wasm::types::{self, Verdict};
 use crate::wasm::{Hook, Trouble};
@@ -59,7 +61,10 @@ pub struct PluginStep {
     /// Of the request's headers, those it may see.
     headers: Vec<HeaderName>,
     sees_claims: bool,
-    deeds: Vec<Deed>,
+    /// It may call other servers or ask models.
+    tells_others: bool,
+    /// It may keep what it likes.
+    keeps: bool,
 }
 
 /// What the plugin has said of a request.
@@ -252,10 +257,6 @@ impl Step for PluginStep {
 
     fn holds_back(&self) -> Option<usize> {
         self.follows.map(|hooks| if hooks.stream { self.hold.pieces } else { self.hold.whole })
-    }
-
-    fn deeds(&self) -> Vec<Deed> {
-        self.deeds.clone()
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
