@@ -65,7 +65,10 @@ impl Golden {
                 let lines = document.cases.iter().map(|case| sources.place(case.name.span).line).collect();
                 Ok(Self { path: path.to_owned(), document, lines })
             }
-            None => Err(super::suite::render(&problems, &sources, ink)),
+            None => {
+                let rendered = super::suite::render(&problems, &sources, ink);
+                Err(format!("`{}` cannot be used\n{}", path.display(), rendered.trim_end()))
+            }
         }
     }
 
