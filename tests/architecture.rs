@@ -47,6 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("regex_automata", &["steps"]),
     ("regex_syntax", &["steps"]),
     ("hmac", &["steps", "wasm", "rehearsal"]),
+    ("whatlang", &["steps"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -7,6 +7,8 @@
 mod corpus;
 #[path = "guards/hostile.rs"]
 mod hostile;
+#[path = "guards/injections.rs"]
+mod injections;
 #[path = "guards/laws.rs"]
 mod laws;
 #[path = "guards/minimal.rs"]

@@ -187,3 +187,53 @@ fn schema_and_explain_print_what_editors_and_people_need() {
     assert!(page.contains("TG0101"), "{page}");
     assert_ne!(folder.run(&["explain", "TG9999"]).status.code(), Some(0));
 }
+
+/// A gateway that takes addresses out of answers, in conversations.
+const TALKING: &str = "version: 1
+callers: { anonymous: true, session: [header x-session-id] }
+providers: { sim: { kind: simulator, simulate: { say: \"ask jo@example.org\" } } }
+policies: [{ policy: p, steps: [{ redact: { find: [email], session: session } }], route: sim/chat }]
+";
+
+/// The placeholder that a fresh process gives to the address in a session.
+fn placeholder(folder: &Folder, session: &str) -> String {
+    let running = Running::start(folder);
+    let body = r#"{"model":"chat","messages":[{"role":"user","content":"hi"}]}"#;
+    let mut stream = TcpStream::connect(&running.address).unwrap();
+    let head = format!("host: x\r\nx-session-id: {session}\r\ncontent-type: application/json\r\nconnection: close");
+    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    running.signal("TERM");
+    assert_eq!(running.exit_code(), Some(0));
+    let at = answer.find("<EMAIL_1_").unwrap_or_else(|| panic!("{answer}"));
+    answer[at..].split_inclusive('>').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_placeholder_outlasts_its_process_where_the_state_has_a_folder() {
+    let folder = Folder::with(&format!("{TALKING}state: {{ dir: state }}\n"));
+    let first = placeholder(&folder, "s1");
+    assert_eq!(placeholder(&folder, "s1"), first);
+    assert_ne!(placeholder(&folder, "s2"), first);
+    let elsewhere = Folder::with(&format!("{TALKING}state: {{ dir: state }}\n"));
+    assert_ne!(placeholder(&elsewhere, "s1"), first);
+}
+
+#[test]
+fn gateways_that_are_given_the_same_key_have_the_same_placeholders() {
+    let with = |key: &str| Folder::with(&format!("{TALKING}state: {{ placeholder_key: \"{key}\" }}\n"));
+    let first = placeholder(&with("00112233445566778899aabbccddeeff"), "s1");
+    assert_eq!(placeholder(&with("00112233445566778899aabbccddeeff"), "s1"), first);
+    assert_ne!(placeholder(&with("ffeeddccbbaa99887766554433221100"), "s1"), first);
+}
+
+#[test]
+fn a_key_that_is_too_short_to_be_one_is_refused() {
+    let folder = Folder::with(&format!("{TALKING}state: {{ placeholder_key: \"${{env:KEY}}\" }}\n"));
+    let output = folder.command(&["serve"]).env("KEY", "changeme").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("tidegate.yaml:5:") && said.contains("guessed too easily"), "{said}");
+    assert!(!said.contains("changeme"), "{said}");
+}

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a chat, a provider or a policy is.
 
+pub mod aside;
 pub mod clock;
 pub mod duration;
 pub mod gather;

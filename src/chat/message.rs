@@ -56,6 +56,17 @@ impl Part {
     pub fn text(text: impl Into<Text>) -> Self {
         Self::new(Content::Text(text.into()))
     }
+
+    /// The bytes of text in it; a tool result's parts are counted on their own.
+    pub fn bytes(&self) -> usize {
+        match &self.content {
+            Content::Text(text) | Content::Refusal(text) => text.len(),
+            Content::ToolCall(call) => call.name.len() + call.arguments.len(),
+            Content::Thinking(thinking) => thinking.text.len(),
+            Content::Other(other) => other.json.0.len(),
+            Content::ToolResult(_) | Content::Image(_) | Content::File(_) | Content::Audio { .. } => 0,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -52,7 +52,7 @@ impl Request {
     /// A cheap estimate: a token for each four bytes of text and tool schema, 4 for each message, 1,000 for
     /// each image or file, 3 for the answer's head. Good to about a third either way on English text.
     pub fn estimated_tokens(&self) -> u64 {
-        let texts: usize = self.parts().map(estimated_bytes).sum();
+        let texts: usize = self.parts().map(Part::bytes).sum();
         let tools: usize = self.tools.iter().map(Tool::bytes).sum();
         let blobs = self.parts().filter(|part| is_blob(&part.content)).count();
         ((texts + tools).div_ceil(4) + 4 * self.messages.len() + 1_000 * blobs + 3) as u64
@@ -63,7 +63,7 @@ impl Request {
     pub fn most_tokens(&self) -> u64 {
         let names: usize = self.messages.iter().filter_map(|message| message.name.as_ref()).map(Text::len).sum();
         let format = self.params.format.as_ref().map_or(0, Format::bytes);
-        let texts: usize = self.parts().map(estimated_bytes).sum::<usize>() + names + format;
+        let texts: usize = self.parts().map(Part::bytes).sum::<usize>() + names + format;
         let tools: usize = self.tools.iter().map(Tool::bytes).sum();
         let blobs = self.parts().filter(|part| is_blob(&part.content)).count();
         (texts + tools + 16 * (self.messages.len() + self.tools.len() + 1) + 8_000 * blobs) as u64
@@ -77,17 +77,6 @@ impl Request {
 
 fn is_blob(content: &Content) -> bool {
     matches!(content, Content::Image(_) | Content::File(_) | Content::Audio { .. })
-}
-
-/// The bytes of text in a part; a tool result's parts are counted on their own.
-fn estimated_bytes(part: &Part) -> usize {
-    match &part.content {
-        Content::Text(text) | Content::Refusal(text) => text.len(),
-        Content::ToolCall(call) => call.name.len() + call.arguments.len(),
-        Content::Thinking(thinking) => thinking.text.len(),
-        Content::Other(other) => other.json.0.len(),
-        Content::ToolResult(_) | Content::Image(_) | Content::File(_) | Content::Audio { .. } => 0,
-    }
 }
 
 /// How to answer. `None` everywhere means what the provider does by itself.

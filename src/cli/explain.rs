@@ -13,7 +13,8 @@ use crate::steps::redact::kinds;
 /// Explain the code of a problem, a type that `redact` finds, or what would become of a request.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A code that `check` has shown, such as TG0101, or a type of finding, such as iban
+    /// A code that `check` has shown, such as TG0101, a type of finding, such as iban, or a profile of them, such as
+    /// injection_heuristic
     #[arg(value_name = "CODE", required_unless_present = "request")]
     code: Option<String>,
     /// A file with a request: each decision about it and why; asks nobody
@@ -43,7 +44,8 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 fn explain_code(code: &str) -> io::Result<ExitCode> {
-    match codes::page(code).map(ToOwned::to_owned).or_else(|| kinds::named(code).map(page_of)) {
+    match codes::page(code).map(ToOwned::to_owned).or_else(|| kinds::named(code).map(page_of)).or_else(|| profile(code))
+    {
         Some(page) => writeln!(io::stdout().lock(), "{page}").map(|()| ExitCode::SUCCESS),
         None => {
             let known: Vec<_> = codes::all().map(codes::Code::name).collect();
@@ -53,21 +55,30 @@ fn explain_code(code: &str) -> io::Result<ExitCode> {
     }
 }
 
+/// The pages of all types of a profile.
+fn profile(name: &str) -> Option<String> {
+    let (_, profile) = PROFILES.iter().find(|(known, _)| *known == name)?;
+    let pages = kinds::all().filter(|kind| kind.profiles.contains(profile)).map(page_of);
+    Some(pages.collect::<Vec<_>>().join("\n\n"))
+}
+
 /// The page of a type of finding.
 fn page_of(kind: &Kind) -> String {
     let profiles = PROFILES.iter().filter(|(_, profile)| kind.profiles.contains(profile)).map(|(name, _)| *name);
     let words = |words: &[&str]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
     let list = |texts: &[&str]| texts.iter().map(|text| format!("- {text}\n")).collect::<String>();
     let profiles: Vec<_> = profiles.collect();
+    let expressions: Vec<_> = kind.shapes.iter().map(|shape| shape.regex).collect();
     format!(
         "# {}: {}\n\nProfiles: {}\nPlaceholder: <{}_1_…>\nWords that speak for it: {}\nWords that speak against it: {}\n\n\
-         Found:\n\n{}\nNot found:\n\n{}",
+         Expressions, each with what checks, neighbours and context add:\n\n{}\nFound:\n\n{}\nNot found:\n\n{}",
         kind.name,
         kind.says,
         words(&profiles),
         kind.label,
         words(kind.near),
         words(kind.unless),
+        list(&expressions),
         list(kind.examples),
         list(kind.counters).trim_end(),
     )
@@ -98,6 +109,7 @@ mod tests {
     fn the_page_of_a_type_tells_what_is_found_and_what_is_not() {
         let page = page_of(kinds::named("iban").unwrap());
         assert!(page.starts_with("# iban: ") && page.contains("Profiles: default"), "{page}");
+        assert!(profile("injection_heuristic").unwrap().contains("# injection_override: "));
         assert!(page.contains("«DE89 3704 0044 0532 0130 00»") && page.contains("- DE88 3704"), "{page}");
     }
 

@@ -86,7 +86,7 @@ fn step(loaded: &Loaded, wanted: Option<&str>) -> Result<(String, Config), Strin
 }
 
 fn go_through(args: &Args, guard: &Guard) -> Result<(), String> {
-    let secret = Seed::default().bytes()?;
+    let secret = Seed::default().passing()?;
     let stdin = [PathBuf::from("-")];
     for path in if args.texts.is_empty() { &stdin[..] } else { &args.texts } {
         let text = read(path)?;

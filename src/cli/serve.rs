@@ -120,10 +120,23 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
 /// The stores that the files ask for. What is wrong with the files themselves is said later.
 async fn stores(files: &[PathBuf], clock: Clock) -> Result<(Stores, Option<Arc<Shared>>), String> {
     let environment = Environment::process();
+    let Some(config) = policy::load(files, &environment).config else { return Ok((Stores::default(), None)) };
+    // A key that is not there is a problem with the files.
+    let seed = Arc::new(config.seed(&environment).unwrap_or_default());
+    let (stores, shared) = books(config.state, &environment, clock).await?;
+    Ok((Stores { seed, ..stores }, shared))
+}
+
+/// Where what requests cost is kept.
+async fn books(
+    state: Option<State>,
+    environment: &Environment,
+    clock: Clock,
+) -> Result<(Stores, Option<Arc<Shared>>), String> {
     let open = |folder: &Path| {
         Embedded::open(folder, &Options::default(), clock.now()).map_err(|trouble: Trouble| trouble.to_string())
     };
-    match policy::load(files, &environment).config.and_then(|config| config.state) {
+    match state {
         None => Ok((Stores::default(), None)),
         Some(State::Folder(folder)) => {
             let ledger: Arc<dyn Ledger> = Arc::new(open(&folder)?);
@@ -132,7 +145,7 @@ async fn stores(files: &[PathBuf], clock: Clock) -> Result<(Stores, Option<Arc<S
             Ok((Stores { ledger: Some(ledger), kv: Arc::new(kv), ..Stores::default() }, None))
         }
         Some(State::Shared(state)) => {
-            let Ok(settings) = state.settings(&environment) else { return Ok((Stores::default(), None)) };
+            let Ok(settings) = state.settings(environment) else { return Ok((Stores::default(), None)) };
             let lines = state.folder.as_deref().map(open).transpose()?;
             let shared = Arc::new(Shared::open(&settings, lines).await?);
             let ledger: Arc<dyn Ledger> = Arc::clone(&shared) as _;

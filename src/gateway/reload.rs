@@ -209,6 +209,7 @@ fn make(loaded: &Loaded, world: &World, previous: Option<&Snapshot>) -> Result<(
         // It is opened when the process starts; here it is only seen whether it could be.
         shared.settings(&environment).map_err(|problem| loaded.report(&[problem]))?;
     }
+    config.seed(&environment).map_err(|problem| loaded.report(&[problem]))?;
     Ok((snapshot, settings))
 }
 

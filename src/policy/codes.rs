@@ -65,6 +65,7 @@ codes! {
     OPEN_TO_ALL = "TG0501";
     LITERAL_SECRET = "TG0502";
     UNRESOLVED = "TG0503";
+    UNSHARED = "TG0504";
     CANNOT_ACT = "TG0601";
     CANNOT_OPEN = "TG0602";
 }

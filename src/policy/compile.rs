@@ -35,7 +35,7 @@ use crate::provider::{Address, Pools};
 use crate::state::{Ledger, Memory};
 use crate::steps::budget::Budget;
 use crate::steps::screen::Guard;
-use crate::steps::{Site, StepConfig, Stores};
+use crate::steps::{FindTarget, Site, StepConfig, Stores};
 
 /// What of the process a snapshot refers to.
 pub struct Parts<'a> {
@@ -133,18 +133,8 @@ fn compile_policy(
     };
     let Made { steps, endpoints } = steps(policy, &material, problems)?;
     let number = policy.steps.len();
-    let site = Site {
-        policy: &policy.name.value,
-        number,
-        stores: parts.stores,
-        subject,
-        budgets,
-        screens,
-        targets: &[],
-        target: &|name| targets.get(&TargetName::new(name)).cloned(),
-        secrets,
-        pools: Some(parts.pools),
-    };
+    let target = |name: &str| material.all_targets.get(&TargetName::new(name)).cloned();
+    let site = material.site(policy, number, &target);
     let route = routes::Routes { policy, config, targets, canaries: parts.canaries, site, sites: Cell::new(0) };
     let (route, rules) = route.compile()?;
     Some(Policy {
@@ -206,21 +196,14 @@ struct Material<'a> {
 impl Material<'_> {
     /// Makes one step.
     fn step(&self, policy: &PolicyConfig, number: usize, config: &StepConfig) -> Result<Arc<dyn Step>, String> {
-        let Self { stores, budgets, screens, secrets, targets, all_targets, pools } = *self;
-        let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
+        let target = |name: &str| self.all_targets.get(&TargetName::new(name)).cloned();
+        config.build(&self.site(policy, number, &target))
+    }
+
+    fn site<'s>(&'s self, policy: &'s PolicyConfig, number: usize, target: &'s FindTarget<'s>) -> Site<'s> {
+        let Self { stores, budgets, screens, secrets, targets, pools, .. } = *self;
         let policy = &policy.name.value;
-        config.build(&Site {
-            policy,
-            number,
-            stores,
-            subject,
-            budgets,
-            screens,
-            targets,
-            target: &target,
-            secrets,
-            pools,
-        })
+        Site { policy, number, stores, subject, budgets, screens, targets, target, secrets, pools }
     }
 }
 

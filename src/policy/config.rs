@@ -29,6 +29,7 @@ use crate::pricing::{PriceList, Unknown};
 use crate::state::shared::{self, OnLoss};
 use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
+use crate::steps::redact::step::Seed;
 use crate::steps::screen;
 
 /// Everything the files say.
@@ -56,6 +57,8 @@ pub struct Config {
     pub webhook: Option<At<Template>>,
     /// Where the books are, if any are kept.
     pub state: Option<State>,
+    /// What placeholders of conversations are derived from, if the files say it.
+    pub placeholder_key: Option<At<Template>>,
     /// In the order they are tried; the first that matches is the one.
     pub policies: Vec<PolicyConfig>,
 }
@@ -107,6 +110,27 @@ impl SharedState {
             on_loss: self.on_loss,
             timeout: self.timeout,
             gone_after: self.gone_after,
+        })
+    }
+}
+
+impl Config {
+    /// What placeholders are derived from.
+    ///
+    /// # Errors
+    /// When the reference to its secret stands for nothing, or for one that is too short.
+    pub fn seed(&self, environment: &Environment) -> Result<Seed, Problem> {
+        if let Some(key) = &self.placeholder_key {
+            let unresolved = |error: Unresolved| Problem::error(codes::UNRESOLVED, error.to_string()).at(key.span, "");
+            let secret = key.resolve(environment).map_err(unresolved)?;
+            return Seed::of_secret(secret.expose())
+                .map_err(|why| Problem::error(codes::WRONG_VALUE, why).at(key.span, "what this stands for"));
+        }
+        Ok(match &self.state {
+            Some(State::Folder(folder) | State::Shared(SharedState { folder: Some(folder), .. })) => {
+                Seed::kept_in(folder)
+            }
+            Some(State::Shared(_)) | None => Seed::default(),
         })
     }
 }
@@ -419,7 +443,7 @@ impl Config {
         }
         all.extend(self.telemetry.headers.iter().map(|(_, template)| template));
         all.extend(&self.callers.keys);
-        all.extend(&self.webhook);
+        all.extend(self.webhook.iter().chain(&self.placeholder_key));
         all.extend(self.secrets.values());
         all.extend(self.callers.jwt.iter().flat_map(|jwt| [&jwt.issuer, &jwt.jwks]));
         for screen in self.screens.values() {

@@ -45,7 +45,7 @@ impl Loaded {
             files.extend(config.templates().into_iter().flat_map(|template| template.value.files(environment)));
             files.extend(config.prices.files.iter().cloned());
             let steps = config.policies.iter().flat_map(|policy| &policy.steps);
-            files.extend(steps.filter_map(|step| step.value.files()).map(Path::to_owned));
+            files.extend(steps.flat_map(|step| step.value.files()).map(Path::to_owned));
             files.extend(config.named_files().filter_map(|template| template.value.path(environment).ok()));
         }
         files

@@ -16,7 +16,7 @@ pub(super) fn is_secret(path: &[&str]) -> bool {
             | ["screens", _, "key"]
             | ["secrets", ..]
             | ["telemetry", "headers", ..]
-            | ["state", "redis"]
+            | ["state", "redis" | "placeholder_key"]
             | ["alerts", "webhook"]
     )
 }

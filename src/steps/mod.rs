@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::base::aside::Aside;
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::base::secret::Secret;
@@ -48,6 +49,8 @@ pub struct Stores {
     pub plugins: Arc<plugin::Book>,
     /// The time that plugins are told.
     pub clock: Clock,
+    /// Where guards go through long texts.
+    pub aside: Aside,
 }
 
 /// Stores of this process alone, and no ledger.
@@ -66,12 +69,16 @@ impl Default for Stores {
             seed: Arc::default(),
             plugins: Arc::default(),
             clock: Clock::system(),
+            aside: Aside::default(),
         }
     }
 }
 
 /// Reads a word or an expression; says what is wrong with it.
 pub type ReadSubject = fn(&str) -> Result<Arc<dyn Subject>, String>;
+
+/// Finds a target by its name.
+pub type FindTarget<'a> = dyn Fn(&str) -> Option<Arc<Target>> + 'a;
 
 /// Where a step stands, and what it is made with.
 #[derive(Clone, Copy)]
@@ -87,7 +94,7 @@ pub struct Site<'a> {
     /// Everywhere its requests may be sent to.
     pub targets: &'a [Arc<Target>],
     /// Finds any target by its name; none while the files are only checked.
-    pub target: &'a dyn Fn(&str) -> Option<Arc<Target>>,
+    pub target: &'a FindTarget<'a>,
     /// The secrets of the gateway file, by name; empty ones while the files are only checked.
     pub secrets: &'a BTreeMap<String, Secret>,
     /// The way out; `None` while the files are only checked.
@@ -107,20 +114,21 @@ pub enum StepConfig {
 }
 
 impl StepConfig {
-    /// The same, with the paths it names starting from `folder`.
-    #[must_use]
-    pub fn below(self, folder: &Path) -> Self {
+    /// Relative paths start from `folder`.
+    pub fn place(&mut self, folder: &Path) {
         match self {
-            Self::Plugin(config) => Self::Plugin(Box::new(config.below(folder))),
-            other => other,
+            Self::Plugin(config) => config.place(folder),
+            Self::Redact(config) => config.place(folder),
+            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => {}
         }
     }
 
-    /// The files it names, whose change changes what it does.
-    pub fn files(&self) -> Option<&Path> {
+    /// The files that it is made with, beside the one it is written in.
+    pub fn files(&self) -> Vec<&Path> {
         match self {
-            Self::Plugin(config) => Some(&config.wasm),
-            _ => None,
+            Self::Plugin(config) => vec![&config.wasm],
+            Self::Redact(config) => config.files().collect(),
+            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
         }
     }
 
@@ -130,6 +138,11 @@ impl StepConfig {
             Self::Plugin(config) => config.asks(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
+    pub fn has_lasting_placeholders(&self) -> bool {
+        matches!(self, Self::Redact(config) if config.session.is_some())
     }
 
     /// Makes the step.

@@ -26,9 +26,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
-
+use crate::base::aside::Aside;
 use crate::base::ids::ModelName;
 use crate::chat::Request;
 
@@ -38,19 +36,12 @@ pub use encoding::Encoding;
 pub use factor::{Factor, Factors};
 
 /// What is known of tokens. It belongs to the process.
+#[derive(Default)]
 pub struct Tokens {
     factors: Factors,
     counts: Arc<Counts>,
-    /// Places for long texts, so that counting leaves processors to serve with.
-    places: Arc<Semaphore>,
-}
-
-impl Default for Tokens {
-    fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let places = Arc::new(Semaphore::new(processors.div_ceil(2)));
-        Self { factors: Factors::default(), counts: Arc::default(), places }
-    }
+    /// Where long texts are counted.
+    aside: Aside,
 }
 
 impl Tokens {
@@ -74,15 +65,8 @@ impl Tokens {
         if encoding.is_ready() && countable.bytes() <= AT_ONCE {
             return Some(self.count_here(encoding, countable));
         }
-        // The place goes with the work: a caller who leaves does not make room for another's text.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let (counts, countable) = (Arc::clone(&self.counts), countable.clone());
-        let counting = spawn_blocking(move || {
-            let count = countable.count(encoding, &counts);
-            drop(place);
-            count
-        });
-        counting.await.ok()
+        self.aside.run(move |_| countable.count(encoding, &counts)).await
     }
 
     /// The same on this thread, however long it takes.

@@ -1,5 +1,7 @@
 //! What guards take away is gone from the bytes on the socket, and what they give back is whole again.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{Act, Answered, FakeUpstream, House, Script, chat, chunk, completion, messages, sse, whole};
@@ -259,3 +261,50 @@ async fn what_guards_did_is_counted_by_type_and_action_and_their_bounds_are_show
     let log = house.access_lines(1).await[0].to_string();
     assert!(!log.contains(MAIL) && !metrics.text().contains(MAIL), "{log}");
 }
+
+/// How long a long exchange took, and the longest that somebody else waited meanwhile.
+async fn beside(house: &House, long: Value) -> (Duration, Duration) {
+    let begun = Instant::now();
+    let http = house.http.clone();
+    let under_way = tokio::spawn(async move { http.post(PATHS[0], &long).await });
+    let mut longest = Duration::ZERO;
+    while !under_way.is_finished() {
+        let asked = Instant::now();
+        assert_eq!(house.http.post(PATHS[0], &asking(PATHS[0], "hello")).await.status, 200);
+        longest = longest.max(asked.elapsed());
+    }
+    assert_eq!(under_way.await.unwrap().status, 200);
+    (begun.elapsed(), longest)
+}
+
+#[tokio::test]
+async fn nobody_waits_while_a_long_prompt_of_somebody_else_is_gone_through() {
+    let upstream = FakeUpstream::answering(&completion("ok")).await;
+    let settings = "{ find: [default, deny], deny: [nightjar], where: [request] }";
+    let house = House::with(&guarded("openai_compatible", &upstream, settings)).await;
+    let (took, longest) = beside(&house, asking(PATHS[0], &LONG.repeat(10_000))).await;
+    assert!(longest < took / 2, "one waited {longest:?} of {took:?}");
+    let received = upstream.received();
+    let body = received.iter().map(|received| received.body.len()).max().unwrap();
+    assert!(body > 500_000 && received.iter().all(|received| !String::from_utf8_lossy(&received.body).contains(MAIL)));
+}
+
+#[tokio::test]
+async fn nobody_waits_while_a_long_answer_to_somebody_else_is_gone_through() {
+    let long = FakeUpstream::answering(&completion(&LONG.repeat(10_000))).await;
+    let short = FakeUpstream::answering(&completion("ok")).await;
+    let settings = "{ find: [default, deny], deny: [nightjar], where: [answer] }";
+    let provider = |name: &str, url: String| format!("  {name}: {{ kind: openai_compatible, url: \"{url}\" }}\n");
+    let policy = |name: &str, models: &str| {
+        format!(
+            "  - policy: {name}\n    for: {{ models: [\"{models}\"] }}\n    steps: [{{ redact: {settings} }}]\n    route: {name}\n"
+        )
+    };
+    let providers = provider("long", long.url()) + &provider("short", short.url());
+    let policies = policy("long", "long") + &policy("short", "*");
+    let house = House::with(&format!("providers:\n{providers}policies:\n{policies}")).await;
+    let (took, longest) = beside(&house, chat("long")).await;
+    assert!(longest < took / 2, "one waited {longest:?} of {took:?}");
+}
+
+const LONG: &str = "The committee met on Tuesday. Write to jo.doe@example.org, not to the nightjar.\n";

@@ -23,3 +23,7 @@ printf '%s\n' 'version: 1' 'keys:' '  a:' \
     '    hash: "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"' \
     '    team: support' '    user: u1' '    tags: [prod, eu]' '    models: [gpt-4*]' \
     '    expires: 2027-01-01T00:00:00Z' '    revoked: true' > corpus/key_file/every-field
+seed redact_json ../fixtures/*/*.json
+mkdir -p corpus/redact_text
+# The examples of every type, which its page shows.
+grep -ho 'examples: &\[.*' ../../src/steps/redact/kinds/*.rs | tr -d '«»' | split -l 1 - corpus/redact_text/type-

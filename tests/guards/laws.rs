@@ -3,12 +3,16 @@
 use fastrand::Rng;
 use proptest::prelude::*;
 use std::sync::LazyLock;
-use tidegate::steps::redact::{Action, Detector, JsonLane, Key, Replacer, Restorer, Settings, Vault};
+use tidegate::steps::redact::{Action, Detector, JsonLane, Key, List, Replacer, Restorer, Settings, Vault};
 
 use super::corpus;
 
-static DETECTOR: LazyLock<Detector> =
-    LazyLock::new(|| Detector::compile(&Settings { find: vec!["all".into()], ..Settings::default() }).unwrap());
+static DETECTOR: LazyLock<Detector> = LazyLock::new(|| {
+    let terms = ["committee", "committee met", "licence allows any use", "Öl", "委员会", "ünlü"].map(str::to_owned);
+    let lists = vec![List { name: "goods".into(), terms: terms.to_vec().into() }];
+    let find = vec!["all".into(), "injection_heuristic".into()];
+    Detector::compile(&Settings { find, lists, ..Settings::default() }).unwrap()
+});
 static RESTORER: LazyLock<Restorer> = LazyLock::new(|| Restorer::new(DETECTOR.labels()).unwrap());
 
 fn vault() -> Vault {

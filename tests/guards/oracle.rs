@@ -79,7 +79,9 @@ fn is_apart(shape: &Shape, text: &str, from: usize, to: usize) -> bool {
             let is_sign = |c: Option<char>| c.is_some_and(|c| signs.contains(c));
             !(is_sign(last) && is_word(second_last) || is_sign(next) && is_word(second))
         }
-        Edge::Lone | Edge::Address | Edge::Begin | Edge::Free => unreachable!("no such kind is asked for"),
+        Edge::Lone | Edge::Address | Edge::Begin | Edge::Phrase | Edge::Free => {
+            unreachable!("no such kind is asked for")
+        }
     }
 }
 

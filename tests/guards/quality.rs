@@ -10,7 +10,7 @@ use fastrand::Rng;
 use tidegate::steps::redact::{Detector, Settings, kinds};
 
 use super::vectors::VECTORS;
-use super::{corpus, values};
+use super::{corpus, injections, values};
 
 const SAYINGS: [(&str, &str); 5] = [
     ("Please look at ", " and tell me more."),
@@ -143,6 +143,16 @@ fn clean_text_raises_hardly_any_alarm() {
 }
 
 #[test]
+fn clean_text_is_hardly_ever_taken_for_an_injection_and_what_is_passed_around_mostly_is() {
+    let detector = detector(&["injection_heuristic"]);
+    let quiet = corpus::clean(11, 1_000_000) + &injections::LOOKALIKES.join("\n").repeat(4);
+    let alarms = alarms(&detector, &quiet);
+    assert!(per_megabyte(&alarms, quiet.len()) <= 5.0, "{alarms:?}");
+    let missed = injections::missed(&detector);
+    assert!(missed.len() * 10 <= injections::ATTACKS.len() * 2, "{missed:#?}");
+}
+
+#[test]
 #[ignore = "prints numbers"]
 fn quality() {
     let clean = corpus::clean(11, 8_000_000);
@@ -163,6 +173,18 @@ fn quality() {
         }
         if bytes > 0 {
             println!("real text: {:.2} per MB of {bytes} bytes {found:?}", per_megabyte(&found, bytes));
+        }
+    }
+    let detector = detector(&["injection_heuristic"]);
+    let (unseen, there) = (injections::missed(&detector), injections::ATTACKS.len());
+    let quiet = clean.clone() + &injections::LOOKALIKES.join("\n");
+    let found = alarms(&detector, &quiet);
+    println!("\ninjection_heuristic\nfound: {} of {there}, missed: {unseen:#?}", there - unseen.len());
+    println!("clean text: {:.2} per MB {found:?}", per_megabyte(&found, quiet.len()));
+    for text in &real {
+        let found = alarms(&detector, text);
+        if !found.is_empty() {
+            println!("real text: {found:?}");
         }
     }
     println!("\nof the published forms these are missed:\n{}", missed(&all()).join("\n"));

@@ -57,11 +57,16 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let tls = document.tls.map(|tls| builder.tls(tls));
     let callers = builder.callers(document.callers, tls.as_ref());
     let telemetry = builder.telemetry(document.telemetry);
+    let placeholder_key = document.state.as_ref().and_then(|state| state.placeholder_key.clone());
+    let placeholder_key = placeholder_key.map(|key| builder.placed(key));
     let state = builder.state(document.state, !document.budgets.0.is_empty());
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
     let secrets = builder.secrets(document.secrets);
     builder.unused();
+    if placeholder_key.is_none() {
+        builder.unshared_placeholders(state.as_ref(), &policies);
+    }
     Config {
         listen,
         admin,
@@ -79,6 +84,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         secrets,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
+        placeholder_key,
         policies,
     }
 }

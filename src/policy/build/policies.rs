@@ -53,13 +53,13 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// A step, with what it refers to in the files looked up.
-    fn step(&mut self, step: At<StepConfig>) -> At<StepConfig> {
+    /// A step, with what it refers to in the files looked up. Relative paths in it start from the folder of its file.
+    fn step(&mut self, mut step: At<StepConfig>) -> At<StepConfig> {
         for target in step.value.asks() {
             self.target(&At::new(step.span, target.to_owned()));
         }
-        let folder = self.material.sources.folder(step.span.file).to_owned();
-        step.map(|step| step.below(&folder))
+        step.value.place(self.material.sources.folder(step.span.file));
+        step
     }
 
     pub(super) fn condition(&mut self, text: &At<String>) -> Option<At<Condition>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Builder;
 use crate::base::units::Period;
 use crate::policy::codes;
-use crate::policy::config::{SharedState, State};
+use crate::policy::config::{PolicyConfig, SharedState, State};
 use crate::policy::decode::At;
 use crate::policy::document::StateDoc;
 use crate::policy::problem::Problem;
@@ -26,6 +26,10 @@ impl Builder<'_, '_> {
                 self.lonely(&document);
                 Some(State::Folder(folder))
             }
+            (None, None) if document.placeholder_key.is_some() => {
+                self.lonely(&document);
+                has_budgets.then(|| State::Folder(USUAL_FOLDER.into()))
+            }
             (None, None) => {
                 let problem = Problem::error(codes::MISSING_FIELD, "`state` says nowhere to keep anything");
                 let help =
@@ -34,6 +38,20 @@ impl Builder<'_, '_> {
                 None
             }
         }
+    }
+
+    /// Conversations whose placeholders differ from one gateway to the next, though they share a store.
+    pub(super) fn unshared_placeholders(&mut self, state: Option<&State>, policies: &[PolicyConfig]) {
+        let Some(State::Shared(shared)) = state else { return };
+        let mut steps = policies.iter().flat_map(|policy| &policy.steps);
+        let Some(step) = steps.find(|step| step.value.has_lasting_placeholders()) else { return };
+        let message = "each gateway has placeholders of its own, and a conversation may come to another one";
+        let problem = Problem::warning(codes::UNSHARED, message)
+            .at(step.span, "this step tells conversations apart")
+            .at(shared.url.span, "gateways share this store");
+        self.note(
+            problem.help("give them all the same secret: `state: { placeholder_key: \"${env:PLACEHOLDER_KEY}\" }`"),
+        );
     }
 
     fn shared(&mut self, document: StateDoc, url: At<Template>, folder: Option<PathBuf>) -> SharedState {

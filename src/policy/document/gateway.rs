@@ -128,6 +128,9 @@ pub struct StateDoc {
     /// A gateway that was not heard of for so long is thought to be dead, and what it held is booked as spent; `30s`
     /// if not said.
     pub gone_after: Option<At<Period>>,
+    /// What placeholders of conversations are derived from, at least 32 random characters: gateways with the same one
+    /// give a value the same placeholder. If not said, each keeps one of its own in `dir`.
+    pub placeholder_key: Option<At<Template>>,
 }
 
 /// Prices of models, over the list that comes with the binary.

@@ -259,10 +259,8 @@ impl Config {
         models.flatten().collect()
     }
 
-    /// The same, with its path starting from `folder`.
-    #[must_use]
-    pub fn below(mut self, folder: &Path) -> Self {
+    /// Relative paths start from `folder`.
+    pub fn place(&mut self, folder: &Path) {
         self.wasm = folder.join(&self.wasm);
-        self
     }
 }

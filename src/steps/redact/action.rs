@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bare;
 use super::detector::Detector;
 use super::lane::{Found, Judge};
 use super::vault::Vault;
@@ -47,6 +48,8 @@ pub struct Replacer<'a, F> {
     detector: &'a Detector,
     vault: &'a mut Vault,
     action: F,
+    /// Whether what replaces a bare number of JSON is put into quotes.
+    quotes: bool,
     /// How many findings there were, by the name of their kind.
     pub seen: BTreeMap<String, usize>,
 }
@@ -54,7 +57,28 @@ pub struct Replacer<'a, F> {
 impl<'a, F: Fn(&str) -> Action> Replacer<'a, F> {
     /// `action` tells what to do by the name of a kind.
     pub fn new(detector: &'a Detector, vault: &'a mut Vault, action: F) -> Self {
-        Self { detector, vault, action, seen: BTreeMap::new() }
+        Self { detector, vault, action, quotes: false, seen: BTreeMap::new() }
+    }
+
+    /// The same for texts that may hold JSON: what replaces a bare number is put into quotes.
+    #[must_use]
+    pub fn quoting(self) -> Self {
+        Self { quotes: true, ..self }
+    }
+
+    /// Writes what is to leave in place of a value.
+    fn put(&mut self, action: Action, kind: &str, label: &str, value: &str, out: &mut String) -> Result<(), Refused> {
+        match action {
+            Action::Replace => out.push_str(&self.vault.placeholder(label, value)),
+            Action::Mask => mask(value, out),
+            Action::Hash => {
+                let hash = self.vault.key().hash(label, value);
+                out.extend(["<", label, ":", &hash, ">"]);
+            }
+            Action::Refuse => return Err(Refused { kind: kind.to_owned() }),
+            Action::Report => out.push_str(value),
+        }
+        Ok(())
     }
 }
 
@@ -68,16 +92,12 @@ impl<F: Fn(&str) -> Action> Judge for Replacer<'_, F> {
             return Ok(());
         }
         *self.seen.entry(name.to_owned()).or_default() += 1;
-        match (self.action)(name) {
-            Action::Replace => out.push_str(&self.vault.placeholder(label, found.source)),
-            Action::Mask => mask(found.source, out),
-            Action::Hash => {
-                let hash = self.vault.key().hash(label, found.source);
-                out.extend(["<", label, ":", &hash, ">"]);
-            }
-            Action::Refuse => return Err(Refused { kind: name.to_owned() }),
-            Action::Report => out.push_str(found.source),
-        }
+        let action = (self.action)(name);
+        let quote = bare::quote(found.past, found.source).filter(|_| self.quotes && action != Action::Report);
+        let quote = quote.unwrap_or_default();
+        out.push_str(quote);
+        self.put(action, name, label, found.source, out)?;
+        out.push_str(quote);
         Ok(())
     }
 }

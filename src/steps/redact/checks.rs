@@ -190,7 +190,7 @@ pub const NAMED: [(&str, super::kind::Check); 9] = [
     ("mod97", |text| mod97(&compact(text)) == 1),
     ("verhoeff", verhoeff),
     ("mod11_10", |text| mod11_10(&digits(text))),
-    ("iban", super::kinds::money::iban),
+    ("iban", super::kinds::iban::iban),
     ("base58check", base58check),
     ("bech32", bech32),
     ("entropy", |text| entropy(text) >= 3.0),

@@ -107,7 +107,7 @@ fn mark(word: &[u8]) -> usize {
 }
 
 /// The first letter of the scripts that set no spaces, or glue endings to words.
-const UNSPACED: u32 = 0x1100;
+pub(super) const UNSPACED: u32 = 0x1100;
 
 impl Phrases {
     pub fn is_empty(&self) -> bool {
@@ -228,7 +228,7 @@ fn is_within_character(byte: u8) -> bool {
 }
 
 /// The character that begins at a place, and its length.
-fn character_at(text: &[u8], at: usize) -> Option<(char, usize)> {
+pub(super) fn character_at(text: &[u8], at: usize) -> Option<(char, usize)> {
     let rest = text.get(at..)?;
     let first = *rest.first()?;
     if first.is_ascii() {
@@ -240,7 +240,7 @@ fn character_at(text: &[u8], at: usize) -> Option<(char, usize)> {
 }
 
 /// The character that ends at a place, and where it begins.
-fn character_before(text: &[u8], end: usize) -> Option<(char, usize)> {
+pub(super) fn character_before(text: &[u8], end: usize) -> Option<(char, usize)> {
     let mut from = end.checked_sub(1)?;
     while from > 0 && end - from < 4 && text.get(from).is_some_and(|byte| is_within_character(*byte)) {
         from -= 1;

@@ -1,83 +1,14 @@
 //! What a policy looks for, compiled.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::convert::Infallible;
 
-use super::checks;
-use super::context::{Lexicon, Phrases};
-use super::kind::{Check, Edge, Kind, PROFILES, Profile, Shape, any};
-use super::kinds;
 use super::lane::{Found, Judge, Lane};
-use super::machine::{Machine, Unfit};
-use super::rules::{Group, Rule, Rules, Trouble};
-use super::scan::{self, Finding};
-
-/// What to look for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Names of kinds, and of profiles, which are all their kinds. Empty is the profile `default`, or nothing where
-    /// there are kinds or words of the policy's own.
-    pub find: Vec<String>,
-    /// Kinds of the policy's own.
-    pub custom: Vec<Custom>,
-    /// Words and phrases that are always found, as whole words, in any case.
-    pub deny: Vec<String>,
-    /// Values that are never found, in any case.
-    pub allow: Vec<String>,
-    /// How sure a finding must be, in percent; 50 where it is not said.
-    pub confidence: Option<u8>,
-}
-
-/// A kind that a policy defines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Custom {
-    pub name: String,
-    pub regex: String,
-    /// The name of a check, as in [`checks::NAMED`].
-    pub check: Option<String>,
-    /// Words of which one must stand within five words before a match.
-    pub near: Vec<String>,
-}
-
-/// Why settings do not compile.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    #[error("`{name}` is no type and no profile")]
-    UnknownKind { name: String, help: String },
-    #[error("`{name}` is the name of a built-in type")]
-    NameTaken { name: String },
-    #[error("`{name}` is no name for a type; letters, digits and `_` make one")]
-    BadName { name: String },
-    #[error("the expression of `{name}` is not understood: {cause}")]
-    BadExpression { name: String, cause: String },
-    #[error("the expression of `{name}` matches an empty text")]
-    Empty { name: String },
-    #[error("the expression of `{name}` has no longest match; bound it, as in `{{1,40}}` for `+`")]
-    Unbounded { name: String },
-    #[error(
-        "the expression of `{name}` matches up to {length} bytes; at most {MOST_BYTES} can be held back of a stream"
-    )]
-    TooLong { name: String, length: usize },
-    #[error("the automaton of `{name}` is too large; use narrower classes, such as `[a-z0-9]` for `\\w`")]
-    TooLarge { name: String },
-    #[error("`{name}` is no check; checks are: {known}")]
-    UnknownCheck { name: String, known: String },
-    #[error("a confidence of {percent} is none; it is between 1 and 100")]
-    BadConfidence { percent: u8 },
-}
-
-impl Problem {
-    /// What may be done about it, if that is not said already.
-    pub fn help(&self) -> Option<&str> {
-        if let Self::UnknownKind { help, .. } = self { Some(help) } else { None }
-    }
-}
-
-/// The longest match that a custom kind may have.
-const MOST_BYTES: usize = 512;
-/// What an automaton of a policy's own kinds may weigh.
-const CUSTOM_LIMIT: usize = 16 << 20;
-const BUILT_IN_LIMIT: usize = 64 << 20;
+use super::parts::{Parts, chosen};
+use super::rules::Rules;
+use super::scan::{self, Finding, Told};
+use super::settings::{Problem, Settings};
+use crate::base::aside::Wanted;
 
 /// Finds what a policy looks for.
 pub struct Detector {
@@ -94,7 +25,7 @@ impl Detector {
             return Err(Problem::BadConfidence { percent: threshold });
         }
         let mut parts = Parts::default();
-        let has_own = !settings.custom.is_empty() || !settings.deny.is_empty();
+        let has_own = !settings.custom.is_empty() || !settings.lists.is_empty();
         if !(settings.find.is_empty() && has_own) {
             for kind in chosen(&settings.find)? {
                 parts.built_in(kind);
@@ -103,16 +34,38 @@ impl Detector {
         for custom in &settings.custom {
             parts.custom(custom)?;
         }
-        parts.deny(&settings.deny)?;
+        for list in &settings.lists {
+            parts.list(list)?;
+        }
+        let words = parts.words(&settings.lists);
         let allow = settings.allow.iter().map(|value| value.trim().to_lowercase()).collect();
-        Ok(Self { rules: parts.compile(threshold)?, allow })
+        Ok(Self { rules: parts.compile(words, threshold)?, allow })
     }
 
     /// Every finding of a text, in order. `before` is what was said just before, and counts as context.
     pub fn findings(&self, text: &str, before: &str) -> Vec<Finding> {
-        let mut findings = scan::scan(&self.rules, text, before);
-        findings.retain(|finding| !self.is_allowed(text.get(finding.range.clone()).unwrap_or_default()));
+        let mut findings = Vec::new();
+        let Ok(()) = scan::scan(&self.rules, text, before, |told| {
+            findings.extend(self.finding(text, told));
+            Ok::<_, Infallible>(())
+        });
         findings
+    }
+
+    /// Whether there is nothing to be found in a text. It is looked at while `wanted` holds; `None` if that ends.
+    pub fn is_clean(&self, text: &str, wanted: &Wanted) -> Option<bool> {
+        let mut is_clean = true;
+        let looked = scan::scan(&self.rules, text, "", |told| {
+            is_clean = self.finding(text, told).is_none();
+            if is_clean && wanted.holds() { Ok(()) } else { Err(()) }
+        });
+        (looked.is_ok() || !is_clean).then_some(is_clean)
+    }
+
+    /// What a scan tells of, unless the policy has it never found.
+    fn finding(&self, text: &str, told: Told) -> Option<Finding> {
+        let Told::Found(finding) = told else { return None };
+        (!self.is_allowed(text.get(finding.range.clone()).unwrap_or_default())).then_some(finding)
     }
 
     /// A lane of a stream. `before` is what was said just before.
@@ -177,20 +130,20 @@ impl Detector {
     /// # Errors
     /// When the judge stops.
     pub fn rewrite<J: Judge>(&self, text: &str, before: &str, judge: &mut J) -> Result<Option<String>, J::Stop> {
-        let findings = scan::scan(&self.rules, text, before);
-        if findings.is_empty() {
-            return Ok(None);
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut from = 0;
-        for Finding { shape, range, score } in findings {
+        let (mut out, mut from) = (String::new(), 0);
+        scan::scan(&self.rules, text, before, |told| {
+            let Told::Found(Finding { shape, range, score }) = told else { return judge.pause() };
+            if from == 0 {
+                out.reserve(text.len());
+            }
             out.push_str(text.get(from..range.start).unwrap_or_default());
             let source = text.get(range.clone()).unwrap_or_default();
-            judge.judge(Found { shape, score, source }, &mut out)?;
             from = range.end;
-        }
+            let past = text.as_bytes().get(..range.start).unwrap_or_default();
+            judge.judge(Found { shape, score, source, past }, &mut out)
+        })?;
         out.push_str(text.get(from..).unwrap_or_default());
-        Ok(Some(out))
+        Ok((from > 0).then_some(out))
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -198,200 +151,13 @@ impl Detector {
     }
 }
 
-/// The kinds that names and profiles stand for, in the order of the tables.
-fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Problem> {
-    let default = ["default".to_owned()];
-    let names = if names.is_empty() { &default[..] } else { names };
-    let mut wanted: HashSet<&str> = HashSet::new();
-    for name in names {
-        let profile = PROFILES.iter().find(|(known, _)| known == name).map(|(_, profile)| *profile);
-        let is_in = |kind: &&Kind| {
-            profile.is_some_and(|profile: Profile| kind.profiles.contains(&profile))
-                || kind.name == name
-                || name == "all"
-        };
-        let before = wanted.len();
-        let kinds: Vec<&str> = kinds::all().filter(is_in).map(|kind| kind.name).collect();
-        if kinds.is_empty() && before == wanted.len() {
-            let known: Vec<&str> =
-                PROFILES.iter().map(|(name, _)| *name).chain(kinds::all().map(|kind| kind.name)).collect();
-            return Err(Problem::UnknownKind {
-                name: name.clone(),
-                help: format!("types and profiles are: {}", known.join(", ")),
-            });
-        }
-        wanted.extend(kinds);
-    }
-    Ok(kinds::all().filter(|kind| wanted.contains(kind.name)).collect())
-}
-
-/// What is collected before it is compiled.
-#[derive(Default)]
-struct Parts {
-    groups: Vec<Group>,
-    rules: Vec<Rule>,
-    lexicon: Lexicon,
-    banks: BTreeMap<Class, Vec<usize>>,
-}
-
-/// Shapes that are passed over for the same reasons, and so share a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Open,
-    /// Those that are nothing inside of longer numbers.
-    Number,
-    /// Those that need a byte which most texts hardly have.
-    Needing,
-    /// The policy's own.
-    Own,
-    Keyed,
-}
-
-impl Class {
-    fn of(shape: &Shape) -> Self {
-        match (shape.keyed, shape.needs, shape.edge) {
-            (true, ..) => Self::Keyed,
-            (_, Some(_), _) => Self::Needing,
-            (_, _, Edge::Number | Edge::Lone) => Self::Number,
-            _ => Self::Open,
-        }
-    }
-
-    /// What its automaton may weigh, in bytes.
-    fn limit(self) -> usize {
-        if self == Self::Own { CUSTOM_LIMIT * 2 } else { BUILT_IN_LIMIT }
-    }
-}
-
-impl Parts {
-    fn built_in(&mut self, kind: &Kind) {
-        for shape in kind.shapes {
-            self.banks.entry(Class::of(shape)).or_default().push(self.rules.len());
-            self.rules.push(Rule {
-                kind: self.groups.len(),
-                regex: format!("(?-u:{})", shape.regex),
-                tail: shape.tail.map(|tail| format!("(?-u:{tail})")),
-                edge: shape.edge,
-                check: shape.check,
-                alone: shape.alone,
-                near: shape.near,
-                keyed: shape.keyed,
-                needs: shape.needs,
-            });
-        }
-        self.groups.push(Group {
-            name: kind.name.into(),
-            label: kind.label.into(),
-            near: self.lexicon.phrases(kind.near.iter().copied()),
-            unless: self.lexicon.phrases(kind.unless.iter().copied()),
-        });
-    }
-
-    fn custom(&mut self, custom: &Custom) -> Result<(), Problem> {
-        let name = custom.name.clone();
-        let is_name =
-            !name.is_empty() && name.len() <= 40 && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
-        if !is_name || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(Problem::BadName { name });
-        }
-        if kinds::named(&name).is_some() || self.groups.iter().any(|group| group.name == name) {
-            return Err(Problem::NameTaken { name });
-        }
-        let check = custom.check.as_deref().map_or(Ok(any as Check), named_check)?;
-        let regex = fit(&name, &custom.regex)?;
-        let near = self.lexicon.phrases(custom.near.iter().map(String::as_str));
-        self.own(name, regex, check, near, if custom.near.is_empty() { 90 } else { 0 });
-        Ok(())
-    }
-
-    fn deny(&mut self, words: &[String]) -> Result<(), Problem> {
-        let words: Vec<String> =
-            words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).map(regex_syntax::escape).collect();
-        if words.is_empty() {
-            return Ok(());
-        }
-        let regex = fit("deny", &format!("(?i:{})", words.join("|")))?;
-        self.own("deny".into(), regex, any, Phrases::default(), 100);
-        Ok(())
-    }
-
-    fn own(&mut self, name: String, regex: String, check: Check, near: Phrases, alone: u8) {
-        self.banks.entry(Class::Own).or_default().push(self.rules.len());
-        let kind = self.groups.len();
-        self.rules.push(Rule {
-            kind,
-            regex,
-            tail: None,
-            edge: Edge::Word,
-            check,
-            alone,
-            near: 95,
-            keyed: false,
-            needs: None,
-        });
-        let label = name.to_ascii_uppercase();
-        self.groups.push(Group { name, label, near, unless: Phrases::default() });
-    }
-
-    fn compile(self, threshold: u8) -> Result<Rules, Problem> {
-        let names: Vec<String> = self
-            .rules
-            .iter()
-            .map(|rule| self.groups.get(rule.kind).map_or(String::new(), |group| group.name.clone()))
-            .collect();
-        let banks: Vec<_> = self.banks.into_iter().map(|(class, shapes)| (shapes, class.limit())).collect();
-        Rules::new(self.groups, self.rules, self.lexicon, &banks, threshold).map_err(|Trouble { shape, unfit }| {
-            let name = shape.and_then(|shape| names.get(shape)).cloned().unwrap_or_else(|| "all types together".into());
-            unfit_to(name, unfit)
-        })
-    }
-}
-
-fn named_check(name: &str) -> Result<Check, Problem> {
-    let known = || checks::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let check = checks::NAMED.iter().find(|(known, _)| *known == name).map(|(_, check)| *check);
-    check.ok_or_else(|| Problem::UnknownCheck { name: name.into(), known: known() })
-}
-
-/// An expression that can be run on streams: bounded, never empty, and small.
-fn fit(name: &str, regex: &str) -> Result<String, Problem> {
-    let name = || name.to_owned();
-    let hir =
-        regex_syntax::parse(regex).map_err(|error| Problem::BadExpression { name: name(), cause: cause(&error) })?;
-    let properties = hir.properties();
-    let Some(length) = properties.maximum_len() else { return Err(Problem::Unbounded { name: name() }) };
-    if length > MOST_BYTES {
-        return Err(Problem::TooLong { name: name(), length });
-    }
-    if properties.minimum_len().unwrap_or_default() == 0 {
-        return Err(Problem::Empty { name: name() });
-    }
-    if properties.look_set().contains_word_unicode() {
-        let cause = "word borders are those of ASCII here; write `(?-u:\\b)`".into();
-        return Err(Problem::BadExpression { name: name(), cause });
-    }
-    Machine::new(&[regex], CUSTOM_LIMIT).map_err(|unfit| unfit_to(name(), unfit))?;
-    Ok(regex.to_owned())
-}
-
-fn unfit_to(name: String, unfit: Unfit) -> Problem {
-    match unfit {
-        Unfit::TooLarge => Problem::TooLarge { name },
-        Unfit::Syntax(cause) => Problem::BadExpression { name, cause },
-    }
-}
-
-fn cause(error: &regex_syntax::Error) -> String {
-    match error {
-        regex_syntax::Error::Parse(error) => error.kind().to_string(),
-        regex_syntax::Error::Translate(error) => error.kind().to_string(),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::steps::redact::settings::Misfit;
+    use crate::steps::redact::{Custom, List};
 
     fn custom(name: &str, regex: &str) -> Result<Detector, Problem> {
         let custom = Custom { name: name.into(), regex: regex.into(), ..Custom::default() };
@@ -411,9 +177,10 @@ mod tests {
 
     #[test]
     fn a_custom_type_without_a_longest_match_is_refused() {
-        assert_eq!(custom("x", "a+").err(), Some(Problem::Unbounded { name: "x".into() }));
-        assert_eq!(custom("x", "a{600}").err(), Some(Problem::TooLong { name: "x".into(), length: 600 }));
-        assert_eq!(custom("x", "a{0,3}").err(), Some(Problem::Empty { name: "x".into() }));
+        let misfit = |misfit| Problem::Misfit { name: "x".into(), misfit };
+        assert_eq!(custom("x", "a+").err(), Some(misfit(Misfit::Unbounded)));
+        assert_eq!(custom("x", "a{600}").err(), Some(misfit(Misfit::TooLong { length: 600 })));
+        assert_eq!(custom("x", "a{0,3}").err(), Some(misfit(Misfit::Empty)));
     }
 
     #[test]
@@ -436,9 +203,20 @@ mod tests {
 
     #[test]
     fn denied_words_are_found_whole_and_in_any_case() {
-        let settings = Settings { deny: vec!["Project Tide".into(), "ümlaut".into()], ..Settings::default() };
+        let terms = Arc::new(vec!["Project Tide".to_owned(), "ümlaut".into()]);
+        let lists = vec![List { name: "deny".into(), terms }];
+        let settings = Settings { lists, ..Settings::default() };
         let detector = Detector::compile(&settings).unwrap();
         assert_eq!(values(&detector, "project tide, PROJECT TIDES, Ümlaut"), ["project tide", "Ümlaut"]);
+    }
+
+    #[test]
+    fn a_term_inside_of_a_longer_word_of_any_script_is_none() {
+        let terms = ["öl", "爆弾", "ban"].map(str::to_owned);
+        let lists = vec![List { name: "goods".into(), terms: Arc::new(terms.to_vec()) }];
+        let detector = Detector::compile(&Settings { lists, ..Settings::default() }).unwrap();
+        assert_eq!(values(&detector, "Böller öl köl öle Öl. 原子爆弾を\nban bän"), ["öl", "Öl", "爆弾", "ban"]);
+        assert_eq!(values(&detector, r#"{"a": "x\nban"}"#), ["ban"]);
     }
 
     #[test]

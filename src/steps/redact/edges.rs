@@ -1,5 +1,6 @@
 //! Whether the neighbours of a match let it be one.
 
+use super::context::{UNSPACED, character_at, character_before};
 use super::escape;
 use super::kind::Edge;
 
@@ -15,6 +16,10 @@ fn is_word(byte: u8) -> bool {
 pub fn is_clear_before(edge: Edge, past: &[u8], first: u8) -> bool {
     let Some(last) = past.last().copied() else { return true };
     if edge == Edge::Free || escape::is_behind(past) {
+        return true;
+    }
+    if edge == Edge::Phrase {
+        // It takes more than a byte to know; see `joins_before`.
         return true;
     }
     let begins_with_word = is_word(first) || first == b'+';
@@ -42,6 +47,15 @@ pub fn is_clear_behind(edge: Edge, text: &str, here: &[u8], ended: bool) -> Opti
     if matches!(edge, Edge::Free | Edge::Begin) {
         return Some(true);
     }
+    if edge == Edge::Phrase {
+        if !text.chars().next_back().is_some_and(is_spelt) {
+            return Some(true);
+        }
+        return match character_at(here, text.len()) {
+            Some((next, _)) => Some(!is_spelt(next)),
+            None => ended.then_some(true),
+        };
+    }
     let ends_with_word = text.bytes().next_back().is_some_and(is_word);
     let Some(next) = here.get(text.len()).copied() else {
         return (ended || (edge == Edge::Word && !ends_with_word)).then_some(true);
@@ -54,7 +68,7 @@ pub fn is_clear_behind(edge: Edge, text: &str, here: &[u8], ended: bool) -> Opti
         Edge::Lone => matches!(next, b'.' | b'-' | b'/' | b':' | b'#' | b'@' | b' '),
         Edge::Apart(signs) => signs.as_bytes().contains(&next),
         Edge::Address => matches!(next, b':'),
-        Edge::Word | Edge::Begin | Edge::Free => false,
+        Edge::Word | Edge::Begin | Edge::Phrase | Edge::Free => false,
     };
     if !joins {
         return Some(true);
@@ -64,4 +78,15 @@ pub fn is_clear_behind(edge: Edge, text: &str, here: &[u8], ended: bool) -> Opti
         Some(second) => Some(!is_word(second)),
         None => ended.then_some(true),
     }
+}
+
+/// Whether what stands before a phrase goes on in it.
+pub fn joins_before(past: &[u8], here: &[u8]) -> bool {
+    let is_letter = |character: Option<(char, usize)>| character.is_some_and(|(c, _)| is_spelt(c));
+    is_letter(character_at(here, 0)) && is_letter(character_before(past, past.len())) && !escape::is_behind(past)
+}
+
+/// Whether a character is one that words are spelt with, in scripts that set spaces between them.
+fn is_spelt(c: char) -> bool {
+    c == '_' || (c.is_alphanumeric() && u32::from(c) < UNSPACED)
 }

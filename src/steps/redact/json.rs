@@ -56,14 +56,18 @@ impl JsonLane {
         self.finish(detector.rules(), judge, out)
     }
 
-    /// As [`JsonLane::push`], for values that come back.
-    pub fn push_restored(&mut self, restorer: &Restorer, vault: &Vault, json: &str, out: &mut String) {
-        let Ok(()) = self.read(restorer.rules(), json, &mut Returning(vault), out);
+    /// As [`JsonLane::push`], for values that come back. How many did.
+    pub fn push_restored(&mut self, restorer: &Restorer, vault: &Vault, json: &str, out: &mut String) -> u64 {
+        let mut returning = Returning::of(vault);
+        let Ok(()) = self.read(restorer.rules(), json, &mut returning, out);
+        returning.count
     }
 
-    /// As [`JsonLane::end`], for values that come back.
-    pub fn end_restored(&mut self, restorer: &Restorer, vault: &Vault, out: &mut String) {
-        let Ok(()) = self.finish(restorer.rules(), &mut Returning(vault), out);
+    /// As [`JsonLane::end`], for values that come back. How many did.
+    pub fn end_restored(&mut self, restorer: &Restorer, vault: &Vault, out: &mut String) -> u64 {
+        let mut returning = Returning::of(vault);
+        let Ok(()) = self.finish(restorer.rules(), &mut returning, out);
+        returning.count
     }
 
     fn read<J: Judge>(&mut self, rules: &Rules, json: &str, judge: &mut J, out: &mut String) -> Result<(), J::Stop> {
@@ -192,7 +196,7 @@ impl JsonLane {
     ) -> Result<(), J::Stop> {
         let mut replaced = String::new();
         self.lane.take_text(number);
-        self.lane.finish(rules, judge, &mut replaced)?;
+        self.lane.finish(rules, &mut Bare(judge), &mut replaced)?;
         self.lane.pass("");
         if replaced == number {
             out.push_str(number);
@@ -277,6 +281,17 @@ fn escape(text: &str, out: &mut String) {
             c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
+    }
+}
+
+/// Lets a judge put something in place of a number that is given its quotes here.
+struct Bare<'a, J>(&'a mut J);
+
+impl<J: Judge> Judge for Bare<'_, J> {
+    type Stop = J::Stop;
+
+    fn judge(&mut self, found: Found<'_>, out: &mut String) -> Result<(), J::Stop> {
+        self.0.judge(Found { past: &[], ..found }, out)
     }
 }
 

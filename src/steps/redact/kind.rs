@@ -37,16 +37,26 @@ pub enum Profile {
     Secrets,
     Eu,
     Us,
+    /// Not data: phrases that speak to a model. In no other profile, and not in `all`.
+    Injection,
+}
+
+impl Kind {
+    /// Whether it is a guess at what a text is up to, rather than data.
+    pub fn is_heuristic(&self) -> bool {
+        self.profiles.contains(&Profile::Injection)
+    }
 }
 
 /// The profiles by the names policies use.
-pub const PROFILES: [(&str, Profile); 6] = [
+pub const PROFILES: [(&str, Profile); 7] = [
     ("default", Profile::Default),
     ("pii", Profile::Pii),
     ("pci", Profile::Pci),
     ("secrets", Profile::Secrets),
     ("eu", Profile::Eu),
     ("us", Profile::Us),
+    ("injection_heuristic", Profile::Injection),
 ];
 
 /// One form in which a value of a kind is written.
@@ -86,6 +96,8 @@ pub enum Edge {
     Address,
     /// As `Word` before, and whatever is there behind.
     Begin,
+    /// No letter or digit of any script next to one of its own, unless their script sets no spaces.
+    Phrase,
     /// Whatever is there.
     Free,
 }

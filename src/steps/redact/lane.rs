@@ -23,6 +23,8 @@ pub struct Found<'a> {
     pub score: u8,
     /// The source it was written in.
     pub source: &'a str,
+    /// The end of the text before it.
+    pub past: &'a [u8],
 }
 
 /// Writes what is to leave in place of a finding.
@@ -32,6 +34,14 @@ pub trait Judge {
     /// # Errors
     /// When nothing more may leave.
     fn judge(&mut self, found: Found<'_>, out: &mut String) -> Result<(), Self::Stop>;
+
+    /// Asked now and then while a long text has nothing to be judged.
+    ///
+    /// # Errors
+    /// When it need not be gone through any further.
+    fn pause(&mut self) -> Result<(), Self::Stop> {
+        Ok(())
+    }
 }
 
 /// The text that has not left yet, with the folded text before it for context.
@@ -158,7 +168,7 @@ impl Lane {
                     break Ok(());
                 };
                 let span = self.span(at, hit.length + tail);
-                if let Err(stop) = self.replace(hit, decided..decided + span, judge, out) {
+                if let Err(stop) = self.replace(hit, at, decided..decided + span, judge, out) {
                     break Err(stop);
                 }
                 at += hit.length + tail;
@@ -209,12 +219,14 @@ impl Lane {
     fn replace<J: Judge>(
         &self,
         hit: Hit,
+        at: usize,
         source: Range<usize>,
         judge: &mut J,
         out: &mut String,
     ) -> Result<(), J::Stop> {
         let source = self.source.get(source).unwrap_or_default();
-        judge.judge(Found { shape: hit.shape, score: hit.score, source }, out)
+        let past = self.folded.get(..at).unwrap_or_default();
+        judge.judge(Found { shape: hit.shape, score: hit.score, source, past }, out)
     }
 
     /// Drops the past that no context reaches.

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::detector::{Detector, Problem, Settings};
+use super::detector::Detector;
 use super::restore::Restorer;
+use super::settings::{Problem, Settings};
 
 /// A few of what was made lately, each by what it was made from.
 struct Lately<K, V>(Mutex<VecDeque<(K, Arc<V>)>>);

@@ -5,7 +5,7 @@
 //! place until no longer match is possible ([`Walk::Dead`]) or the text ends before that is known
 //! ([`Walk::Alive`]), which is what makes the same definition hold for whole texts and for streams.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use regex_automata::dfa::{Automaton, dense};
@@ -285,15 +285,22 @@ fn add_matches(dfa: &Dfa, state: StateID, set: &mut [u64]) {
 /// All states, each behind those that follow it.
 fn outermost_last(dfa: &Dfa, starts: &[StateID], bytes: &[u8]) -> Vec<StateID> {
     let mut order = Vec::new();
-    let mut seen: HashSet<StateID> = HashSet::new();
+    let mut seen: Vec<bool> = Vec::new();
+    let mut is_new = |state: StateID| {
+        let index = index_of(dfa, state);
+        seen.resize(seen.len().max(index + 1), false);
+        seen.get_mut(index).is_some_and(|seen| !std::mem::replace(seen, true))
+    };
     let mut open: Vec<(StateID, bool)> = starts.iter().map(|start| (*start, false)).collect();
     while let Some((state, is_done)) = open.pop() {
         if is_done {
             order.push(state);
-        } else if seen.insert(state) {
+        } else if is_new(state) {
             open.push((state, true));
-            let nexts = bytes.iter().map(|byte| dfa.next_state(state, *byte)).chain([dfa.next_eoi_state(state)]);
-            open.extend(nexts.filter(|next| !is_end(dfa, *next) && !seen.contains(next)).map(|next| (next, false)));
+            let mut nexts: Vec<_> = bytes.iter().map(|byte| dfa.next_state(state, *byte)).collect();
+            nexts.push(dfa.next_eoi_state(state));
+            nexts.dedup();
+            open.extend(nexts.into_iter().filter(|next| !is_end(dfa, *next)).map(|next| (next, false)));
         }
     }
     order

@@ -7,10 +7,10 @@
 use std::convert::Infallible;
 
 use super::context::Lexicon;
-use super::detector::Problem;
 use super::kind::{Edge, any};
 use super::lane::{Found, Judge, Lane};
 use super::rules::{Group, Rule, Rules};
+use super::settings::Problem;
 use super::vault::{TAG, Vault};
 
 /// Finds placeholders, for one set of labels.
@@ -46,9 +46,15 @@ impl Restorer {
         };
         let group =
             Group { name: String::new(), label: String::new(), near: Default::default(), unless: Default::default() };
-        let rules =
-            Rules::new(vec![group], vec![rule(bare), rule(whole)], Lexicon::default(), &[(vec![0, 1], 32 << 20)], 1)
-                .map_err(|_| Problem::TooLarge { name: "all placeholders together".into() })?;
+        let rules = Rules::new(
+            vec![group],
+            vec![rule(bare), rule(whole)],
+            Lexicon::default(),
+            &[(vec![0, 1], 32 << 20)],
+            None,
+            1,
+        )
+        .map_err(|_| Problem::TooLarge { name: "all placeholders together".into() })?;
         Ok(Self { rules })
     }
 
@@ -60,15 +66,19 @@ impl Restorer {
         out
     }
 
-    /// Takes more of a stream's text, and writes what may leave to `out`.
-    pub fn push(&self, lane: &mut Lane, vault: &Vault, text: &str, out: &mut String) {
+    /// Takes more of a stream's text, and writes what may leave to `out`. How many values came back.
+    pub fn push(&self, lane: &mut Lane, vault: &Vault, text: &str, out: &mut String) -> u64 {
         lane.take_text(text);
-        let Ok(()) = lane.release(&self.rules, &mut Returning(vault), out);
+        let mut returning = Returning::of(vault);
+        let Ok(()) = lane.release(&self.rules, &mut returning, out);
+        returning.count
     }
 
-    /// The stream ended: everything leaves.
-    pub fn end(&self, lane: &mut Lane, vault: &Vault, out: &mut String) {
-        let Ok(()) = lane.finish(&self.rules, &mut Returning(vault), out);
+    /// The stream ended: everything leaves. How many values came back.
+    pub fn end(&self, lane: &mut Lane, vault: &Vault, out: &mut String) -> u64 {
+        let mut returning = Returning::of(vault);
+        let Ok(()) = lane.finish(&self.rules, &mut returning, out);
+        returning.count
     }
 
     /// The most that is held back of a stream, in bytes as the machine reads them.
@@ -85,7 +95,17 @@ impl Restorer {
 const SEPARATOR: &str = r"(?:\\?[_ -])";
 
 /// The judge that gives values back.
-pub struct Returning<'a>(pub &'a Vault);
+pub struct Returning<'a> {
+    vault: &'a Vault,
+    /// How many it gave back.
+    pub count: u64,
+}
+
+impl<'a> Returning<'a> {
+    pub fn of(vault: &'a Vault) -> Self {
+        Self { vault, count: 0 }
+    }
+}
 
 impl Judge for Returning<'_> {
     type Stop = Infallible;
@@ -97,7 +117,8 @@ impl Judge for Returning<'_> {
             .unwrap_or(found.source)
             .trim_end();
         let tag = core.len().checked_sub(TAG).and_then(|at| core.get(at..)).map(str::to_ascii_lowercase);
-        let value = tag.and_then(|tag| self.0.value(&tag));
+        let value = tag.and_then(|tag| self.vault.value(&tag));
+        self.count += u64::from(value.is_some());
         out.push_str(value.unwrap_or(found.source));
         Ok(())
     }

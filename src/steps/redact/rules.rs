@@ -7,11 +7,12 @@
 
 use super::bank::{Bank, Scout};
 use super::context::{self, Before, Lexicon, Phrases};
-use super::edges::{LOOK_AHEAD, is_clear_before, is_clear_behind};
+use super::edges::{LOOK_AHEAD, is_clear_before, is_clear_behind, joins_before};
 use super::escape;
 use super::heads::Heads;
 use super::kind::{Check, Edge};
 use super::machine::{Matches, Prospect, Tail, Unfit, Walk};
+use super::words::Words;
 
 /// What is to be said of one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Rules {
     needing: Option<Bank>,
     /// Shapes that are looked for behind a name.
     keyed: Option<Bank>,
+    /// Lists of terms, each of them a shape.
+    words: Option<Words>,
     /// By byte: [`BEHIND_LETTER`], [`BEHIND_OTHER`] and [`LETTER`].
     marks: [u8; 256],
     /// The least score that counts, in percent.
@@ -82,6 +85,19 @@ const BEHIND_LETTER: u8 = 1;
 const BEHIND_OTHER: u8 = 2;
 /// A letter or digit.
 const LETTER: u8 = 4;
+
+/// Makes the banks, side by side: that is nearly all that a start takes.
+fn build(rules: &[Rule], banks: &[(Vec<usize>, usize)]) -> Result<Vec<Bank>, Trouble> {
+    std::thread::scope(|scope| {
+        let start = |(shapes, limit): &(Vec<usize>, usize)| {
+            let (shapes, limit) = (shapes.clone(), *limit);
+            scope.spawn(move || Bank::new(rules, &shapes, limit))
+        };
+        let building: Vec<_> = banks.iter().filter(|(shapes, _)| !shapes.is_empty()).map(start).collect();
+        let broken = |_| Err(Trouble { shape: None, unfit: Unfit::TooLarge });
+        building.into_iter().map(|bank| bank.join().unwrap_or_else(broken)).collect()
+    })
+}
 
 /// A place that is being decided, with what is read of it at most once.
 struct Place<'a> {
@@ -127,18 +143,17 @@ impl Rules {
         rules: Vec<Rule>,
         lexicon: Lexicon,
         banks: &[(Vec<usize>, usize)],
+        words: Option<Words>,
         threshold: u8,
     ) -> Result<Self, Trouble> {
-        let mut built = Vec::new();
-        for (shapes, limit) in banks.iter().filter(|(shapes, _)| !shapes.is_empty()) {
-            built.push(Bank::new(&rules, shapes, *limit)?);
-        }
+        let mut built = build(&rules, banks)?;
         let mut tails = Vec::new();
         for (shape, rule) in rules.iter().enumerate() {
             let tail = rule.tail.as_deref().map(Tail::new).transpose();
             tails.push(tail.map_err(|unfit| Trouble { shape: Some(shape), unfit })?);
         }
-        let longest = built.iter().map(|bank| bank.longest).max().unwrap_or_default();
+        let longest = built.iter().map(|bank| bank.longest).chain(words.as_ref().map(Words::longest)).max();
+        let longest = longest.unwrap_or_default();
         let mut take = |is: fn(&Bank) -> bool| built.iter().position(is).map(|at| built.remove(at));
         let (keyed, needing) = (take(|bank| bank.keyed), take(|bank| !bank.needs.is_empty()));
         let open = built;
@@ -148,13 +163,14 @@ impl Rules {
             let Ok(byte) = u8::try_from(byte) else { return 0 };
             let begins = |bank: &Bank| bank.machine.may_begin_with(byte);
             let is_letter = byte.is_ascii_alphanumeric();
-            let is_first = open.iter().chain(&needing).any(begins);
+            let is_first = open.iter().chain(&needing).any(begins)
+                || words.as_ref().is_some_and(|words| words.may_begin_with(byte));
             let mark = |holds: bool, mark: u8| if holds { mark } else { 0 };
             mark(is_letter, LETTER)
                 | mark(is_first && (inside_words || !is_letter), BEHIND_LETTER)
                 | mark(is_first || keyed.as_ref().is_some_and(begins), BEHIND_OTHER)
         });
-        Ok(Self { kinds, rules, tails, lexicon, open, heads, needing, keyed, marks, threshold, longest })
+        Ok(Self { kinds, rules, tails, lexicon, open, heads, needing, keyed, words, marks, threshold, longest })
     }
 
     /// The most that is ever held back of a stream, in folded bytes.
@@ -166,7 +182,10 @@ impl Rules {
     pub fn memory(&self) -> usize {
         let banks: usize =
             self.open.iter().chain(&self.needing).chain(&self.keyed).map(|bank| bank.machine.memory()).sum();
-        banks + self.heads.memory() + self.tails.iter().flatten().map(Tail::memory).sum::<usize>()
+        banks
+            + self.words.as_ref().map_or(0, Words::memory)
+            + self.heads.memory()
+            + self.tails.iter().flatten().map(Tail::memory).sum::<usize>()
     }
 
     pub fn rule(&self, shape: usize) -> Option<&Rule> {
@@ -229,12 +248,13 @@ impl Rules {
                 && scout.is_none_or(|scout| !scout.lacks(&bank.needs, text, at, bank.longest))
         });
         let keyed = self.keyed.as_ref().filter(|_| context::may_be_assigned(past));
-        if !has_head && needing.is_none() && keyed.is_none() {
+        let words = self.words.as_ref().filter(|words| words.may_begin_with(first) && !joins_before(past, here));
+        if !has_head && needing.is_none() && keyed.is_none() && words.is_none() {
             return Decision::Nothing;
         }
         let open = if has_head { self.open.as_slice() } else { &[] };
         let mut place = Place { past, here, first, ended, name: None, before: None };
-        let mut decision = self.decide_by(open.iter().chain(needing), &mut place);
+        let mut decision = self.decide_by(open.iter().chain(needing), words, &mut place);
         if let (Decision::Nothing, Some(keyed)) = (decision, keyed) {
             decision = self.decide_keyed(keyed, &place);
         }
@@ -244,8 +264,16 @@ impl Rules {
         decision
     }
 
-    fn decide_by<'a>(&self, banks: impl Iterator<Item = &'a Bank>, place: &mut Place<'_>) -> Decision {
+    fn decide_by<'a>(
+        &self,
+        banks: impl Iterator<Item = &'a Bank>,
+        words: Option<&Words>,
+        place: &mut Place<'_>,
+    ) -> Decision {
         let mut found = Matches::new();
+        if words.is_some_and(|words| words.walk(place.here, &mut found)) && !place.ended {
+            return Decision::Hold;
+        }
         for bank in banks {
             if !bank.is_clear(place.past, place.first) {
                 continue;
@@ -265,7 +293,7 @@ impl Rules {
         if !bank.shapes.iter().any(|shape| self.group(*shape).is_some_and(|group| name.has_next(&group.near))) {
             return Decision::Nothing;
         }
-        self.decide_by([bank].into_iter(), &mut Place { name: Some(&name), before: None, ..*place })
+        self.decide_by([bank].into_iter(), None, &mut Place { name: Some(&name), before: None, ..*place })
     }
 
     /// Whether a match of one of these shapes would count here, if it came and passed its check.

@@ -17,16 +17,27 @@ pub struct Finding {
     pub score: u8,
 }
 
-/// Every finding of a text, in order. `before` is what was said just before it, and counts as context.
-pub fn scan(rules: &Rules, text: &str, before: &str) -> Vec<Finding> {
+/// What a scan has to tell.
+pub enum Told {
+    Found(Finding),
+    /// Nothing, for a good while.
+    Pause,
+}
+
+/// Tells of every finding of a text, in order, until `tell` has heard enough. `before` is what was said just before it,
+/// and counts as context.
+///
+/// # Errors
+/// What `tell` makes of it.
+pub fn scan<E>(rules: &Rules, text: &str, before: &str, tell: impl FnMut(Told) -> Result<(), E>) -> Result<(), E> {
     let folding = Folding::of(text);
     if before.is_empty() {
-        return scan_folded(rules, &folding.text, 0, &folding);
+        return scan_folded(rules, &folding.text, 0, &folding, tell);
     }
     let mut joined = context_of(before);
     let from = joined.len();
     joined.extend_from_slice(&folding.text);
-    scan_folded(rules, &joined, from, &folding)
+    scan_folded(rules, &joined, from, &folding, tell)
 }
 
 /// The end of an earlier text, as a later one has it for context.
@@ -40,24 +51,37 @@ pub fn context_of(before: &str) -> Vec<u8> {
     past
 }
 
-fn scan_folded(rules: &Rules, text: &[u8], from: usize, folding: &Folding<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn scan_folded<E>(
+    rules: &Rules,
+    text: &[u8],
+    from: usize,
+    folding: &Folding<'_>,
+    mut tell: impl FnMut(Told) -> Result<(), E>,
+) -> Result<(), E> {
     let mut scout = Scout::default();
     let mut at = rules.next(text, from);
+    let mut paused = at;
     while at < text.len() {
+        if at - paused > PAUSE {
+            paused = at;
+            tell(Told::Pause)?;
+        }
         match rules.decide(text, at, Some(&mut scout)) {
             Decision::Found(hit) => {
                 let end = at + hit.length + tail_of(rules, hit, text, at);
                 let range = folding.original(at - from)..folding.original(end - from);
-                findings.push(Finding { shape: hit.shape, range, score: hit.score });
+                tell(Told::Found(Finding { shape: hit.shape, range, score: hit.score }))?;
                 at = end.max(at + 1);
             }
             Decision::Nothing | Decision::Hold => at += 1,
         }
         at = rules.next(text, at);
     }
-    findings
+    Ok(())
 }
+
+/// How many bytes a scan goes on without a word: a fraction of a millisecond.
+const PAUSE: usize = 64 << 10;
 
 fn tail_of(rules: &Rules, hit: Hit, text: &[u8], at: usize) -> usize {
     let Some(tail) = rules.tail(hit.shape) else { return 0 };

@@ -7,6 +7,7 @@ use tidegate::chat::Losses;
 use tidegate::dialect::{ALL, Dialect, Quirks};
 
 pub mod mutate;
+pub mod redact;
 #[path = "../../laws/tell.rs"]
 pub mod tell;
 

@@ -3,21 +3,8 @@
 use crate::steps::redact::checks::{
     compact, digits, is_day, is_one_digit, luhn, nth, number, part, verhoeff, weighted,
 };
-use crate::steps::redact::kind::Profile::Pii;
 use crate::steps::redact::kind::{Kind, Shape};
-
-/// A kind with nothing but what a national number needs.
-const fn national(
-    name: &'static str,
-    label: &'static str,
-    says: &'static str,
-    near: &'static [&'static str],
-    shapes: &'static [Shape],
-    examples: &'static [&'static str],
-    counters: &'static [&'static str],
-) -> Kind {
-    Kind { name, label, says, profiles: &[Pii], near, unless: &[], shapes, examples, counters }
-}
+use crate::steps::redact::kinds::national;
 
 pub const KINDS: &[Kind] = &[
     national("in_aadhaar", "AADHAAR", "an Indian identity number with its check digit: in groups of four, or bare after a word that names it",

@@ -13,14 +13,14 @@ pub const KINDS: &[Kind] = &[
         near: &[],
         unless: &[],
         shapes: &[Shape::new(
-            r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,4}[A-Za-z]{2,18}",
+            r"[A-Za-z0-9](?:[A-Za-z0-9._+'-]|%2[Bb]|%[A-Za-z0135-9._+'-]){0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,4}[A-Za-z]{2,18}",
         )
         .edge(Edge::Address)
         .needs(b'@')
         .check(email),
         // As it stands in the query of a URL.
         Shape::new(
-            r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}%40(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,4}[A-Za-z]{2,18}",
+            r"[A-Za-z0-9](?:[A-Za-z0-9._+'-]|%2[Bb]){0,63}%40(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,4}[A-Za-z]{2,18}",
         )
         .edge(Edge::Address)
         .needs(b'%')

@@ -5,23 +5,9 @@ use crate::steps::redact::checks::{
 };
 use crate::steps::redact::kind::Profile::{Eu, Pii};
 use crate::steps::redact::kind::{Kind, Shape};
+use crate::steps::redact::kinds::national;
 
-const EU: &[super::super::kind::Profile] = &[Pii, Eu];
-
-/// A kind with nothing but what a national number needs.
-const fn national(
-    name: &'static str,
-    label: &'static str,
-    says: &'static str,
-    near: &'static [&'static str],
-    shapes: &'static [Shape],
-    examples: &'static [&'static str],
-    counters: &'static [&'static str],
-) -> Kind {
-    Kind { name, label, says, profiles: EU, near, unless: &[], shapes, examples, counters }
-}
-
-pub const KINDS: &[Kind] = &[
+pub const KINDS: &[Kind] = &european([
     national("uk_nhs", "NHS", "a UK health service number with its check digit, after a word that names it",
         &["nhs", "national health", "health service", "patient"],
         &[Shape::number(r"\d{3}[ -]?\d{3}[ -]?\d{4}").check(nhs).in_context()],
@@ -133,7 +119,19 @@ pub const KINDS: &[Kind] = &[
         &["vat", "ust", "ustid", "umsatzsteuer", "tva", "btw", "iva", "vat number", "mwst"],
         &[Shape::new(r"(?:ATU|BE[01]|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK) ?[0-9A-Z]{7,12}").check(|text| digits(text).len() > 6).in_context()],
         &["VAT: «DE136695976»", "USt-IdNr. «ATU12345678»"], &["DE136695976"]),
-];
+]);
+
+/// The profiles of Europe for kinds that have only the general one.
+const fn european<const COUNT: usize>(mut kinds: [Kind; COUNT]) -> [Kind; COUNT] {
+    let mut at = 0;
+    while at < COUNT {
+        #[expect(clippy::indexing_slicing, reason = "the loop is bounded by the length")]
+        let kind = &mut kinds[at];
+        kind.profiles = &[Pii, Eu];
+        at += 1;
+    }
+    kinds
+}
 
 fn nhs(text: &str) -> bool {
     let all = digits(text);

@@ -6,17 +6,32 @@ pub mod america;
 pub mod asia;
 pub mod contact;
 pub mod europe;
+pub mod iban;
+pub mod injection;
 pub mod money;
 pub mod network;
 pub mod papers;
 pub mod secrets;
 pub mod tokens;
 
-use super::kind::Kind;
+use super::kind::{Kind, Profile, Shape};
+
+/// A kind with nothing but what a national number needs.
+const fn national(
+    name: &'static str,
+    label: &'static str,
+    says: &'static str,
+    near: &'static [&'static str],
+    shapes: &'static [Shape],
+    examples: &'static [&'static str],
+    counters: &'static [&'static str],
+) -> Kind {
+    Kind { name, label, says, profiles: &[Profile::Pii], near, unless: &[], shapes, examples, counters }
+}
 
 /// Every kind, in the order that settles ties.
 pub fn all() -> impl Iterator<Item = &'static Kind> {
-    let families: [&'static [Kind]; 9] = [
+    let families: [&'static [Kind]; 10] = [
         secrets::KINDS,
         tokens::KINDS,
         network::KINDS,
@@ -26,6 +41,7 @@ pub fn all() -> impl Iterator<Item = &'static Kind> {
         europe::KINDS,
         asia::KINDS,
         papers::KINDS,
+        injection::KINDS,
     ];
     families.into_iter().flatten()
 }

@@ -1,10 +1,14 @@
 //! The settings of a `redact` step, as a policy file writes them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::language::Languages;
+use super::own::{CheckName, Expression, Name, Term};
+use super::topic::Topic;
 use crate::base::units::Share;
 use crate::steps::redact::Action;
 use crate::steps::redact::kind::PROFILES;
@@ -14,14 +18,15 @@ use crate::steps::redact::kinds;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// What to look for: types (`email`), profiles (`pii`, `pci`, `secrets`, `eu`, `us`, `default`), `all`, and types
-    /// of the policy's own (`custom:employee_id`). The profile `default` if nothing is named.
+    /// What to look for: types (`email`), profiles (`pii`, `pci`, `secrets`, `eu`, `us`, `default`,
+    /// `injection_heuristic`), `all` types of data, and types of the policy's own (`custom:employee_id`). The profile `default` if nothing is named.
     #[serde(default)]
     pub find: Vec<Sought>,
     /// Where to look. All of requests and answers if not said.
     #[serde(default, rename = "where")]
     pub places: Vec<Where>,
-    /// What becomes of a finding.
+    /// What becomes of a finding. Types of the profile `injection_heuristic` are reported all the same, unless `actions`
+    /// says otherwise.
     #[serde(default)]
     pub action: Action,
     /// What becomes of findings of some types instead: `{ card: mask, secrets: refuse }`.
@@ -32,13 +37,19 @@ pub struct Config {
     pub restore: bool,
     /// Types of the policy's own, by name.
     #[serde(default)]
-    pub custom: BTreeMap<String, CustomConfig>,
+    pub custom: BTreeMap<Name, CustomConfig>,
     /// Words and phrases that are always found, whole and in any case; their type is `deny`.
     #[serde(default)]
-    pub deny: Vec<String>,
+    pub deny: Vec<Term>,
+    /// Lists of words and phrases by name, found as `deny` is: `{ weapons: [rifle, "hand grenade"] }`, or with a file of
+    /// them and an action of their own. Where there are topics and `find` names nothing, nothing else is looked for.
+    #[serde(default)]
+    pub topics: BTreeMap<Name, Topic>,
+    /// In which languages users may write, as far as that can be guessed.
+    pub languages: Option<Languages>,
     /// Values that are never found, in any case.
     #[serde(default)]
-    pub allow: Vec<String>,
+    pub allow: Vec<Term>,
     /// How sure a finding must be; 50% if not said.
     pub confidence: Option<Share>,
     /// What becomes of what cannot be read: images, sound, files, and endpoints whose bodies are not looked into.
@@ -49,14 +60,26 @@ pub struct Config {
     pub session: Option<String>,
 }
 
+impl Config {
+    /// Relative paths start from `folder`.
+    pub fn place(&mut self, folder: &Path) {
+        self.topics.values_mut().for_each(|topic| topic.place(folder));
+    }
+
+    /// The files that it is made with.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.topics.values().filter_map(|topic| topic.file.as_deref())
+    }
+}
+
 /// A type of the policy's own.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomConfig {
     /// Of bounded length: `EMP-[0-9]{6}`, never `EMP-[0-9]+`.
-    pub regex: String,
+    pub regex: Expression,
     /// A checksum that a match must pass: `luhn`, `mod97`, `verhoeff` …
-    pub check: Option<String>,
+    pub check: Option<CheckName>,
     /// Words of which one must stand within five words before a match.
     #[serde(default)]
     pub near: Vec<String>,

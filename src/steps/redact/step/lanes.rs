@@ -55,6 +55,8 @@ pub struct Tools<'a> {
     pub taken: &'a mut Vault,
     /// Told of each finding, by its type.
     pub tell: &'a mut dyn FnMut(&str, u64),
+    /// How many values were given back.
+    pub restored: &'a mut u64,
 }
 
 /// Where a text has got to.
@@ -116,32 +118,21 @@ impl Passage {
         };
         let mut out = self.restore(judged, tools);
         if let (Some(reading), Some(restorer)) = (&mut self.restored, tools.guard.restorer()) {
-            match reading {
+            *tools.restored += match reading {
                 Reading::Text(lane) => restorer.end(lane, tools.given, &mut out),
                 Reading::Json(lane) => lane.end_restored(restorer, tools.given, &mut out),
-            }
+            };
         }
         Ok(out)
     }
 
-    /// A text that is there as a whole.
-    ///
-    /// # Errors
-    /// When something is in it that the policy refuses.
-    pub fn whole(said: Said, text: &str, tools: &mut Tools<'_>) -> Result<String, Refused> {
-        let mut passage = Self::new(said, tools);
-        let mut out = passage.push(text, tools)?;
-        out.push_str(&passage.end(tools)?);
-        Ok(out)
-    }
-
-    fn restore(&mut self, judged: String, tools: &Tools<'_>) -> String {
+    fn restore(&mut self, judged: String, tools: &mut Tools<'_>) -> String {
         let (Some(reading), Some(restorer)) = (&mut self.restored, tools.guard.restorer()) else { return judged };
         let mut out = String::with_capacity(judged.len());
-        match reading {
+        *tools.restored += match reading {
             Reading::Text(lane) => restorer.push(lane, tools.given, &judged, &mut out),
             Reading::Json(lane) => lane.push_restored(restorer, tools.given, &judged, &mut out),
-        }
+        };
         out
     }
 }
@@ -154,7 +145,7 @@ fn judge(
 ) -> Result<String, Refused> {
     let guard = tools.guard;
     let action = |kind: &str| guard.action_of(kind);
-    let mut judge = Replacer::new(guard.detector(), &mut *tools.taken, &action as &dyn Fn(&str) -> _);
+    let mut judge = Replacer::new(guard.detector(), &mut *tools.taken, &action as &dyn Fn(&str) -> _).quoting();
     let mut out = String::new();
     let looked = look(guard, &mut judge, &mut out);
     for (kind, count) in &judge.seen {

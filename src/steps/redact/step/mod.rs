@@ -11,9 +11,15 @@ mod answer;
 mod config;
 mod guard;
 mod lanes;
+mod language;
+mod own;
+mod passing;
 mod request;
+mod returns;
 mod scrub;
+mod seed;
 mod tally;
+mod topic;
 
 use std::sync::Arc;
 
@@ -21,6 +27,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use futures_core::future::BoxFuture;
 
+use crate::base::aside::{Aside, Wanted};
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Losses, Request, Verbatim};
 use crate::dialect::{self, Quirks};
@@ -31,11 +38,14 @@ use crate::pipeline::{Flow, Step};
 use crate::steps::Site;
 use crate::steps::redact::{Key, Vault};
 
-use answer::Returns;
 pub use config::{Config, CustomConfig, Sought, Unscannable, Where};
 pub use guard::Guard;
+pub use language::Languages;
+use returns::Returns;
 pub use scrub::{Findings, Scrub};
-pub use tally::{Seed, Tally};
+pub use seed::Seed;
+pub use tally::Tally;
+pub use topic::Topic;
 
 /// The step, its types compiled.
 pub struct Redact {
@@ -44,6 +54,8 @@ pub struct Redact {
     session: Option<Arc<dyn Subject>>,
     secret: [u8; 32],
     tally: Arc<Tally>,
+    /// Where long texts are gone through.
+    aside: Aside,
 }
 
 impl Redact {
@@ -51,11 +63,14 @@ impl Redact {
     /// When a type does not compile, or settings contradict each other.
     pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
         let session = config.session.as_deref().map(site.subject).transpose()?;
+        let seed = &site.stores.seed;
+        let secret = if session.is_some() { seed.lasting()? } else { seed.passing()? };
         Ok(Self {
             guard: Arc::new(Guard::new(config, site.policy.as_str())?),
             session,
-            secret: site.stores.seed.bytes()?,
+            secret,
             tally: Arc::clone(&site.stores.guards),
+            aside: site.stores.aside.clone(),
         })
     }
 
@@ -77,12 +92,25 @@ impl Redact {
         Vault::new(Key::derive(&self.secret, scope))
     }
 
-    /// Goes through a request, and notes what there was.
-    fn outward(&self, cx: &mut Cx, request: &mut Verbatim<Request>, vault: &mut Vault) -> Result<(), Refusal> {
+    /// Goes through a request, and notes what there was. A long one is not gone through on this thread.
+    async fn outward(&self, cx: &mut Cx, request: &mut Verbatim<Request>, mut vault: Vault) -> Result<Vault, Stop> {
         let mut findings = Findings::default();
-        let gone_through = request::go_through(request, &mut Scrub::new(&self.guard, vault, &mut findings));
+        if is_short(cx, request) {
+            let wanted = Wanted::always();
+            let gone = request::go_through(request, &mut Scrub::new(&self.guard, &mut vault, &mut findings, &wanted));
+            self.note(cx, &findings);
+            return gone.map(|()| vault).map_err(Stop::from);
+        }
+        let nothing = Verbatim::new(Request::new(request.dialect, ""));
+        let (guard, mut taken) = (Arc::clone(&self.guard), std::mem::replace(request, nothing));
+        let going = self.aside.run(move |wanted| {
+            let gone = request::go_through(&mut taken, &mut Scrub::new(&guard, &mut vault, &mut findings, wanted));
+            (taken, vault, findings, gone)
+        });
+        let (taken, vault, findings, gone) = going.await.ok_or_else(broke_off)?;
+        *request = taken;
         self.note(cx, &findings);
-        gone_through
+        gone.map(|()| vault).map_err(Stop::from)
     }
 
     fn note(&self, cx: &mut Cx, findings: &Findings) {
@@ -90,11 +118,11 @@ impl Redact {
         self.tally.count(findings.kinds(), |kind| self.guard.action_of(kind));
     }
 
-    fn begin_chat(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
+    async fn begin_chat(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
         let scope = self.scope(cx, Some(request));
         let mut vault = self.vault(&scope);
         if self.guard.is_on_requests() {
-            self.outward(cx, request, &mut vault)?;
+            vault = self.outward(cx, request, vault).await?;
         }
         let gives_back = self.guard.restorer().is_some() && !vault.is_empty();
         if !gives_back && !self.guard.is_on_answers() {
@@ -106,35 +134,45 @@ impl Redact {
             // Of another scope, so that what is taken from the answer is not given back with what was taken from
             // the request.
             taken: self.vault(&format!("{scope}\0answer")),
-            counts: self.guard.is_on_answers().then(|| cx.remarks.count_answer()),
+            counts: cx.remarks.count_answer(),
             tally: Arc::clone(&self.tally),
+            aside: self.aside.clone(),
             has_logprobs: request.params.logprobs == Some(true) || request.params.top_logprobs.is_some(),
         })))
     }
 
     /// Goes through a request that is chat in all but its endpoint.
-    fn count(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
+    async fn count(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
         let dialect = cx.dialect.and_then(dialect::by_id).ok_or_else(unread)?;
         let text = ByteString::try_from(body.clone()).map_err(|_| unread())?;
         let read = dialect.read_request(&text).map_err(|malformed| Refusal::malformed(malformed.to_string()))?;
         let mut request = Verbatim::read(read, dialect.id(), body.clone(), Some(0));
-        let mut vault = self.vault(&self.scope(cx, Some(&request)));
-        self.outward(cx, &mut request, &mut vault)?;
+        let vault = self.vault(&self.scope(cx, Some(&request)));
+        self.outward(cx, &mut request, vault).await?;
         let written = || dialect.write_request(&request, &Quirks::default(), &mut Losses::default()).into();
         Ok(request.wire(dialect.id()).unwrap_or_else(written))
     }
 
-    /// Goes through any other JSON document, each of its texts and numbers.
-    fn document(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
+    /// Goes through any other JSON document, each of its texts and numbers. A long one is not gone through on this
+    /// thread.
+    async fn document(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
         let text = ByteString::try_from(body.clone()).map_err(|_| unread())?;
         let mut vault = self.vault(&self.scope(cx, None));
-        let mut findings = Findings::default();
-        let gone_through = Scrub::new(&self.guard, &mut vault, &mut findings).json(Where::User, &text);
+        let guard = Arc::clone(&self.guard);
+        let mut go = move |wanted: &Wanted| {
+            let mut findings = Findings::default();
+            let gone = Scrub::new(&guard, &mut vault, &mut findings, wanted).json(Where::User, &text);
+            (findings, gone)
+        };
+        let (findings, gone) = match body.len() {
+            ..=AT_ONCE => go(&Wanted::always()),
+            _ => self.aside.run(move |wanted| go(wanted)).await.ok_or_else(broke_off)?,
+        };
         self.note(cx, &findings);
-        Ok(gone_through?.map_or_else(|| body.clone(), Bytes::from))
+        Ok(gone?.map_or_else(|| body.clone(), Bytes::from))
     }
 
-    fn begin_unread(&self, cx: &mut Cx, request: &mut OpaqueRequest) -> Result<(), Stop> {
+    async fn begin_unread(&self, cx: &mut Cx, request: &mut OpaqueRequest) -> Result<(), Stop> {
         let document = request.body.document();
         let is_read = document.is_some() && self.guard.reads(cx.endpoint);
         if !is_read && self.guard.unscannable() != Some(Unscannable::Pass) {
@@ -147,8 +185,8 @@ impl Redact {
             return Ok(());
         };
         let changed = match cx.endpoint {
-            Endpoint::CountTokens => self.count(cx, &body)?,
-            _ => self.document(cx, &body)?,
+            Endpoint::CountTokens => self.count(cx, &body).await?,
+            _ => self.document(cx, &body).await?,
         };
         if changed != body {
             request.body = OpaqueBody::json(changed).map_err(|malformed| Refusal::internal(malformed.to_string()))?;
@@ -176,14 +214,26 @@ impl Step for Redact {
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
-        let flow = self.begin_chat(cx, request);
-        Box::pin(async { flow })
+        Box::pin(self.begin_chat(cx, request))
     }
 
     fn begin_opaque<'a>(&'a self, cx: &'a mut Cx, request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
-        let done = self.begin_unread(cx, request);
-        Box::pin(async { done })
+        Box::pin(self.begin_unread(cx, request))
     }
+}
+
+/// Whether a request takes no long time to go through.
+fn is_short(cx: &Cx, request: &Verbatim<Request>) -> bool {
+    let written = cx.dialect.and_then(|dialect| request.document(dialect)).map_or(0, |document| document.len());
+    written.max(usize::try_from(request.most_tokens()).unwrap_or(usize::MAX)) <= AT_ONCE
+}
+
+/// Bytes that are gone through on the thread that serves: a millisecond or two, and less than it takes another thread
+/// to have its turn on a busy machine.
+const AT_ONCE: usize = 64 << 10;
+
+fn broke_off() -> Refusal {
+    Refusal::internal("the guard broke off, so nobody can tell what is in it")
 }
 
 fn unread() -> Refusal {

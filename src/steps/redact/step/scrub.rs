@@ -1,14 +1,15 @@
 //! Going through single texts, and counting what there was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::Where;
-use super::guard::Guard;
+use super::guard::{Guard, LANGUAGE};
+use crate::base::aside::Wanted;
 use crate::base::json::Json;
 use crate::base::stop::Refusal;
 use crate::base::text::unescape;
 use crate::pipeline::trail::{Remarks, counts_as_json};
-use crate::steps::redact::{Action, JsonLane, Refused, Replacer, Vault};
+use crate::steps::redact::{Action, Found, JsonLane, Judge, Refused, Replacer, Vault};
 
 /// What was found: how often each type, and how much in each place. Never the text.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Findings {
     places: BTreeMap<&'static str, u64>,
     /// Images, sounds and files that nobody can look into.
     unseen: u64,
+    /// Languages of texts that the policy does not allow.
+    languages: BTreeSet<&'static str>,
 }
 
 impl Findings {
@@ -44,6 +47,9 @@ impl Findings {
         if self.unseen > 0 {
             remarks.note("unscanned", self.unseen.to_string());
         }
+        if !self.languages.is_empty() {
+            remarks.note("languages", self.languages.iter().copied().collect::<Vec<_>>().join(" "));
+        }
     }
 }
 
@@ -52,11 +58,13 @@ pub struct Scrub<'a> {
     guard: &'a Guard,
     vault: &'a mut Vault,
     findings: &'a mut Findings,
+    /// For how long that is any use.
+    wanted: &'a Wanted,
 }
 
 impl<'a> Scrub<'a> {
-    pub fn new(guard: &'a Guard, vault: &'a mut Vault, findings: &'a mut Findings) -> Self {
-        Self { guard, vault, findings }
+    pub fn new(guard: &'a Guard, vault: &'a mut Vault, findings: &'a mut Findings, wanted: &'a Wanted) -> Self {
+        Self { guard, vault, findings, wanted }
     }
 
     pub fn guard(&self) -> &Guard {
@@ -79,8 +87,20 @@ impl<'a> Scrub<'a> {
         if is_json(text) {
             return self.json(place, text);
         }
-        let rewritten = self.judge(place, |guard, judge| guard.detector().rewrite(text, before, judge))?;
+        self.language(place, text)?;
+        let rewritten = self.judge(place, Form::Text, |guard, judge| guard.detector().rewrite(text, before, judge))?;
         Ok(rewritten.filter(|rewritten| rewritten != text))
+    }
+
+    /// Looks at what language a text seems to be in.
+    fn language(&mut self, place: Where, text: &str) -> Result<(), Refusal> {
+        let Some(language) = self.guard.foreign(place, text) else { return Ok(()) };
+        self.findings.languages.insert(language.name());
+        self.findings.add(place, &BTreeMap::from([(LANGUAGE.to_owned(), 1)]));
+        match self.guard.action_of(LANGUAGE) {
+            Action::Refuse => Err(self.guard.refuse_language(language)),
+            _ => Ok(()),
+        }
     }
 
     /// The same for a text that is JSON: its strings and numbers. A text that is not is one like any other.
@@ -92,17 +112,20 @@ impl<'a> Scrub<'a> {
             return Ok(None);
         }
         // To read JSON piece by piece takes ten times as long as to look whether there is anything in it at all.
-        if self.guard.detector().findings(&unescape(json), "").is_empty() {
+        if self.guard.detector().is_clean(&unescape(json), self.wanted).ok_or_else(left)? {
             return Ok(None);
         }
         let is_valid = is_valid(json);
-        let rewritten = self.judge(place, |guard, judge| {
+        let rewritten = self.judge(place, Form::Json, |guard, judge| {
             let detector = guard.detector();
             if !is_valid {
                 return detector.rewrite(json, "", judge);
             }
             let (mut lane, mut out) = (JsonLane::default(), String::with_capacity(json.len()));
-            lane.push(detector, json, judge, &mut out)?;
+            for piece in pieces(json) {
+                judge.pause()?;
+                lane.push(detector, piece, judge, &mut out)?;
+            }
             lane.end(detector, judge, &mut out)?;
             Ok(Some(out))
         })?;
@@ -120,16 +143,76 @@ impl<'a> Scrub<'a> {
     fn judge<T>(
         &mut self,
         place: Where,
-        look: impl FnOnce(&Guard, &mut Replacer<'_, &dyn Fn(&str) -> Action>) -> Result<T, Refused>,
+        form: Form,
+        look: impl FnOnce(&Guard, &mut Watched<'_>) -> Result<T, Halt>,
     ) -> Result<T, Refusal> {
         let guard = self.guard;
         let action = |kind: &str| guard.action_of(kind);
-        let mut judge = Replacer::new(guard.detector(), &mut *self.vault, &action as &dyn Fn(&str) -> Action);
+        let replacer = Replacer::new(guard.detector(), &mut *self.vault, &action as &dyn Fn(&str) -> Action);
+        let replacer = match form {
+            Form::Text => replacer,
+            Form::Json => replacer.quoting(),
+        };
+        let mut judge = Watched { replacer, wanted: self.wanted };
         let looked = look(guard, &mut judge);
-        self.findings.add(place, &judge.seen);
-        looked.map_err(|refused| guard.refuse(&refused, place))
+        self.findings.add(place, &judge.replacer.seen);
+        looked.map_err(|halt| match halt {
+            Halt::Refused(refused) => guard.refuse(&refused, place),
+            Halt::Left => left(),
+        })
     }
 }
+
+/// A judge for as long as somebody waits for its judgement.
+struct Watched<'a> {
+    replacer: Replacer<'a, &'a dyn Fn(&str) -> Action>,
+    wanted: &'a Wanted,
+}
+
+/// What a text is read as.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Json,
+}
+
+/// Why a text is not gone through any further.
+enum Halt {
+    Refused(Refused),
+    /// Nobody waits any more.
+    Left,
+}
+
+impl Judge for Watched<'_> {
+    type Stop = Halt;
+
+    fn judge(&mut self, found: Found<'_>, out: &mut String) -> Result<(), Halt> {
+        self.replacer.judge(found, out).map_err(Halt::Refused)
+    }
+
+    fn pause(&mut self) -> Result<(), Halt> {
+        if self.wanted.holds() { Ok(()) } else { Err(Halt::Left) }
+    }
+}
+
+/// What nobody is there to be told.
+pub fn left() -> Refusal {
+    Refusal::internal("nobody waits any more for what was being gone through")
+}
+
+/// A text in pieces each of which takes no long time.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = (PIECE.min(rest.len())..=rest.len()).find(|end| rest.is_char_boundary(*end))?;
+        let (piece, behind) = rest.split_at_checked(end).filter(|(piece, _)| !piece.is_empty())?;
+        rest = behind;
+        Some(piece)
+    })
+}
+
+/// Bytes of a text that are gone through without asking whether anybody still waits.
+const PIECE: usize = 64 << 10;
 
 /// Whether a text is a JSON object or array as a whole, as results of tools often are.
 fn is_json(text: &str) -> bool {
@@ -140,4 +223,58 @@ fn is_valid(json: &str) -> bool {
     let json = bytestring::ByteString::from(json);
     let mut reader = crate::base::json::Reader::new(&json);
     reader.skip().is_ok() && reader.end().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{Config, Sought};
+    use super::*;
+    use crate::base::aside::Aside;
+    use crate::steps::redact::Key;
+
+    fn scrubbed(place: Where, text: &str, wanted: &Wanted) -> Result<Option<String>, Refusal> {
+        let find = vec![Sought::try_from("email".to_owned()).unwrap()];
+        let guard = Guard::new(&Config { find, ..Config::default() }, "p").unwrap();
+        let (mut vault, mut findings) = (Vault::new(Key::derive(b"secret", "scope")), Findings::default());
+        Scrub::new(&guard, &mut vault, &mut findings, wanted).text(place, text, "")
+    }
+
+    #[tokio::test]
+    async fn a_long_text_is_not_gone_through_for_nobody() {
+        let unwanted = Aside::default().run(|wanted| wanted.clone()).await.unwrap();
+        let long = format!("{}jo@example.org", "A word of prose. ".repeat(8_000));
+        let json = serde_json::json!({ "a": long }).to_string();
+        for text in [&long, &json] {
+            assert_eq!(scrubbed(Where::User, text, &unwanted), Err(left()));
+            assert!(scrubbed(Where::User, text, &Wanted::always()).unwrap().unwrap().contains("<EMAIL_1_"));
+        }
+    }
+
+    #[test]
+    fn a_bare_number_of_a_document_within_a_document_becomes_a_string() {
+        let find = vec![Sought::try_from("card".to_owned()).unwrap()];
+        let guard = Guard::new(&Config { find, ..Config::default() }, "p").unwrap();
+        let (mut vault, mut findings, wanted) =
+            (Vault::new(Key::derive(b"secret", "scope")), Findings::default(), Wanted::always());
+        let mut scrub = Scrub::new(&guard, &mut vault, &mut findings, &wanted);
+        let inner = r#"{"card": 4111111111111111, "cards": [5555555555554444,4242424242424242]}"#;
+        let outer =
+            serde_json::json!({ "result": inner, "deeper": serde_json::json!({ "result": inner }).to_string() });
+        let new = scrub.json(Where::ToolResults, &outer.to_string()).unwrap().unwrap();
+        let new: serde_json::Value = serde_json::from_str(&new).unwrap();
+        let read =
+            |json: &serde_json::Value| serde_json::from_str::<serde_json::Value>(json.as_str().unwrap()).unwrap();
+        for inner in [read(&new["result"]), read(&read(&new["deeper"])["result"])] {
+            assert!(inner["card"].as_str().unwrap().starts_with("<CARD_1_"), "{inner}");
+            assert!(inner["cards"][1].as_str().unwrap().starts_with("<CARD_3_"), "{inner}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_text_and_none_is_long() {
+        let text = "é".repeat(PIECE);
+        assert_eq!(pieces(&text).collect::<String>(), text);
+        assert!(pieces(&text).all(|piece| piece.len() <= PIECE + 1));
+        assert_eq!(pieces("").count(), 0);
+    }
 }
