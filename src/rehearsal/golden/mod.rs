@@ -183,7 +183,7 @@ mod tests {
             "cases:\n- name: a\n  {request}\n  stream: [{{ text: hi }}]\n  expect: {{ read: hi }}\n"
         ));
         assert_eq!(said, "");
-        assert_eq!(mistakes("cases:\n- name: a\n  config: 1\n  expect: { failure: no }\n"), "");
+        assert_eq!(mistakes("cases:\n- name: a\n  config: 1\n  expect: { failure: x }\n"), "");
     }
 
     #[test]
