@@ -55,7 +55,12 @@
 //! A step that answers is seen only by the taps of *earlier* steps. A refusal drops the taps, so what they hold is
 //! given back. A step that asks somebody outside returns the question as a [`Hold`](pipeline::hold::Hold): the line
 //! waits for the word on it, before anything else or while the target is asked, and passes nothing of an answer on
-//! before.
+//! before: of an answer that is judged as a whole not its first byte, of one that is judged by windows no more than
+//! has been judged.
+//!
+//! An opaque request (embeddings, images, files) is no chat and has no dialect. Steps may go through its bytes, and through
+//! those of its answer by a [`ByteTap`](pipeline::passing::ByteTap); `redact` knows by a table of
+//! shapes where texts stand in them.
 //!
 //! # Laws
 //!
@@ -87,9 +92,11 @@
 //! | a built-in step | a file in `src/steps`; `mod`, variant and arm in `src/steps/mod.rs`; an example policy |
 //! | a plugin | no file of the gateway's: `tidegate plugin new`, `sdk/README.md` |
 //! | a host interface for plugins | `sdk/wit`, `src/wasm/host`, `src/steps/plugin/outside` |
+//! | an endpoint whose texts `redact` goes through | a table in `src/steps/redact/step/document/shape.rs` |
 //! | a kind of guard outside | `src/steps/screen/report.rs`, a word in `src/policy/document/gateway.rs` |
 //! | a model's price | a row of `src/pricing/prices.yaml` |
 //! | a problem code | a line in `src/policy/codes.rs` and its page |
+//! | a lint on orders of steps | a [deed](pipeline::step::Deed) that steps state, a rule in `src/policy/lint.rs` |
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

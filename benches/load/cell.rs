@@ -17,8 +17,35 @@ pub struct Cell {
     pub traffic: Traffic,
     /// Bytes of the request's body.
     pub size: usize,
+    pub text: Text,
     pub connections: usize,
 }
+
+/// What requests say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Text {
+    /// Prose in which there is nothing to find
+    #[default]
+    Clean,
+    /// The same with an address, a telephone number or a card in every third of a kibibyte
+    Personal,
+}
+
+impl Text {
+    fn prose(self) -> &'static str {
+        match self {
+            Self::Clean => PROSE,
+            Self::Personal => PERSONAL,
+        }
+    }
+}
+
+const PROSE: &str = "What the tide brings in, the gate lets pass or holds back, by the rules of the house. ";
+const PERSONAL: &str = "What the tide brings in, the gate lets pass or holds back, by the rules of the house. Write to \
+    jo.doe@example.org of what it was, and of what came of it, and when, and to whom it was given in the end, if to anybody. \
+    What is left lies on the quay for a week and a day, as it has always done; whoever misses something may ring \
+    +49 30 901820 in the mornings, but for Sundays, and say what it looks like. What nobody misses is sold, and paid for \
+    by card, such as 4111 1111 1111 1111, to the benefit of those who keep the gate, who have families, and dogs. ";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
@@ -89,7 +116,7 @@ impl Cell {
     async fn round(&self, subject: &Subject, pace: Pace, epoch: Instant) -> io::Result<Round> {
         let load = Load {
             to: subject.address,
-            request: request(subject.address, subject.key()?.as_deref(), self.size, self.traffic),
+            request: request(subject.address, subject.key()?.as_deref(), self.size, self.text, self.traffic),
             connections: self.connections,
             warm_up: pace.warm_up,
             window: pace.window,
@@ -131,15 +158,14 @@ impl Marks {
 }
 
 /// A chat request with a body of `size` bytes, or the least there can be.
-pub fn request(to: SocketAddr, key: Option<&str>, size: usize, traffic: Traffic) -> Bytes {
+pub fn request(to: SocketAddr, key: Option<&str>, size: usize, text: Text, traffic: Traffic) -> Bytes {
     let stream = match traffic {
         Traffic::Whole => "",
         Traffic::Burst { .. } | Traffic::Paced { .. } => r#""stream":true,"stream_options":{"include_usage":true},"#,
     };
     let start = format!(r#"{{"model":"bench-model",{stream}"messages":[{{"role":"user","content":""#);
     let end = r#""}]}"#;
-    let prose = "What the tide brings in, the gate lets pass or holds back, by the rules of the house. ";
-    let text: String = prose.chars().cycle().take(size.saturating_sub(start.len() + end.len())).collect();
+    let text: String = text.prose().chars().cycle().take(size.saturating_sub(start.len() + end.len())).collect();
     let body = format!("{start}{text}{end}");
     // All subjects get the same bytes, so all get a key.
     let key = key.unwrap_or("sk-nobody-looks-at-this-key-but-it-is-as-long-as-one");

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use cell::{Cell, Pace, Traffic};
+use cell::{Cell, Pace, Text, Traffic};
 use mock::{Manner, Mock};
 use proc::Memory;
 use subject::{Kind, Subject};
@@ -43,6 +43,9 @@ struct Options {
     /// Bytes of request bodies
     #[arg(long, value_delimiter = ',', default_value = "300,16384,262144")]
     size: Vec<usize>,
+    /// What requests say
+    #[arg(long, value_enum, default_value_t)]
+    text: Text,
     /// Connections at once
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     connections: Vec<usize>,
@@ -128,6 +131,7 @@ impl Options {
             Kind::Limited,
             Kind::Guarded,
             Kind::Plugged,
+            Kind::Restored,
         ];
         all.into_iter().filter(|kind| *kind != Kind::Haproxy || kind.program().is_some()).collect()
     }
@@ -146,16 +150,23 @@ impl Options {
         for what in &self.what {
             match what {
                 What::Whole => cells.extend(self.size.iter().flat_map(|size| {
-                    let cell =
-                        |connections: &usize| Cell { traffic: Traffic::Whole, size: *size, connections: *connections };
+                    let cell = |connections: &usize| Cell {
+                        traffic: Traffic::Whole,
+                        size: *size,
+                        text: self.text,
+                        connections: *connections,
+                    };
                     self.connections.iter().map(cell)
                 })),
                 What::Burst => cells.extend(self.connections.iter().map(|connections| Cell {
                     traffic: BURST,
                     size: SMALL,
+                    text: self.text,
                     connections: *connections,
                 })),
-                What::Paced => cells.push(Cell { traffic: PACED, size: SMALL, connections: PACED_CONNECTIONS }),
+                What::Paced => {
+                    cells.push(Cell { traffic: PACED, size: SMALL, text: self.text, connections: PACED_CONNECTIONS });
+                }
                 What::Memory => {}
             }
         }
@@ -195,7 +206,7 @@ async fn compare(options: &Options, kinds: &[Kind]) -> io::Result<()> {
 
 /// A subject is ready when its answer is the mock's.
 async fn first_answer(to: std::net::SocketAddr, key: Option<&str>) -> io::Result<()> {
-    let body = client::ask(to, &cell::request(to, key, SMALL, Traffic::Whole)).await?;
+    let body = client::ask(to, &cell::request(to, key, SMALL, Text::Clean, Traffic::Whole)).await?;
     if body == mock::whole_body().as_bytes() {
         return Ok(());
     }
@@ -219,7 +230,7 @@ async fn remember(subjects: &[Subject], mock: &Mock, open: usize) -> io::Result<
     for subject in subjects {
         let Some(family) = subject.family()? else { continue };
         let idle = family.memory()?;
-        let request = cell::request(subject.address, subject.key()?.as_deref(), SMALL, BURST);
+        let request = cell::request(subject.address, subject.key()?.as_deref(), SMALL, Text::Clean, BURST);
         let mut streams = Vec::new();
         for _ in 0..open {
             streams.push(client::open(subject.address, &request).await?);

@@ -39,6 +39,8 @@ pub enum Kind {
     Plugged,
     /// Tidegate which looks for personal data and credentials in requests and answers.
     Guarded,
+    /// The same in requests, with what was taken out of them given back in answers.
+    Restored,
 }
 
 /// A subject that answers.
@@ -62,6 +64,7 @@ impl Kind {
             Self::Limited => "limited",
             Self::Guarded => "guarded",
             Self::Plugged => "plugged",
+            Self::Restored => "restored",
         }
     }
 
@@ -70,7 +73,7 @@ impl Kind {
         match self {
             Self::Direct => None,
             Self::Hyper => std::env::current_exe().ok(),
-            Self::Tidegate | Self::Limited | Self::Guarded => Some(TIDEGATE.into()),
+            Self::Tidegate | Self::Limited | Self::Guarded | Self::Restored => Some(TIDEGATE.into()),
             // Debian keeps them where the path of ordinary users does not lead.
             Self::Nginx | Self::Haproxy => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
@@ -153,7 +156,7 @@ impl Subject {
                 fs::write(folder.join("key"), bare::KEY)?;
                 command.arg(BARE).args([self.address.to_string(), mock.to_string()]);
             }
-            Kind::Tidegate | Kind::Limited | Kind::Guarded | Kind::Plugged => {
+            Kind::Tidegate | Kind::Limited | Kind::Guarded | Kind::Restored | Kind::Plugged => {
                 if self.kind == Kind::Plugged {
                     let built = wasm::probe("request,stream", Path::new(env!("CARGO_TARGET_TMPDIR")));
                     fs::copy(built, folder.join("plugin.wasm"))?;
@@ -257,6 +260,7 @@ fn tidegate(kind: Kind, listen: SocketAddr, admin: SocketAddr, mock: SocketAddr)
         Kind::Limited => (BOOKS, STEPS),
         Kind::Guarded => ("", GUARD),
         Kind::Plugged => ("", PLUGIN),
+        Kind::Restored => ("", RESTORE),
         _ => ("", ""),
     };
     format!(
@@ -281,6 +285,8 @@ budgets:
 const GUARD: &str = "    steps: [{ redact: { find: [default] } }]
 ";
 const PLUGIN: &str = "    steps: [{ plugin: { wasm: plugin.wasm, grants: [request.text, answer.text] } }]
+";
+const RESTORE: &str = "    steps: [{ redact: { find: [default], where: [request], restore: true } }]
 ";
 const STEPS: &str = "    steps:
     - limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 10000 }

@@ -66,6 +66,11 @@ impl<R: Records> SseReader<R> {
         Self { records, partial: BytesMut::new(), scanned: 0, started: false, skip_newline: false }
     }
 
+    /// What reads the records.
+    pub fn records_mut(&mut self) -> &mut R {
+        &mut self.records
+    }
+
     /// What has read the records.
     pub fn into_records(self) -> R {
         self.records

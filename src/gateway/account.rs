@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::base::ids::{RequestId, TargetName};
 use crate::base::money::Nanos;
-use crate::base::stop::{Failed, Fault, Stop};
+use crate::base::stop::{Fault, Stop};
 use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::{Bill, Payee, Tab};
@@ -27,7 +27,7 @@ use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
-use crate::pipeline::opaque::Watched;
+use crate::pipeline::passing::Passing;
 use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::trail::Trail;
 use crate::telemetry::Line;
@@ -302,14 +302,14 @@ impl Stream for Accounted {
 
 /// A forwarded body on its way to the caller, accounted for when it ends.
 pub struct AccountedBody {
-    body: Watched,
+    body: Passing,
     /// What is kept of it; `None` where it costs nothing.
     tail: Option<Tail>,
     account: Box<Account>,
 }
 
 impl AccountedBody {
-    pub fn new(body: Watched, mut account: Box<Account>) -> Self {
+    pub fn new(body: Passing, mut account: Box<Account>) -> Self {
         if body.is_end_stream() {
             account.close("ok");
         }
@@ -327,15 +327,12 @@ impl AccountedBody {
 
 impl Body for AccountedBody {
     type Data = Bytes;
-    type Error = Fault;
+    type Error = Stop;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<BodyFrame<Bytes>, Fault>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<BodyFrame<Bytes>, Stop>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &frame {
-            Some(Err(fault)) => {
-                let failed = Failed { fault: fault.clone(), tried: Vec::new() };
-                self.account.fail(&Stop::Failed(failed));
-            }
+            Some(Err(stop)) => self.account.fail(stop),
             Some(Ok(piece)) => {
                 if let (Some(tail), Some(bytes)) = (&mut self.tail, piece.data_ref()) {
                     tail.push(bytes);

@@ -5,6 +5,8 @@
 //! has used is charged for all the same.
 //!
 //! An answer that is only observed passes as it comes, but for its last burst, which waits for the word on it.
+//!
+//! Who is content with a part of a stream at a time is asked by [windows](super::windows).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use crate::chat::{Event, Usage};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::ending::{bytes_in, tokens_in};
 use crate::pipeline::hold::{Examiner, Inquiry, Late};
+use crate::pipeline::mirror::Mirror;
 use crate::pipeline::step::{Answer, Burst};
 
 /// The most text of an answer that is gathered, in bytes.
@@ -88,9 +91,15 @@ impl Drop for Gathering<'_> {
     }
 }
 
-/// The same answer, on which words are still to be heard. Each goes where it is noted late.
-pub fn observed(answer: Answer, inquiries: Vec<(Late, Inquiry)>, examiners: Vec<(Late, Arc<dyn Examiner>)>) -> Answer {
-    let observed = Observed { frames: answer.frames, inquiries, examiners, seen: Vec::new(), last: None };
+/// The same answer, on which words are still to be heard, and which is shown to mirrors. Each word goes where it is
+/// noted late.
+pub fn observed(
+    answer: Answer,
+    inquiries: Vec<(Late, Inquiry)>,
+    examiners: Vec<(Late, Arc<dyn Examiner>)>,
+    mirrors: Vec<Mirror>,
+) -> Answer {
+    let observed = Observed { frames: answer.frames, inquiries, examiners, mirrors, seen: Vec::new(), last: None };
     Answer { head: answer.head, frames: observed.boxed() }
 }
 
@@ -99,6 +108,7 @@ struct Observed {
     inquiries: Vec<(Late, Inquiry)>,
     /// Those who have not been asked yet.
     examiners: Vec<(Late, Arc<dyn Examiner>)>,
+    mirrors: Vec<Mirror>,
     seen: Vec<Burst>,
     /// The last burst, or the end itself, which waits until all has been heard.
     last: Option<Option<Burst>>,
@@ -135,7 +145,9 @@ impl Stream for Observed {
                 }
                 return Poll::Ready(self.last.take().flatten().map(Ok));
             }
-            let burst = match ready!(self.frames.as_mut().poll_next(cx)) {
+            let item = ready!(self.frames.as_mut().poll_next(cx));
+            self.mirrors.iter_mut().for_each(|mirror| mirror.show(item.clone(), cx));
+            let burst = match item {
                 Some(Err(stop)) => return Poll::Ready(Some(Err(stop))),
                 Some(Ok(burst)) => Some(burst),
                 None => None,
@@ -155,6 +167,6 @@ impl Stream for Observed {
 }
 
 /// Many callers hang up as soon as they have seen the end.
-fn is_last(burst: &Burst) -> bool {
+pub fn is_last(burst: &Burst) -> bool {
     burst.iter().flat_map(|frame| frame.iter()).any(|event| matches!(event, Event::End | Event::Whole(_)))
 }

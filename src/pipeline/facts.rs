@@ -49,6 +49,8 @@ pub enum Endpoint {
     Embeddings,
     /// The legacy `/v1/completions`.
     Completions,
+    /// OpenAI's `/v1/responses`, and what is kept below it.
+    Responses,
     Images,
     Audio,
     Files,
@@ -60,11 +62,12 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Chat,
         Self::CountTokens,
         Self::Embeddings,
         Self::Completions,
+        Self::Responses,
         Self::Images,
         Self::Audio,
         Self::Files,
@@ -85,6 +88,7 @@ impl Endpoint {
             Self::CountTokens => "count_tokens",
             Self::Embeddings => "embeddings",
             Self::Completions => "completions",
+            Self::Responses => "responses",
             Self::Images => "images",
             Self::Audio => "audio",
             Self::Files => "files",

@@ -2,7 +2,8 @@
 //!
 //! A step that asks somebody outside does not wait itself. It returns what is to be found out, as a [`Hold`], and the
 //! line waits: before anything else happens, or while the target is asked. Either way nothing of an answer goes on
-//! before every word on it has been heard, and a word that stops the request lets go of the target at once.
+//! before every word on it, or on a [`Window`] of it, has been heard, and a word that stops the request lets go of the
+//! target at once.
 //!
 //! Who only observes keeps nobody waiting: see [`observed`](super::examine::observed).
 
@@ -42,8 +43,22 @@ pub enum Patience {
 
 /// Somebody who has answers looked at.
 pub trait Examiner: Send + Sync {
-    /// Has a whole answer looked at, which came in these bursts.
+    /// Has an answer or a part of it looked at, which came in these bursts.
     fn examine(&self, answer: &[Burst]) -> Inquiry;
+
+    /// How much of a stream it is shown at a time; `None` if it must have seen all of it.
+    fn window(&self) -> Option<Window> {
+        None
+    }
+}
+
+/// A part of a stream's text, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How much is gathered before it is looked at.
+    pub size: usize,
+    /// How much of what has been looked at is shown again with what follows, at least.
+    pub overlap: usize,
 }
 
 /// What a guard has said: names and counts, never a text.

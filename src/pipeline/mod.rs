@@ -14,7 +14,9 @@ mod examine;
 pub mod facts;
 pub mod health;
 pub mod hold;
+mod mirror;
 pub mod opaque;
+pub mod passing;
 pub mod presence;
 pub mod retry;
 pub mod route;
@@ -27,5 +29,6 @@ pub mod tariff;
 pub mod trail;
 mod upstream;
 mod watch;
+mod windows;
 
-pub use step::{Answer, Burst, Flow, Head, Step, Tap};
+pub use step::{Answer, Burst, Flow, Head, OpaqueFlow, Step, Tap};

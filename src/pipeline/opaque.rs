@@ -1,7 +1,8 @@
-//! Requests whose bodies the gateway does not read: embeddings, images, audio, files, batches.
+//! Requests whose bodies the gateway itself does not read: embeddings, images, audio, files, batches.
 //!
 //! They are authenticated, routed and retried like any other, and forwarded as they are, but for the model
-//! in a JSON body. No step that looks at text can act on them, and policies know that when they load.
+//! in a JSON body and for what steps change that know where texts stand in it. Which endpoints those are policies know
+//! when they load.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -23,6 +24,7 @@ use crate::chat::{Losses, Verbatim};
 use crate::pipeline::attempt::{Exchange, Sending};
 use crate::pipeline::chat::failure;
 use crate::pipeline::facts::Endpoint;
+use crate::pipeline::passing::Passing;
 use crate::pipeline::retry::Rules;
 use crate::pipeline::silence::Silence;
 use crate::pipeline::target::Target;
@@ -134,10 +136,10 @@ impl OpaqueExchange {
     }
 }
 
-/// The reply to an opaque request: passed on as it comes.
+/// The reply to an opaque request.
 pub struct OpaqueAnswer {
     pub target: TargetName,
-    pub response: Response<Watched>,
+    pub response: Response<Passing>,
 }
 
 /// A body on its way through, watched until it ends.
@@ -229,7 +231,7 @@ impl Exchange for OpaqueExchange {
         let target = watch.target().name.clone();
         let timeouts = sending.rules.timeouts;
         let silence = Silence::new(Phase::NextToken, timeouts.between_tokens, sending.deadline, timeouts.total);
-        let response = response.map(|body| Watched { body, watch, silence });
+        let response = response.map(|body| Passing::Plain(Watched { body, watch, silence }));
         Ok(OpaqueAnswer { target, response })
     }
 }

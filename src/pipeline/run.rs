@@ -14,12 +14,15 @@ use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::examine::{examined, observed};
 use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
+use crate::pipeline::mirror::Mirror;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
+use crate::pipeline::passing::{Tapped, go_through};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Route};
 use crate::pipeline::shadow::{Original, Shadows};
-use crate::pipeline::step::{Answer, Flow, Step, Tap};
+use crate::pipeline::step::{Answer, Flow, OpaqueFlow, Step, Tap};
 use crate::pipeline::trail::{Detail, StepEntry};
+use crate::pipeline::windows::windowed;
 
 /// What a policy does with a request, in order: its steps, then its route.
 pub struct Line {
@@ -53,7 +56,7 @@ impl Line {
         for step in &self.steps {
             match self.begin(step, cx, &mut request).await? {
                 Flow::Pass => {}
-                Flow::Tap(tap) => back.push(Back::Tap(tap)),
+                Flow::Tap(tap) => back.push(Back::Tap(cx.trail.steps.len().saturating_sub(1), tap)),
                 Flow::Hold(hold) => Box::pin(self.hold(cx, hold, &mut awaited, &mut back)).await?,
                 Flow::Answer(answer) => {
                     answered = Some(answer);
@@ -61,6 +64,7 @@ impl Line {
                 }
             }
         }
+        let is_stream = request.stream;
         let asking = Asking { request, shadows, is_seen: back.iter().any(Back::looks_inside) };
         let answer = match answered {
             None if awaited.is_empty() => self.ask(cx, asking).await?,
@@ -70,7 +74,7 @@ impl Line {
         match self.mode {
             Mode::Enforce => match go_back(answer, &mut back) {
                 answer if back.is_empty() => Ok(answer),
-                answer => Box::pin(go_back_examined(cx, answer, back)).await,
+                answer => Box::pin(go_back_examined(cx, answer, back, is_stream)).await,
             },
             Mode::Observe => Ok(observe(cx, answer, back, awaited)),
         }
@@ -136,24 +140,37 @@ impl Line {
         Ok(())
     }
 
-    /// Takes an opaque request out through the steps.
+    /// Takes an opaque request out through the steps and its answer back through their taps.
     ///
     /// # Errors
     /// When a step refuses or no target answers.
     pub async fn opaque(&self, cx: &mut Cx, mut request: OpaqueRequest) -> Result<OpaqueAnswer, Stop> {
+        let mut back = Vec::new();
         for step in &self.steps {
             let begun = Instant::now();
             let kept = if self.mode == Mode::Observe { request.body.copy() } else { None };
-            let flow = step.begin_opaque(cx, &mut request).await.map(|()| Flow::Pass);
-            note(cx, step.name(), &flow, begun.elapsed());
-            match self.mode {
-                Mode::Enforce => drop(flow?),
-                Mode::Observe => request.body = kept.unwrap_or(request.body),
+            let flow = step.begin_opaque(cx, &mut request).await;
+            note(cx, step.name(), flow.as_ref().map(|_| "pass"), begun.elapsed());
+            let flow = match self.mode {
+                Mode::Enforce => flow?,
+                Mode::Observe => {
+                    request.body = kept.unwrap_or(request.body);
+                    flow.unwrap_or(OpaqueFlow::Pass)
+                }
+            };
+            if let OpaqueFlow::Tap(tap) = flow {
+                let late = (self.mode == Mode::Observe).then(|| cx.trail.late(cx.trail.steps.len().saturating_sub(1)));
+                back.push(Tapped { tap, late });
             }
         }
         let plan = self.plan(cx, None);
         let mut exchange = OpaqueExchange::new(request, cx.endpoint);
-        execute(cx, &plan, &self.rules, &mut exchange).await
+        let answer = execute(cx, &plan, &self.rules, &mut exchange).await?;
+        if back.is_empty() {
+            return Ok(answer);
+        }
+        back.reverse();
+        Box::pin(go_through(answer, back, self.mode)).await
     }
 
     fn plan(&self, cx: &mut Cx, chat: Option<&Request>) -> Plan {
@@ -179,11 +196,12 @@ impl Line {
             cx.tags.clear();
             cx.outgoing.clear();
         }
-        note(cx, step.name(), &flow, begun.elapsed());
+        note(cx, step.name(), flow.as_ref().map(Flow::verdict), begun.elapsed());
         match (self.mode, flow) {
             (Mode::Enforce, flow) => flow,
             // A guard is heard, whatever it says.
             (Mode::Observe, Ok(Flow::Hold(hold))) => Ok(Flow::Hold(hold)),
+            (Mode::Observe, Ok(Flow::Tap(tap))) if tap.learns() => Ok(Flow::Tap(tap)),
             (Mode::Observe, _) => Ok(Flow::Pass),
         }
     }
@@ -198,15 +216,15 @@ struct Asking<'a> {
 
 /// What an answer passes on its way back.
 enum Back {
-    Tap(Box<dyn Tap>),
-    /// With the number of its step's entry on the trail.
+    // Each with the number of its step's entry on the trail.
+    Tap(usize, Box<dyn Tap>),
     Examiner(usize, Arc<dyn Examiner>),
 }
 
 impl Back {
     fn looks_inside(&self) -> bool {
         match self {
-            Self::Tap(tap) => tap.looks_inside(),
+            Self::Tap(_, tap) => tap.looks_inside(),
             Self::Examiner(..) => true,
         }
     }
@@ -216,7 +234,7 @@ impl Back {
 fn go_back(mut answer: Answer, back: &mut Vec<Back>) -> Answer {
     while let Some(last) = back.pop() {
         match last {
-            Back::Tap(tap) => answer = tap.wrap(answer),
+            Back::Tap(_, tap) => answer = tap.wrap(answer),
             examiner => {
                 back.push(examiner);
                 break;
@@ -227,11 +245,14 @@ fn go_back(mut answer: Answer, back: &mut Vec<Back>) -> Answer {
 }
 
 /// The same past those who do.
-async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>) -> Result<Answer, Stop> {
+async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>, is_stream: bool) -> Result<Answer, Stop> {
     for back in back.into_iter().rev() {
         answer = match back {
-            Back::Tap(tap) => tap.wrap(answer),
-            Back::Examiner(entry, examiner) => examined(cx, entry, &*examiner, answer).await?,
+            Back::Tap(_, tap) => tap.wrap(answer),
+            Back::Examiner(entry, examiner) => match examiner.window().filter(|_| is_stream) {
+                Some(window) => windowed(cx, entry, examiner, window, answer).await?,
+                None => examined(cx, entry, &*examiner, answer).await?,
+            },
         };
     }
     Ok(answer)
@@ -239,24 +260,23 @@ async fn go_back_examined(cx: &mut Cx, mut answer: Answer, back: Vec<Back>) -> R
 
 /// Lets an answer pass before those who only observe it.
 fn observe(cx: &mut Cx, answer: Answer, back: Vec<Back>, awaited: Awaited) -> Answer {
-    let mut late = |entry: usize| {
-        let step = cx.trail.steps.get_mut(entry);
-        step.map(|step| step.late.get_or_insert_default().clone()).unwrap_or_default()
-    };
+    let mut late = |entry: usize| cx.trail.late(entry);
     let inquiries: Vec<_> = awaited.left().into_iter().map(|(entry, inquiry)| (late(entry), inquiry)).collect();
-    let examiners = back.into_iter().filter_map(|back| match back {
-        Back::Examiner(entry, examiner) => Some((late(entry), examiner)),
-        Back::Tap(_) => None,
-    });
-    let examiners: Vec<_> = examiners.collect();
-    if inquiries.is_empty() && examiners.is_empty() { answer } else { observed(answer, inquiries, examiners) }
+    let (mut examiners, mut mirrors) = (Vec::new(), Vec::new());
+    for back in back {
+        match back {
+            Back::Examiner(entry, examiner) => examiners.push((late(entry), examiner)),
+            Back::Tap(entry, tap) => mirrors.push(Mirror::new(answer.head.clone(), tap, late(entry))),
+        }
+    }
+    let is_alone = inquiries.is_empty() && examiners.is_empty() && mirrors.is_empty();
+    if is_alone { answer } else { observed(answer, inquiries, examiners, mirrors) }
 }
 
-fn note(cx: &mut Cx, step: &'static str, flow: &Result<Flow, Stop>, took: Duration) {
+fn note(cx: &mut Cx, step: &'static str, verdict: Result<&'static str, &Stop>, took: Duration) {
     let mut remarks = std::mem::take(&mut cx.remarks);
-    let verdict = match flow {
-        Ok(Flow::Pass | Flow::Tap(_) | Flow::Hold(_)) => "pass",
-        Ok(Flow::Answer(_)) => "answer",
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
         Err(stop) => {
             remarks.note("code", stop.code());
             "refuse"

@@ -16,6 +16,7 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::hold::Hold;
 use crate::pipeline::opaque::OpaqueRequest;
+use crate::pipeline::passing::ByteTap;
 
 /// One step of a policy.
 pub trait Step: Send + Sync {
@@ -38,14 +39,49 @@ pub trait Step: Send + Sync {
         None
     }
 
+    /// What it does with texts, as far as it matters in which order steps do such things.
+    fn deeds(&self) -> Vec<Deed> {
+        Vec::new()
+    }
+
     /// Looks at, and may change, a chat request on its way out.
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>>;
 
-    /// The same for a request whose body the gateway does not read. A step that has no answer refuses.
-    fn begin_opaque<'a>(&'a self, _cx: &'a mut Cx, _request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
+    /// The same for a request whose body the gateway does not read. A step that cannot do its work refuses.
+    fn begin_opaque<'a>(
+        &'a self,
+        _cx: &'a mut Cx,
+        _request: &'a mut OpaqueRequest,
+    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
         let message = format!("the step `{}` cannot act on this kind of request", self.name());
         Box::pin(async move { Err(Refusal::new(403, "guard_cannot_act", message).into()) })
     }
+}
+
+/// Something that a step does with texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Shows them to somebody outside.
+    Shows(Side),
+    /// Keeps them beyond the request.
+    Keeps(Side),
+    /// Takes out of them what others are not to see, or stops those that have it.
+    Hides(Side),
+    /// Puts back into answers what it has taken out of requests.
+    GivesBack,
+    /// Adds texts of its own to requests.
+    Adds,
+    /// Judges them.
+    Guards(Side),
+    /// Answers by itself, if it has an answer.
+    Answers,
+}
+
+/// Which texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Request,
+    Answer,
 }
 
 /// How a request goes on after a step.
@@ -60,6 +96,24 @@ pub enum Flow {
     Answer(Answer),
 }
 
+impl Flow {
+    /// What a trail says of it.
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Self::Pass | Self::Tap(_) | Self::Hold(_) => "pass",
+            Self::Answer(_) => "answer",
+        }
+    }
+}
+
+/// How an opaque request goes on after a step.
+pub enum OpaqueFlow {
+    /// On, and the step is done with it.
+    Pass,
+    /// On, and the answer's bytes shall go through this.
+    Tap(Box<dyn ByteTap>),
+}
+
 /// What a step has to do on the way back.
 ///
 /// A tap is dropped unused if a later step ends the request, so what `begin` took (a reservation, a permit)
@@ -71,6 +125,11 @@ pub trait Tap: Send {
     /// is to leave as it came is not read any further.
     fn looks_inside(&self) -> bool {
         true
+    }
+
+    /// Whether there is something to learn from what it would do with an answer, where a policy only observes.
+    fn learns(&self) -> bool {
+        false
     }
 }
 

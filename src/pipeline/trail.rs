@@ -194,7 +194,10 @@ impl Trail {
             REFUSE if ruling.is_observed => "report",
             verdict => verdict,
         };
-        self.acts.push(GuardAct { guard: ruling.guard, action, kind: ruling.rule });
+        // A step that counts for itself names no guard.
+        if !ruling.guard.is_empty() {
+            self.acts.push(GuardAct { guard: ruling.guard, action, kind: ruling.rule });
+        }
         let Some(step) = self.steps.get_mut(entry) else { return };
         let is_stopped = ruling.stop.is_some();
         if is_stopped || step.verdict == "pass" {
@@ -207,6 +210,12 @@ impl Trail {
                 step.remarks.note(note.0, note.1);
             }
         }
+    }
+
+    /// Where a step is told of what is found out after the trail has been handed on.
+    pub fn late(&mut self, entry: usize) -> Late {
+        let step = self.steps.get_mut(entry);
+        step.map(|step| step.late.get_or_insert_default().clone()).unwrap_or_default()
     }
 
     /// Takes in what has been said of steps since the trail was handed on.

@@ -21,6 +21,7 @@ use super::config::{Config, PolicyConfig};
 use super::problem::Problem;
 use super::reference::Environment;
 use super::snapshot::{Policy, ServerSettings, Snapshot};
+use super::source::Span;
 use crate::auth::{Authenticator, FetchJwks, KeyFile};
 use crate::base::ids::TargetName;
 use crate::base::secret::Secret;
@@ -131,7 +132,7 @@ fn compile_policy(
         all_targets: targets,
         pools: Some(parts.pools),
     };
-    let Made { steps, endpoints } = steps(policy, &material, problems)?;
+    let Made { steps, endpoints, .. } = steps(policy, &material, problems)?;
     let number = policy.steps.len();
     let target = |name: &str| material.all_targets.get(&TargetName::new(name)).cloned();
     let site = material.site(policy, number, &target);
@@ -202,8 +203,8 @@ impl Material<'_> {
 
     fn site<'s>(&'s self, policy: &'s PolicyConfig, number: usize, target: &'s FindTarget<'s>) -> Site<'s> {
         let Self { stores, budgets, screens, secrets, targets, pools, .. } = *self;
-        let policy = &policy.name.value;
-        Site { policy, number, stores, subject, budgets, screens, targets, target, secrets, pools }
+        let (policy, mode) = (&policy.name.value, policy.mode.into());
+        Site { policy, mode, number, stores, subject, budgets, screens, targets, target, secrets, pools }
     }
 }
 
@@ -236,6 +237,8 @@ fn reachable(policy: &PolicyConfig, config: &Config, targets: &Targets) -> Vec<A
 /// A policy's steps, and what they can act on together.
 struct Made {
     steps: Vec<Arc<dyn Step>>,
+    /// Where each is written.
+    spans: Vec<Span>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -254,7 +257,9 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
         pools: None,
     };
     for policy in &config.policies {
-        steps(policy, &material, problems);
+        if let Some(Made { steps, spans, .. }) = steps(policy, &material, problems) {
+            problems.extend(config.lints.order(&steps, &spans));
+        }
     }
     for provider in config.providers.values() {
         providers::script(provider, problems);
@@ -315,8 +320,8 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
     }
     let acts = |endpoint: &Endpoint| steps.iter().all(|(step, _)| step.acts_on(*endpoint));
     let endpoints = Endpoint::ALL.into_iter().filter(acts).collect();
-    let steps = steps.into_iter().map(|(step, _)| step).collect();
-    (problems.len() == before).then_some(Made { steps, endpoints })
+    let (steps, spans) = steps.into_iter().unzip();
+    (problems.len() == before).then_some(Made { steps, spans, endpoints })
 }
 
 /// The models to tell callers of: those the policy names in full; else the names the file has for models;

@@ -19,6 +19,7 @@ use super::decode::At;
 use super::document::{
     CertificateName, Content, LogFormat, LogLevel, Losses, Mode, OnDisconnect, Pick, Sticky, TelemetryDialect,
 };
+use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
 use super::selector::Selector;
@@ -53,6 +54,7 @@ pub struct Config {
     pub screens: BTreeMap<String, ScreenConfig>,
     /// What plugins may be granted.
     pub secrets: BTreeMap<String, At<Template>>,
+    pub lints: Lints,
     /// A URL that warnings of budgets are posted to.
     pub webhook: Option<At<Template>>,
     /// Where the books are, if any are kept.

@@ -44,8 +44,6 @@ impl Loaded {
         if let Some(config) = &self.config {
             files.extend(config.templates().into_iter().flat_map(|template| template.value.files(environment)));
             files.extend(config.prices.files.iter().cloned());
-            let steps = config.policies.iter().flat_map(|policy| &policy.steps);
-            files.extend(steps.flat_map(|step| step.value.files()).map(Path::to_owned));
             files.extend(config.named_files().filter_map(|template| template.value.path(environment).ok()));
         }
         files
@@ -81,6 +79,9 @@ pub fn load(files: &[PathBuf], environment: &Environment) -> Loaded {
     let merged = is_readable.then(|| merge(layers, &mut problems)).flatten();
     let config = merged.as_ref().and_then(|tree| check(tree, &sources, environment, &mut problems));
     problems.sort_by_key(place);
+    // Those with errors, too: what is wrong with a file that a step names may be mended there.
+    let steps = config.iter().flat_map(|config| &config.policies).flat_map(|policy| &policy.steps);
+    let read = read.into_iter().chain(steps.flat_map(|step| step.value.files()).map(Path::to_owned)).collect();
     let config = config.filter(|_| !problems.iter().any(Problem::is_error));
     Loaded { config, problems, sources, files: read, folders, revision, merged }
 }

@@ -14,6 +14,7 @@ mod decode;
 mod document;
 mod file;
 mod layer;
+mod lint;
 mod load;
 mod mutate;
 mod overlay;

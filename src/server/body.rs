@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::base::stop::Fault;
+use crate::base::stop::{Fault, Stop};
 use crate::gateway::AccountedBody;
 use crate::server::outbound::Stream;
 
@@ -23,6 +23,10 @@ pub struct Forwarded {
     body: AccountedBody,
     /// How it broke off, to be said a turn later.
     fault: Option<Fault>,
+    /// Says in the caller's words that the rest is refused.
+    refuse: fn(&Stop, &str) -> Bytes,
+    request_id: String,
+    is_over: bool,
 }
 
 impl Forwarded {
@@ -32,13 +36,21 @@ impl Forwarded {
         if let Some(fault) = self.fault.take() {
             return Poll::Ready(Some(Err(fault)));
         }
+        if self.is_over {
+            return Poll::Ready(None);
+        }
         match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(Err(fault)) => {
-                self.fault = Some(fault);
+            Some(Err(Stop::Failed(failed))) => {
+                self.fault = Some(failed.fault);
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            frame => Poll::Ready(frame),
+            Some(Err(stop)) => {
+                self.is_over = true;
+                Poll::Ready(Some(Ok(Frame::data((self.refuse)(&stop, &self.request_id)))))
+            }
+            Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
+            None => Poll::Ready(None),
         }
     }
 }
@@ -48,8 +60,9 @@ impl Outgoing {
         Self::Full(Some(bytes.into()))
     }
 
-    pub fn forwarded(body: AccountedBody) -> Self {
-        Self::Forwarded(Box::new(Forwarded { body, fault: None }))
+    /// `refuse` writes what a stream ends with whose rest is refused.
+    pub fn forwarded(body: AccountedBody, request_id: String, refuse: fn(&Stop, &str) -> Bytes) -> Self {
+        Self::Forwarded(Box::new(Forwarded { body, fault: None, refuse, request_id, is_over: false }))
     }
 }
 
@@ -72,7 +85,9 @@ impl Body for Outgoing {
         match self {
             Self::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Self::Stream(_) => false,
-            Self::Forwarded(forwarded) => forwarded.fault.is_none() && forwarded.body.is_end_stream(),
+            Self::Forwarded(forwarded) => {
+                forwarded.fault.is_none() && (forwarded.is_over || forwarded.body.is_end_stream())
+            }
         }
     }
 

@@ -44,6 +44,7 @@ fn opaque(is_versioned: bool, below: &str) -> Asked<'_> {
     let endpoint = match first {
         "embeddings" => Endpoint::Embeddings,
         "completions" => Endpoint::Completions,
+        "responses" => Endpoint::Responses,
         "images" => Endpoint::Images,
         "audio" => Endpoint::Audio,
         "files" | "uploads" => Endpoint::Files,
@@ -79,7 +80,8 @@ mod tests {
     fn other_versioned_paths_are_forwarded() {
         assert_eq!(find(&Method::POST, "/v1/embeddings"), Asked::Opaque(Endpoint::Embeddings, "/embeddings"));
         assert_eq!(find(&Method::GET, "/v1/files/f1/content"), Asked::Opaque(Endpoint::Files, "/files/f1/content"));
-        assert_eq!(find(&Method::POST, "/v1/responses"), Asked::Opaque(Endpoint::Other, "/responses"));
+        assert_eq!(find(&Method::POST, "/v1/responses"), Asked::Opaque(Endpoint::Responses, "/responses"));
+        assert_eq!(find(&Method::POST, "/v1/threads"), Asked::Opaque(Endpoint::Other, "/threads"));
         for method in [Method::GET, Method::HEAD] {
             assert_eq!(find(&method, "/v1/models/a/b"), Asked::Models(Some("a/b")));
         }

@@ -168,7 +168,7 @@ pub fn refused(about: &About, dialect: DialectId, stop: &Stop) -> Response<Outgo
 /// Passes an opaque reply on.
 pub fn forwarded(about: &About, answer: Forwarded) -> Response<Outgoing> {
     let (head, body) = answer.response.into_parts();
-    let mut response = Response::new(Outgoing::forwarded(body));
+    let mut response = Response::new(Outgoing::forwarded(body, about.request_id.to_string(), refused_event));
     *response.status_mut() = head.status;
     *response.headers_mut() = crate::pipeline::chat::visible_headers(&head.headers);
     let mut headers = Headers::of(&mut response);
@@ -180,6 +180,18 @@ pub fn forwarded(about: &About, answer: Forwarded) -> Response<Outgoing> {
     headers.say(MODEL, &[answer.target.as_str().as_bytes()]);
     headers.describe(about);
     response
+}
+
+/// The last event of a forwarded stream whose rest is refused. Clients of all of OpenAI's streams take an event with an
+/// `error` for the end.
+fn refused_event(stop: &Stop, request_id: &str) -> Bytes {
+    let mut event = BytesMut::from(&b"event: error\ndata: "[..]);
+    match dialect::by_id(DialectId::OPENAI_CHAT) {
+        Some(dialect) => event.extend_from_slice(&dialect.write_failure(stop, request_id)),
+        None => event.extend_from_slice(br#"{"error":{}}"#),
+    }
+    event.extend_from_slice(b"\n\n");
+    event.freeze()
 }
 
 const DESCRIBES_THE_BODY: [HeaderName; 6] = [

@@ -22,7 +22,7 @@ use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::ending::{Ending, How, at_end};
 use crate::pipeline::facts::{Endpoint, Facts, Subject};
 use crate::pipeline::opaque::OpaqueRequest;
-use crate::pipeline::{Answer, Flow, Step, Tap};
+use crate::pipeline::{Answer, Flow, OpaqueFlow, Step, Tap};
 use crate::state::{Full, NoPlace, Place, Places, Room, Windows};
 use crate::steps::Site;
 
@@ -196,8 +196,8 @@ impl Step for Limit {
         Box::pin(async move { Ok(Flow::Tap(Box::new(self.admit(cx, Some(request)).await?))) })
     }
 
-    fn begin_opaque<'a>(&'a self, cx: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
-        Box::pin(async move { self.admit(cx, None).await.map(drop) })
+    fn begin_opaque<'a>(&'a self, cx: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+        Box::pin(async move { self.admit(cx, None).await.map(|_| OpaqueFlow::Pass) })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::base::ids::PolicyName;
 use crate::base::secret::Secret;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
+use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
 use crate::state::{Alerts, Kv, Ledger, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows};
@@ -84,6 +85,7 @@ pub type FindTarget<'a> = dyn Fn(&str) -> Option<Arc<Target>> + 'a;
 #[derive(Clone, Copy)]
 pub struct Site<'a> {
     pub policy: &'a PolicyName,
+    pub mode: Mode,
     /// Its place among the steps of its policy.
     pub number: usize,
     pub stores: &'a Stores,
@@ -143,6 +145,16 @@ impl StepConfig {
     /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
     pub fn has_lasting_placeholders(&self) -> bool {
         matches!(self, Self::Redact(config) if config.session.is_some())
+    }
+
+    /// What it refers to of the gateway file: the section, and a name there.
+    pub fn names(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Budget(config) => config.0.iter().map(|name| ("budgets", name.as_str())).collect(),
+            Self::Plugin(config) => config.secrets().into_iter().map(|name| ("secrets", name)).collect(),
+            Self::Screen(config) => vec![("screens", config.by.as_str())],
+            Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
+        }
     }
 
     /// Makes the step.

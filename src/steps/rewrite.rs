@@ -16,7 +16,8 @@ use crate::chat::{Message, Params, Part, Reasoning, Request, Role, Verbatim};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
-use crate::pipeline::{Flow, Step};
+use crate::pipeline::step::Deed;
+use crate::pipeline::{Flow, OpaqueFlow, Step};
 
 /// The settings of a `rewrite` step.
 #[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
@@ -110,8 +111,18 @@ impl Step for Rewrite {
         matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
     }
 
-    fn begin_opaque<'a>(&'a self, _cx: &'a mut Cx, _request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
-        Box::pin(async { Ok(()) })
+    fn deeds(&self) -> Vec<Deed> {
+        let says = |(param, _): &(Param, Value)| matches!(param, Param::Stop | Param::User);
+        let adds = self.system.is_some() || self.set.iter().chain(&self.default).any(says);
+        if adds { vec![Deed::Adds] } else { Vec::new() }
+    }
+
+    fn begin_opaque<'a>(
+        &'a self,
+        _cx: &'a mut Cx,
+        _request: &'a mut OpaqueRequest,
+    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+        Box::pin(async { Ok(OpaqueFlow::Pass) })
     }
 
     fn begin<'a>(&'a self, _cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {

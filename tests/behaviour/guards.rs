@@ -198,6 +198,23 @@ async fn a_stream_that_breaks_off_at_any_byte_leaks_nothing_of_what_was_held_bac
 }
 
 #[tokio::test]
+async fn words_leave_a_stream_that_is_gone_through_while_the_rest_is_still_to_come() {
+    let mut script = vec![sse::head()];
+    script.extend(saying(KINDS[0], &["hello there, ", "ring "])[..3].iter().map(|frame| sse::bytes(frame)));
+    script.push(Act::Stall);
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&guarded(KINDS[0], &upstream, "{ find: [pii, secrets] }")).await;
+    let headers = [("content-type", "application/json")];
+    let body = asking(PATHS[0], "hello").to_string().into();
+    let mut body = house.http.begin(http::Method::POST, PATHS[0], &headers, body).await.into_body();
+    let mut seen = String::new();
+    while !seen.contains("hello there") {
+        let frame = tokio::time::timeout(std::time::Duration::from_secs(10), http_body_util::BodyExt::frame(&mut body));
+        seen.push_str(std::str::from_utf8(&frame.await.unwrap().unwrap().unwrap().into_data().unwrap()).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn the_log_probabilities_of_what_is_taken_away_go_with_it() {
     let mut data: Value = serde_json::from_str(&completion("ring +49 30 901820")).unwrap();
     data["choices"][0]["logprobs"] = json!({ "content": [{ "token": "901820", "logprob": -0.1 }] });
@@ -308,3 +325,25 @@ async fn nobody_waits_while_a_long_answer_to_somebody_else_is_gone_through() {
 }
 
 const LONG: &str = "The committee met on Tuesday. Write to jo.doe@example.org, not to the nightjar.\n";
+#[tokio::test]
+async fn a_policy_that_observes_leaves_answers_as_they_came_and_counts_what_it_finds_in_them() {
+    let frames = saying(KINDS[0], &["ring +49", " 30 9018", "20, ok"]);
+    let plain = completion("ring +49 30 901820");
+    for (script, expected, stream) in
+        [(script(&frames), frames.concat(), true), (whole(200, &plain), plain.clone().into_bytes(), false)]
+    {
+        for action in ["mask", "refuse"] {
+            let upstream = FakeUpstream::start(vec![script.clone()]).await;
+            let yaml = guarded(KINDS[0], &upstream, &format!("{{ find: [phone], action: {action} }}"));
+            let house = House::with(&yaml.replace("    steps:", "    mode: observe\n    steps:")).await;
+            let mut request = asking(PATHS[0], "hello");
+            request["stream"] = json!(stream);
+            let answer = house.http.post(PATHS[0], &request).await;
+            assert_eq!((answer.status, answer.text().as_bytes()), (200, &*expected));
+            house.access_lines(1).await;
+            let metrics = house.admin.get("/metrics").await;
+            let counted = r#"tidegate_guard_actions_total{guard="redact",action="report",kind="phone"} 1"#;
+            assert!(metrics.text().contains(counted), "{}", metrics.text());
+        }
+    }
+}

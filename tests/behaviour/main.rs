@@ -14,3 +14,4 @@ mod screens;
 mod server;
 mod streams;
 mod tokens;
+mod unread;

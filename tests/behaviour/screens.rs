@@ -323,6 +323,153 @@ async fn a_stream_that_breaks_off_while_it_is_held_is_an_error_and_shows_nothing
     assert_eq!(guard.count(), 0);
 }
 
+/// A stream of these pieces, each in a write of its own.
+fn slowly(pieces: &[&str]) -> Script {
+    let frames = stream_of(pieces);
+    let mut script = vec![sse::head()];
+    for frame in &frames {
+        script.extend([sse::data(frame), Act::Wait(Duration::from_millis(5))]);
+    }
+    script.push(sse::end());
+    script
+}
+
+const WINDOW: &str = ", where: [answer], window: { size: 8B, overlap: 4B }";
+
+/// What a guard was shown, question by question.
+fn shown(guard: &FakeUpstream) -> Vec<String> {
+    guard
+        .received()
+        .iter()
+        .map(|asked| asked.json()["texts"][0]["text"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn by_windows_a_stream_leaves_part_by_part_and_byte_for_byte() {
+    let pieces = ["abcd", "efgh", "ijkl", "mnop", "qr"];
+    let (guard, up) = (FakeUpstream::start(vec![allow()]).await, FakeUpstream::start(vec![slowly(&pieces)]).await);
+    let house = House::with(&screened(&guard, "kind: webhook", &up, WINDOW)).await;
+    let answer = house.http.post("/v1/chat/completions", &streamed("m")).await;
+    let expected: String = stream_of(&pieces).iter().map(|frame| format!("data: {frame}\n\n")).collect();
+    assert_eq!((answer.status, answer.text(), answer.ending), (200, &*expected, Ending::Clean));
+    let shown = shown(&guard);
+    assert!(shown.len() >= 3, "{shown:?}");
+    // Each begins with the end of the one before, and together they are the whole.
+    let mut all = shown[0].clone();
+    for pair in shown.windows(2) {
+        let overlap = &pair[0][pair[0].len() - 4..];
+        assert!(pair[1].starts_with(overlap), "{shown:?}");
+        all.push_str(&pair[1][4..]);
+    }
+    assert_eq!(all, "abcdefghijklmnopqr");
+}
+
+#[tokio::test]
+async fn by_windows_words_leave_while_the_rest_is_still_to_come() {
+    let mut script = vec![sse::head()];
+    script.extend(stream_of(&["abcdefgh", "ijklmnop"])[..3].iter().map(|frame| sse::data(frame)));
+    script.push(Act::Stall);
+    let (guard, up) = (FakeUpstream::start(vec![allow()]).await, FakeUpstream::start(vec![script]).await);
+    let house = House::with(&screened(&guard, "kind: webhook", &up, WINDOW)).await;
+    let body = streamed("m").to_string().into();
+    let headers = [("content-type", "application/json")];
+    let answer = house.http.begin(http::Method::POST, "/v1/chat/completions", &headers, body).await;
+    let mut body = answer.into_body();
+    let mut seen = String::new();
+    while !seen.contains("ijklmnop") {
+        let frame = tokio::time::timeout(Duration::from_secs(10), http_body_util::BodyExt::frame(&mut body)).await;
+        seen.push_str(std::str::from_utf8(&frame.unwrap().unwrap().unwrap().into_data().unwrap()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn by_windows_a_refusal_in_the_first_has_a_status_and_later_ends_the_stream_with_an_error() {
+    let pieces = ["abcd", "efgh", "bad!", "more", "text", "last"];
+    for (path, stream) in [("/v1/chat/completions", streamed("m")), ("/v1/messages", anthropic_stream())] {
+        let up = FakeUpstream::start(vec![slowly(&pieces)]).await;
+        let guard = FakeUpstream::start(vec![refuse()]).await;
+        let house = House::with(&screened(&guard, "kind: webhook", &up, WINDOW)).await;
+        let answer = house.http.post(path, &stream).await;
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(answer.text().contains("`no-poetry`") && !answer.text().contains("abcd"), "{}", answer.text());
+        assert!(house.access_lines(1).await[0]["cost_usd"].as_f64().unwrap() > 0.0);
+
+        let guard = FakeUpstream::start(vec![allow(), refuse()]).await;
+        let house = House::with(&screened(&guard, "kind: webhook", &up, WINDOW)).await;
+        let answer = house.http.post(path, &stream).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.text().contains("abcd") && !answer.text().contains("bad!"), "{}", answer.text());
+        assert!(answer.text().contains("guard_refused") || answer.text().contains("event: error"), "{}", answer.text());
+        assert!(answer.text().contains("`no-poetry`"), "{}", answer.text());
+        assert!(!answer.text().contains("[DONE]") && !answer.text().contains("message_stop"), "{}", answer.text());
+        let line = &house.access_lines(1).await[0];
+        assert_eq!((line["outcome"].as_str(), line["code"].as_str()), (Some("refused"), Some("guard_refused")));
+        assert!(line["output_tokens"].as_u64().unwrap() >= 4, "what was withheld is charged for: {line}");
+    }
+}
+
+fn anthropic_stream() -> Value {
+    let mut body = messages("m");
+    body["stream"] = json!(true);
+    body
+}
+
+#[tokio::test]
+async fn by_windows_a_word_that_is_cut_by_a_border_is_seen_whole_in_the_overlap() {
+    let (guard, up) = (
+        FakeUpstream::start(vec![allow()]).await,
+        FakeUpstream::start(vec![slowly(&["abcdef", "se", "cr", "et", "xyzxyz"])]).await,
+    );
+    let step = ", where: [answer], window: { size: 10B, overlap: 6B }";
+    let house = House::with(&screened(&guard, "kind: webhook", &up, step)).await;
+    house.http.post("/v1/chat/completions", &streamed("m")).await;
+    let shown = shown(&guard);
+    assert!(shown.iter().any(|text| text.contains("secret")), "{shown:?}");
+}
+
+#[tokio::test]
+async fn by_windows_no_more_is_read_than_two_of_them_while_the_guard_thinks() {
+    let piece = "x".repeat(64 * 1024);
+    let pieces: Vec<&str> = std::iter::repeat_n(piece.as_str(), 400).collect();
+    let mut script = vec![sse::head()];
+    script.extend(stream_of(&pieces).iter().map(|frame| sse::data(frame)));
+    script.push(sse::end());
+    let (guard, mut up) = (FakeUpstream::start(vec![vec![Act::Stall]]).await, FakeUpstream::start(vec![script]).await);
+    let step = ", where: [answer], window: { size: 64KiB, overlap: 1KiB }";
+    let house = House::with(&screened(&guard, "kind: webhook, timeout: 1s", &up, step)).await;
+    let answer = house.http.post("/v1/chat/completions", &streamed("m")).await;
+    assert_eq!(code(&answer), (503, "guard_unavailable".into()));
+    up.hung_up_on(1).await;
+    // What lies in the buffers of two sockets is read by nobody.
+    assert!(up.acts_done() < 300, "{} pieces of 400 were taken", up.acts_done());
+}
+
+#[tokio::test]
+async fn by_windows_what_is_held_of_a_stream_that_breaks_off_is_judged_before_it_leaves() {
+    for (script, is_seen) in [(allow(), true), (refuse(), false)] {
+        let mut pieces = slowly(&["abcdefgh", "can", "ary"]);
+        pieces.truncate(pieces.len() - 5);
+        pieces.push(Act::Close);
+        let up = FakeUpstream::start(vec![pieces]).await;
+        let guard = FakeUpstream::start(vec![allow(), script]).await;
+        let house = House::with(&screened(&guard, "kind: webhook", &up, WINDOW)).await;
+        let answer = house.http.post("/v1/chat/completions", &streamed("m")).await;
+        assert!(answer.text().contains("abcdefgh") && !answer.text().contains("[DONE]"), "{}", answer.text());
+        assert_eq!(answer.text().contains("ary"), is_seen, "{}", answer.text());
+        assert!(answer.text().contains("\"error\""), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_screens_still_counts_tokens() {
+    let (guard, up) = (FakeUpstream::start(vec![refuse()]).await, FakeUpstream::answering("{}").await);
+    let house = House::with(&screened(&guard, "kind: webhook", &up, ", where: [request, answer]")).await;
+    let answer = house.http.post("/v1/messages/count_tokens", &messages("m")).await;
+    assert_eq!((answer.status, guard.count()), (200, 0), "{}", answer.text());
+    assert!(answer.json()["input_tokens"].as_u64().unwrap() > 0);
+}
+
 #[tokio::test]
 async fn images_are_refused_unless_the_policy_lets_them_pass_unseen() {
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": [{ "type": "text", "text": "what is it?" },

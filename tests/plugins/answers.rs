@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::probe::{Hooks, house};
-use crate::support::{Answered, FakeUpstream, chat, chunk, completion, sse, stream_of, streamed};
+use crate::support::{Act, Answered, FakeUpstream, chat, chunk, completion, sse, stream_of, streamed};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -111,7 +111,7 @@ async fn without_the_grant_a_plugin_sees_and_changes_no_text() {
 #[tokio::test]
 async fn a_response_hook_may_refuse_and_answer_instead() {
     let whole = FakeUpstream::answering(&completion("a")).await;
-    let refused = asked(&whole, Hooks::Response, "config: { response: { do: deny, text: no } }", &chat("m")).await;
+    let refused = asked(&whole, Hooks::Response, "config: { response: { do: deny, text: not so } }", &chat("m")).await;
     assert_eq!(refused.status, 422);
     let instead = "config: { response: { do: instead, text: better } }";
     assert_eq!(asked(&whole, Hooks::Response, instead, &chat("m")).await.says(), "better");
@@ -122,8 +122,7 @@ async fn a_response_hook_may_refuse_and_answer_instead() {
 #[tokio::test]
 async fn a_cut_answer_stays_cut_whoever_looks_at_it() {
     for hooks in [Hooks::Response, Hooks::Stream] {
-        let script =
-            vec![sse::head(), sse::data(&chunk(json!({ "content": "half" }), None)), crate::support::Act::Close];
+        let script = vec![sse::head(), sse::data(&chunk(json!({ "content": "half" }), None)), Act::Close];
         let upstream = FakeUpstream::start(vec![script]).await;
         let answer = asked(&upstream, hooks, "grants: [answer.text]", &streamed("m")).await;
         assert_eq!(answer.says(), "half", "{hooks:?}");
@@ -145,7 +144,12 @@ async fn of_several_answers_at_once_none_passes_unseen() {
         choice(1, json!({}), Some("stop")),
         "[DONE]".to_owned(),
     ];
-    let upstream = FakeUpstream::start(vec![sse::stream(&frames)]).await;
+    let mut script = vec![sse::head()];
+    for frame in &frames {
+        script.extend([sse::data(frame), Act::Wait(std::time::Duration::from_millis(50))]);
+    }
+    script.push(sse::end());
+    let upstream = FakeUpstream::start(vec![script]).await;
     let step = "grants: [answer.text], config: { stream: { do: stop, text: canary } }";
     let answer = asked(&upstream, Hooks::Stream, step, &streamed("m")).await;
     assert!(answer.text().contains("first") && !answer.text().contains("canary"), "{}", answer.text());

@@ -143,7 +143,7 @@ async fn a_caller_that_hangs_up_in_the_middle_of_a_call_harms_nobody() {
 #[tokio::test]
 async fn others_are_served_while_a_plugin_computes() {
     let upstream = FakeUpstream::answering(&completion("fine")).await;
-    let act = "config: { request: { do: loop } }, limits: { cpu: 2s, wall: 10s }";
+    let act = "config: { request: { do: loop } }, limits: { cpu: 5s, wall: 60s }";
     let text = crate::probe::file(&upstream, Hooks::Request, act)
         .replace("policies:\n", "policies:\n  - policy: free\n    for: { models: [free] }\n    route: up\n");
     let house = House::with(&text).await;
@@ -152,6 +152,6 @@ async fn others_are_served_while_a_plugin_computes() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let begun = Instant::now();
     assert_eq!(house.http.post(CHAT, &chat("free")).await.says(), "fine");
-    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_millis(4_500), "{:?}", begun.elapsed());
     assert_eq!(looping.await.unwrap().status, 503);
 }

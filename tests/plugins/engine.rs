@@ -139,7 +139,7 @@ fn strings_of_another_encoding_are_not_taken() {
         (core module $m (func (export "f") (param i32 i32)) (memory (export "m") 1)
             (func (export "r") (param i32 i32 i32 i32) (result i32) i32.const 0))
         (core instance $i (instantiate $m))
-        (func (export "f") (param "x" string) (canon lift (core func $i "f") (memory $i "m") (realloc (func $i "r")) string-encoding=utf16))
+        (func (export "f") (param "x" string) (canon lift (core func $i "f") (memory (core memory $i "m")) (realloc (core func $i "r")) string-encoding=utf16))
         (component $c) (instance $e (instantiate $c))
         (export "tidegate:plugin/lifecycle@0.1.0" (instance $e))
         (export "tidegate:plugin/request-hook@0.1.0" (instance $e)))"#;

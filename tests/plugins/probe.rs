@@ -39,9 +39,9 @@ pub fn built(hooks: Hooks) -> PathBuf {
 
 /// A gateway file with the probe before a provider: `step` is the rest of the step's settings.
 pub fn file(upstream: &FakeUpstream, hooks: Hooks, step: &str) -> String {
+    let secrets = if step.contains("secrets") { "secrets: { SIGNING: \"${env:PATH}\" }\n" } else { "" };
     format!(
-        "secrets: {{ SIGNING: \"${{env:PATH}}\" }}\n\
-         providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\n\
+        "{secrets}providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\n\
          policies:\n  - policy: p\n    steps:\n      - plugin: {{ wasm: \"{}\", {step} }}\n    route: up\n",
         upstream.url(),
         built(hooks).display()

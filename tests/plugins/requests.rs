@@ -199,8 +199,10 @@ async fn a_policy_with_a_plugin_that_does_not_fit_does_not_load() {
     assert!(limit.contains("`limits.memory` is more than"), "{limit}");
     let origin = wrong("grants: [{ http: [example.org] }]");
     assert!(origin.contains("`example.org` is no origin"), "{origin}");
-    let secret = wrong("grants: [{ secrets: [OTHER] }]");
+    let secret = wrong("grants: [{ secrets: [SIGNING, OTHER] }]");
     assert!(secret.contains("has no secret `OTHER`; it has: SIGNING"), "{secret}");
+    let unused = wrong("grants: [], name: no-secrets");
+    assert!(unused.contains("nothing uses the secret `SIGNING`"), "{unused}");
     let target = wrong("grants: [{ model: { ask: [upp/m], tokens: 1k/min } }]");
     assert!(target.contains("there is no target `upp/m`"), "{target}");
     let header = wrong("grants: [{ request.set_headers: [authorization] }]");

@@ -14,12 +14,13 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
-use super::config::{Config, ModelConfig, Prices, ProviderConfig, TargetConfig};
+use super::config::{Config, ModelConfig, PolicyConfig, Prices, ProviderConfig, TargetConfig};
 use super::decode::{At, Table};
-use super::document::GatewayDoc;
+use super::document::{GatewayDoc, LintLevel};
+use super::lint::Lints;
 use super::problem::{Problem, did_you_mean};
 use super::reference::{Environment, Template};
-use super::source::Sources;
+use super::source::{Sources, Span};
 use super::tree::Node;
 use crate::base::ids::{ProviderName, TargetName};
 use crate::steps::budget::{Definition, OnExceed};
@@ -63,10 +64,19 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
     let secrets = builder.secrets(document.secrets);
+    let lints = builder.lints(document.lints);
     builder.unused();
     if placeholder_key.is_none() {
         builder.unshared_placeholders(state.as_ref(), &policies);
     }
+    builder.unused_by_policies(&policies, "budgets", budgets.iter().map(|(name, budget)| (name.as_str(), budget.span)));
+    builder.unused_by_policies(
+        &policies,
+        "screens",
+        screens.values().map(|screen| (screen.name.as_str(), screen.name.span)),
+    );
+    let spans = secrets.iter().map(|(name, secret)| (name.as_str(), secret.span));
+    builder.unused_by_policies(&policies, "secrets", spans);
     Config {
         listen,
         admin,
@@ -82,6 +92,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         budgets,
         screens,
         secrets,
+        lints,
         webhook: document.alerts.map(|alerts| alerts.webhook),
         state,
         placeholder_key,
@@ -226,6 +237,42 @@ impl Builder<'_, '_> {
             }
         }
         self.problems.append(&mut found);
+    }
+}
+
+impl Builder<'_, '_> {
+    /// The same of what policies refer to.
+    fn unused_by_policies<'n>(
+        &mut self,
+        policies: &[PolicyConfig],
+        section: &str,
+        names: impl Iterator<Item = (&'n str, Span)>,
+    ) {
+        let steps = policies.iter().flat_map(|policy| &policy.steps).flat_map(|step| step.names());
+        let routes = policies.iter().filter_map(|policy| policy.route.as_ref()).flat_map(|route| route.route.nodes());
+        let shadows = routes.filter_map(|node| node.shadow.as_ref()?.budget.as_ref());
+        let used: BTreeSet<_> = steps.chain(shadows.map(|budget| ("budgets", budget.value.as_str()))).collect();
+        let unused = names.filter(|(name, _)| !used.iter().any(|(of, used)| of == &section && used == name));
+        for (name, span) in unused.collect::<Vec<_>>() {
+            let what = section.trim_end_matches('s');
+            self.note_lack(Problem::error(codes::UNUSED, format!("nothing uses the {what} `{name}`")).at(span, ""));
+        }
+    }
+
+    fn lints(&mut self, documents: Table<LintLevel>) -> Lints {
+        let mut lints = Lints::default();
+        for (name, level) in documents.0 {
+            match Lints::named(&name) {
+                Some(lint) => lints.set(lint, level),
+                None => {
+                    let problem = Problem::error(codes::UNKNOWN_CHOICE, format!("`{}` is no lint", name.value));
+                    let label = did_you_mean(&name, Lints::names());
+                    let known = Lints::names().collect::<Vec<_>>().join(", ");
+                    self.note(problem.at(name.span, label).help(format!("lints are: {known}")));
+                }
+            }
+        }
+        lints
     }
 }
 

@@ -49,6 +49,9 @@ pub struct GatewayDoc {
     /// Secrets that plugins may be granted, by name.
     #[serde(default)]
     pub secrets: Table<At<Template>>,
+    /// How grave it is what a policy likely does not mean, by the code of the problem: `TG0701: error`.
+    #[serde(default)]
+    pub lints: Table<LintLevel>,
     /// Who is told of budgets that are running low.
     pub alerts: Option<AlertsDoc>,
     pub state: Option<At<StateDoc>>,
@@ -186,6 +189,18 @@ pub enum ScreenKind {
     Presidio,
     /// The gateway's own protocol.
     Webhook,
+}
+
+/// How grave something is that is likely not meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LintLevel {
+    /// The files do not load.
+    Error,
+    /// They do, and it is said.
+    Warning,
+    /// It is meant.
+    Allow,
 }
 
 /// US dollars for a million tokens.

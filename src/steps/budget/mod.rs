@@ -31,7 +31,7 @@ use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::target::Target;
-use crate::pipeline::{Answer, Flow, Step, Tap};
+use crate::pipeline::{Answer, Flow, OpaqueFlow, Step, Tap};
 use crate::pricing::Unknown;
 use crate::state::{Balance, Claim, Durability, HoldId, Outputs};
 use crate::steps::Site;
@@ -179,8 +179,8 @@ impl Step for Spend {
         matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
     }
 
-    fn begin_opaque<'a>(&'a self, _: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
-        Box::pin(async { Ok(()) })
+    fn begin_opaque<'a>(&'a self, _: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+        Box::pin(async { Ok(OpaqueFlow::Pass) })
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {

@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde_json::{Map, Value};
 
 use super::back::{Hold, Hooks};
-use super::config::{Config, Grant, ModelGrant};
+use super::config::{Config, Grant, Mode, ModelGrant};
 use super::edits::Leave;
 use super::outside::http::{Client, Origin};
 use super::outside::model::Models;
@@ -18,6 +18,7 @@ use super::{PluginStep, schema};
 use crate::base::ids::TargetName;
 use crate::base::secret::Secret;
 use crate::base::units::Size;
+use crate::pipeline;
 use crate::state::kv::Scope;
 use crate::steps::Site;
 use crate::steps::plugin::book::Record;
@@ -95,7 +96,7 @@ impl Builder<'_> {
                 error: config.on_error,
                 unavailable: config.when_unavailable,
             },
-            mode: config.mode,
+            mode: if self.site.mode == pipeline::run::Mode::Observe { Mode::Observe } else { config.mode },
             request_sight: self.sight(&Grant::RequestText),
             answer_sight: self.sight(&Grant::AnswerText),
             leave: self.leave()?,
@@ -117,6 +118,8 @@ impl Builder<'_> {
             policy: policy.to_string(),
             headers: self.seen_headers()?,
             sees_claims: config.grants.contains(&Grant::CallerClaims),
+            tells_others: config.grants.iter().any(|grant| matches!(grant, Grant::Http(_) | Grant::Model(_))),
+            keeps: config.grants.contains(&Grant::Kv),
         })
     }
 

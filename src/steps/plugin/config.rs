@@ -259,6 +259,15 @@ impl Config {
         models.flatten().collect()
     }
 
+    /// The secrets of the gateway file that the plugin may use.
+    pub fn secrets(&self) -> Vec<&str> {
+        let secrets = self.grants.iter().filter_map(|grant| match grant {
+            Grant::Secrets(names) | Grant::Reveal(names) => Some(names.iter().map(String::as_str)),
+            _ => None,
+        });
+        secrets.flatten().collect()
+    }
+
     /// Relative paths start from `folder`.
     pub fn place(&mut self, folder: &Path) {
         self.wasm = folder.join(&self.wasm);

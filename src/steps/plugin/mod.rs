@@ -32,6 +32,9 @@ use crate::base::ids::DialectId;
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Event, Events, Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::opaque::OpaqueRequest;
+use crate::pipeline::step::{Deed, OpaqueFlow, Side};
 use crate::pipeline::{Answer, Flow, Head, Step};
 use crate::wasm::types::{self, Verdict};
 use crate::wasm::{Hook, Trouble};
@@ -43,7 +46,7 @@ pub use config::{Config, Grant, LimitsDoc};
 use config::{Gather, Mode};
 use outside::model::Tab;
 use verdict::Found;
-use view::Attached;
+use view::{Attached, Sight};
 use ward::Ward;
 
 /// The step, its plugin compiled and configured.
@@ -58,6 +61,10 @@ pub struct PluginStep {
     /// Of the request's headers, those it may see.
     headers: Vec<HeaderName>,
     sees_claims: bool,
+    /// It may call other servers or ask models.
+    tells_others: bool,
+    /// It may keep what it likes.
+    keeps: bool,
 }
 
 /// What the plugin has said of a request.
@@ -225,6 +232,27 @@ fn answer(reply: types::Reply, request: &Verbatim<Request>, cx: &Cx) -> Result<A
 impl Step for PluginStep {
     fn name(&self) -> &'static str {
         "plugin"
+    }
+
+    /// A count is of what the caller wrote: it passes a plugin that would not have changed it.
+    fn acts_on(&self, endpoint: Endpoint) -> bool {
+        let may_hide = self.sees_requests && self.ward.request_sight == Sight::Text;
+        endpoint == Endpoint::Chat || (endpoint == Endpoint::CountTokens && !may_hide)
+    }
+
+    fn deeds(&self) -> Vec<Deed> {
+        let sides = [(Side::Request, self.ward.request_sight), (Side::Answer, self.ward.answer_sight)];
+        let seen = sides.into_iter().filter(|(_, sight)| *sight == Sight::Text).map(|(side, _)| side);
+        let deeds = seen.flat_map(|side| {
+            let (shows, keeps) =
+                (self.tells_others.then_some(Deed::Shows(side)), self.keeps.then_some(Deed::Keeps(side)));
+            [Some(Deed::Guards(side)), shows, keeps]
+        });
+        deeds.flatten().collect()
+    }
+
+    fn begin_opaque<'a>(&'a self, _: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+        Box::pin(std::future::ready(Ok(OpaqueFlow::Pass)))
     }
 
     fn holds_back(&self) -> Option<usize> {

@@ -1,6 +1,7 @@
 //! A plugin at its place in a policy: what it may see, how it is called, and what becomes of a request when a call comes to
 //! nothing.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,7 +92,21 @@ impl Ward {
             Admission::Probe => Some(Probe(Arc::clone(&self.breaker))),
             Admission::Pass => None,
         };
-        Ok(Loan { taken: self.plugin.take(call).await?, _probe: probe })
+        let taken = self.plugin.take(call).await.inspect_err(|trouble| self.settle::<()>(&Err(trouble)));
+        Ok(Loan { taken: taken?, _probe: probe })
+    }
+
+    /// Tells the breaker how something went that the plugin was asked. To be said while the loan is there.
+    pub fn settle<T>(&self, done: &Result<T, impl Borrow<Trouble>>) {
+        match done {
+            Ok(_) => self.breaker.succeeded(),
+            // What is not even called does not fail once more.
+            Err(trouble) if trouble.borrow().kind() == Kind::Unavailable => {}
+            Err(_) if self.breaker.failed(&BREAKER) => {
+                warn!(plugin = %self.name, "a plugin has failed too often, and is left alone for a while");
+            }
+            Err(_) => {}
+        }
     }
 
     /// Calls a hook on an instance of its own for the call.
@@ -112,6 +127,7 @@ impl Ward {
             Ok(instance) => hook(instance, call).await,
             Err(trouble) => Err(trouble),
         };
+        self.settle(&done);
         let report = loan.taken.report();
         if done.is_ok() {
             loan.taken.give_back();
@@ -121,7 +137,6 @@ impl Ward {
 
     /// Notes how a call went.
     pub fn went_well(&self, hook: Hook, outcome: Outcome, report: Report) {
-        self.breaker.succeeded();
         self.record.add(hook, outcome, report.took, report.log_dropped);
     }
 
@@ -129,10 +144,6 @@ impl Ward {
     pub fn failed(&self, hook: Hook, trouble: &Trouble, report: Report) -> Option<Refusal> {
         let kind = trouble.kind();
         self.record.add(hook, kind.into(), report.took, report.log_dropped);
-        // What is not even called does not fail once more.
-        if kind != Kind::Unavailable && self.breaker.failed(&BREAKER) {
-            warn!(plugin = %self.name, "a plugin has failed too often, and is left alone for a while");
-        }
         warn!(plugin = %self.name, hook = hook.name(), kind = kind.name(), "a plugin came to nothing: {trouble}");
         if let Some(said) = trouble.own_words() {
             debug!(plugin = %self.name, said = %said.escape_debug(), "what the plugin says of it");

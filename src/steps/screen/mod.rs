@@ -3,8 +3,8 @@
 //!
 //! Of a request the guard is shown all that a model reads, unless the policy wants only the last word of the user; of
 //! an answer all that it says. Nothing of an answer goes on before the guard has seen the whole of it: a stream that is
-//! screened is gathered first, and reaches its caller at once. A guard that is dead, slow or lying has not spoken, and
-//! `when_unavailable` says what that means.
+//! screened is gathered first, and reaches its caller at once; or, by a `window`, part by part as it is judged. A guard
+//! that is dead, slow or lying has not spoken, and `when_unavailable` says what that means.
 //!
 //! What is no text (images, files, recordings) no guard here is shown.
 
@@ -24,11 +24,14 @@ use tracing::warn;
 
 use crate::base::ids::{PolicyName, RequestId};
 use crate::base::stop::{Refusal, Stop};
-use crate::base::units::Period;
+use crate::base::units::{Period, Size};
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::cx::Cx;
-use crate::pipeline::hold::{Examiner, Hold, Inquiry, Patience, Ruling};
-use crate::pipeline::{Burst, Flow, Step};
+use crate::pipeline::facts::Endpoint;
+use crate::pipeline::hold::{Examiner, Hold, Inquiry, Patience, Ruling, Window};
+use crate::pipeline::opaque::OpaqueRequest;
+use crate::pipeline::step::{Deed, Side};
+use crate::pipeline::{Burst, Flow, OpaqueFlow, Step};
 use crate::steps::Site;
 use crate::steps::limit::WhenUnavailable;
 
@@ -68,9 +71,40 @@ pub struct Config {
     /// `last_user`: of a request, only what the user has said last.
     #[serde(default)]
     pub only: Option<Only>,
+    /// How much of a streamed answer is screened at a time. What has been judged leaves at once; an answer that is
+    /// refused later than in its first window ends with an error. What stretches over more than a window and its
+    /// overlap is never seen as a whole. Without it nothing of a stream leaves before all of it has been judged.
+    #[serde(default)]
+    pub window: Option<WindowConfig>,
     /// What becomes of requests and answers that hold images, files or recordings, which the guard is not shown.
     #[serde(default)]
     pub unscannable: Unscannable,
+}
+
+/// A part of a stream's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindowConfig {
+    /// How much is gathered before it is screened: `4KiB`, which is about a thousand tokens.
+    pub size: Size,
+    /// How much of what was screened before is shown again with it: at least as long as what must not slip through;
+    /// an eighth of the size if not said.
+    #[serde(default)]
+    pub overlap: Option<Size>,
+}
+
+impl WindowConfig {
+    fn read(self) -> Result<Window, String> {
+        let (size, overlap) = (self.size.0, self.overlap.map_or(self.size.0 / 8, |overlap| overlap.0));
+        if !(1..=MOST_WINDOW).contains(&size) {
+            return Err(format!("a `window` has between 1B and {}MiB", MOST_WINDOW >> 20));
+        }
+        if overlap >= size {
+            return Err("the `overlap` of a `window` must be smaller than its `size`".into());
+        }
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Ok(Window { size: bytes(size), overlap: bytes(overlap) })
+    }
 }
 
 /// Where texts are looked for.
@@ -120,6 +154,7 @@ pub struct Screen {
     screens_answers: bool,
     patience: Patience,
     only: Option<Only>,
+    window: Option<Window>,
 }
 
 impl Screen {
@@ -144,6 +179,7 @@ impl Screen {
             screens_answers: places.contains(&Place::Answer),
             patience: if config.meanwhile.is_some() { Patience::Meanwhile } else { Patience::First },
             only: config.only,
+            window: config.window.map(WindowConfig::read).transpose()?,
         })
     }
 }
@@ -170,6 +206,9 @@ fn contradictions(config: &Config, kind: &Kind, places: &[Place]) -> Result<(), 
             return Err("`only` is about requests, and `where` leaves them out".into());
         }
     }
+    if config.window.is_some() && !places.contains(&Place::Answer) {
+        return Err("`window` is about answers, and `where` leaves them out".into());
+    }
     if kind.decides() && (config.refuse.is_some() || !config.scores.is_empty()) {
         return Err(format!("the webhook `{}` decides by itself; leave `refuse` and `scores` out", config.by));
     }
@@ -184,6 +223,26 @@ impl Step for Screen {
         "screen"
     }
 
+    /// A count of tokens is no use of a model, and guards need not see what is counted.
+    fn acts_on(&self, endpoint: Endpoint) -> bool {
+        matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens)
+    }
+
+    fn holds_back(&self) -> Option<usize> {
+        // One is judged while the next is gathered.
+        self.window.map(|window| 2 * window.size)
+    }
+
+    fn deeds(&self) -> Vec<Deed> {
+        let sides = [(Side::Request, self.screens_requests), (Side::Answer, self.screens_answers)];
+        let sides = sides.into_iter().filter(|(_, is_on)| *is_on);
+        sides.flat_map(|(side, _)| [Deed::Shows(side), Deed::Guards(side)]).collect()
+    }
+
+    fn begin_opaque<'a>(&'a self, _: &'a mut Cx, _: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
+        Box::pin(ready(Ok(OpaqueFlow::Pass)))
+    }
+
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
         let inquiry = self.screens_requests.then(|| {
             let shown = match self.only {
@@ -192,7 +251,7 @@ impl Step for Screen {
             };
             (self.patience, self.desk.inquire(cx.id, Place::Request, &shown))
         });
-        let examiner = Answers { desk: Arc::clone(&self.desk), id: cx.id };
+        let examiner = Answers { desk: Arc::clone(&self.desk), id: cx.id, window: self.window };
         let answer = self.screens_answers.then(|| Arc::new(examiner) as Arc<dyn Examiner>);
         Box::pin(ready(Ok(Flow::Hold(Hold { request: inquiry, answer }))))
     }
@@ -202,11 +261,16 @@ impl Step for Screen {
 struct Answers {
     desk: Arc<Desk>,
     id: RequestId,
+    window: Option<Window>,
 }
 
 impl Examiner for Answers {
     fn examine(&self, answer: &[Burst]) -> Inquiry {
         self.desk.inquire(self.id, Place::Answer, &said(answer))
+    }
+
+    fn window(&self) -> Option<Window> {
+        self.window
     }
 }
 
@@ -301,5 +365,6 @@ impl Desk {
 }
 
 const REFUSE: &str = "refuse";
+const MOST_WINDOW: u64 = 16 << 20;
 /// Kinds that are noted of one request.
 const MOST_NOTES: usize = 32;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::text::Text;
+use crate::base::text::{Text, unescape};
 use crate::chat::{Content, Delta, Event, Format, Lane, Message, Opening, Part, Request, Role, Source, Tool};
 use crate::pipeline::Burst;
 
@@ -141,9 +141,9 @@ fn called(name: &Text, arguments: &str) -> String {
     format!("{} {}", name.as_str(), plain(arguments))
 }
 
-/// JSON without the escapes in which a word could hide; what is none stays as it is.
+/// JSON without the escapes in which a word could hide, and what is only a part of some as well.
 fn plain(json: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(json).map_or_else(|_| json.to_owned(), |value| value.to_string())
+    serde_json::from_str::<serde_json::Value>(json).map_or_else(|_| unescape(json), |value| value.to_string())
 }
 
 fn role(role: Role) -> &'static str {

@@ -312,6 +312,32 @@ mod tests {
         }
     }
 
+    /// The example of OpenAI's guide to moderation, for one text.
+    const MODERATION: &str = include_str!("../../../tests/fixtures/guards/moderation.json");
+    /// What presidio-analyzer 2.2.366 has said of the texts below, without a model of names.
+    const PRESIDIO: &str = include_str!("../../../tests/fixtures/guards/presidio.json");
+
+    #[test]
+    fn what_openai_documents_is_read() {
+        let report = moderation().read(MODERATION.as_bytes(), &Shape::of(&[passage("user", "x")])).unwrap();
+        let flagged: Vec<_> = report.findings.iter().filter(|finding| finding.is_flagged).collect();
+        assert_eq!((report.findings.len(), flagged.len()), (13, 1));
+        assert_eq!((flagged[0].kind.as_str(), flagged[0].text), ("violence", Some(0)));
+        assert!(flagged[0].score > 0.85);
+    }
+
+    #[test]
+    fn what_presidio_says_is_read_and_counted_in_characters() {
+        let texts = [
+            passage("system", "h\u{e9}llo \u{1f44b} I am fine"),
+            passage("user", "my mail is jo@example.org, card 4111 1111 1111 1111"),
+        ];
+        let report = presidio().read(PRESIDIO.as_bytes(), &Shape::of(&texts)).unwrap();
+        let found: Vec<_> = report.findings.iter().map(|finding| (finding.kind.as_str(), finding.text)).collect();
+        assert!(found.contains(&("EMAIL_ADDRESS", Some(1))), "{found:?}");
+        assert!(report.findings.iter().all(|finding| finding.is_flagged && finding.score >= 0.5));
+    }
+
     #[test]
     fn a_webhook_decides_itself() {
         let one = Shape::of(&[passage("user", "x")]);

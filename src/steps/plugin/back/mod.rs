@@ -54,6 +54,10 @@ impl Tap for Follow {
         let begun = stream::once(async move { self.begin(kept, frames).await });
         Answer { head, frames: begun.flatten().boxed() }
     }
+
+    fn learns(&self) -> bool {
+        true
+    }
 }
 
 type Frames = stream::BoxStream<'static, Result<Burst, crate::base::stop::Stop>>;

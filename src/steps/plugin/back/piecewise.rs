@@ -156,6 +156,7 @@ impl Piecewise {
             Ok(instance) => instance.push(call, session, &batch).await,
             Err(trouble) => Err(trouble),
         };
+        self.follow.ward.settle(&pushed);
         let report = loan.taken.report();
         self.decide(pushed, report, Turn::Push);
     }
@@ -171,6 +172,7 @@ impl Piecewise {
         let opened = async {
             let mut loan = ward.take(&call).await?;
             let session = loan.taken.instance()?.open(call.clone(), context, request).await;
+            ward.settle(&session);
             report = loan.taken.report();
             Ok((loan, session?))
         };
@@ -224,7 +226,11 @@ impl Piecewise {
     }
 
     fn decide(&mut self, said: Result<StreamOutcome, Trouble>, report: Report, turn: Turn) {
-        let ruled = said.and_then(|outcome| self.weigh(outcome, turn).map_err(Trouble::Nonsense));
+        let ruled = said.and_then(|outcome| {
+            let weighed = self.weigh(outcome, turn).map_err(Trouble::Nonsense);
+            self.follow.ward.settle(&weighed);
+            weighed
+        });
         let (ruling, found) = match ruled {
             Ok(ruled) => ruled,
             Err(trouble) => return self.came_to_nothing(&trouble, report),
@@ -314,6 +320,7 @@ impl Piecewise {
                     Ok(instance) => instance.finish(call, session, usage).await,
                     Err(trouble) => Err(trouble),
                 };
+                self.follow.ward.settle(&finished);
                 let report = loan.taken.report();
                 self.decide(finished, report, Turn::Finish);
             }

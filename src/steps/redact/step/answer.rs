@@ -24,6 +24,10 @@ impl Tap for Returns {
         let frames = Gone { frames: Some(answer.frames), going, aside, stop: None };
         Answer { head: answer.head, frames: frames.boxed() }
     }
+
+    fn learns(&self) -> bool {
+        self.guard.is_on_answers()
+    }
 }
 
 /// An answer that is gone through.

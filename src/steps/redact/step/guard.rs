@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::config::{Config, Sought, Unscannable, Where};
+use super::document;
 use super::language::{Code, Languages};
 use super::own::Term;
 use crate::base::stop::Refusal;
 use crate::pipeline::facts::Endpoint;
+use crate::pipeline::run::Mode;
 use crate::steps::redact::kind::PROFILES;
 use crate::steps::redact::{Action, Custom, Detector, List, Problem, Refused, Restorer, Settings, kinds, lately};
 
@@ -22,6 +24,7 @@ pub struct Guard {
     actions: BTreeMap<String, Action>,
     unscannable: Option<Unscannable>,
     languages: Option<Languages>,
+    mode: Mode,
 }
 
 impl Guard {
@@ -39,6 +42,7 @@ impl Guard {
             actions: BTreeMap::new(),
             unscannable: config.unscannable,
             languages: config.languages.clone(),
+            mode: Mode::Enforce,
         };
         guard.actions = guard.exceptions(&config.actions)?;
         guard.actions.extend(config.topics.iter().filter_map(|(name, topic)| Some((name.to_string(), topic.action?))));
@@ -49,6 +53,12 @@ impl Guard {
             guard.restorer = Some(guard.compile_restorer()?);
         }
         Ok(guard)
+    }
+
+    /// The same in a policy of this mode.
+    #[must_use]
+    pub fn within(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Profiles first, so that a type named by itself has the last word.
@@ -111,6 +121,16 @@ impl Guard {
         self.actions.get(kind).copied().unwrap_or(self.action)
     }
 
+    /// What has become of a finding of this type: of what is only observed, nothing.
+    pub fn done_about(&self, kind: &str) -> Action {
+        if self.mode == Mode::Observe { Action::Report } else { self.action_of(kind) }
+    }
+
+    /// Whether something may be taken out of texts, or stops them.
+    pub fn hides(&self) -> bool {
+        self.detector.names().any(|name| self.action_of(name) != Action::Report)
+    }
+
     pub fn covers(&self, place: Where) -> bool {
         self.places.iter().any(|covered| covered.covers(place))
     }
@@ -123,14 +143,10 @@ impl Guard {
         self.places.iter().any(|place| !place.is_of_request())
     }
 
-    /// Whether requests of this kind are read, and answers to them have nothing that it ought to look at.
+    /// Whether all requests of this kind can be read, and answers to them as far as it looks at any.
     pub fn reads(&self, endpoint: Endpoint) -> bool {
-        match endpoint {
-            Endpoint::Chat | Endpoint::CountTokens => true,
-            Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Rerank => self.restorer.is_none(),
-            Endpoint::Completions => self.restorer.is_none() && !self.is_on_answers(),
-            Endpoint::Images | Endpoint::Audio | Endpoint::Files | Endpoint::Batches | Endpoint::Other => false,
-        }
+        let is_chat = matches!(endpoint, Endpoint::Chat | Endpoint::CountTokens);
+        is_chat || document::of(endpoint).is_some_and(|shape| shape.is_certain)
     }
 
     /// The most bytes of each text of a streamed answer that are kept back, as the machines read them.
@@ -303,10 +319,9 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_whose_answer_it_ought_to_read_and_cannot_is_none_of_its_own() {
-        let on_requests = guard(serde_json::json!({ "find": ["email"], "where": ["request"] })).unwrap();
-        let on_both = guard(serde_json::json!({ "find": ["email"] })).unwrap();
-        assert!(on_requests.reads(Endpoint::Completions) && !on_both.reads(Endpoint::Completions));
-        assert!(on_both.reads(Endpoint::Embeddings) && !on_requests.reads(Endpoint::Images));
+    fn an_endpoint_whose_requests_may_be_anything_is_none_of_its_own() {
+        let guard = guard(serde_json::json!({ "find": ["email"] })).unwrap();
+        assert!([Endpoint::Completions, Endpoint::Responses, Endpoint::Embeddings].iter().all(|it| guard.reads(*it)));
+        assert!([Endpoint::Images, Endpoint::Audio, Endpoint::Other].iter().all(|it| !guard.reads(*it)));
     }
 }

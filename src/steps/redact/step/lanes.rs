@@ -2,6 +2,7 @@
 
 use super::config::Where;
 use super::guard::Guard;
+use crate::base::json::Json;
 use crate::base::text::Text;
 use crate::chat::Delta;
 use crate::steps::redact::{JsonLane, Lane, Refused, Replacer, Vault};
@@ -13,6 +14,10 @@ pub enum Said {
     Thinking,
     Refusal,
     Arguments,
+    /// What a tool is called with that takes any text.
+    Input,
+    /// A JSON value of which nobody knows what it is.
+    Document,
 }
 
 impl Said {
@@ -33,15 +38,16 @@ impl Said {
             Self::Text => Delta::Text(text),
             Self::Thinking => Delta::Thinking(text),
             Self::Refusal => Delta::Refusal(text),
-            Self::Arguments => Delta::Arguments(text),
+            Self::Arguments | Self::Input => Delta::Arguments(text),
+            Self::Document => Delta::Other(Json(text.as_str().as_ref().into())),
         }
     }
 
     pub fn place(self) -> Where {
         match self {
-            Self::Text | Self::Refusal => Where::AnswerText,
+            Self::Text | Self::Refusal | Self::Document => Where::AnswerText,
             Self::Thinking => Where::AnswerReasoning,
-            Self::Arguments => Where::AnswerToolCalls,
+            Self::Arguments | Self::Input => Where::AnswerToolCalls,
         }
     }
 }
@@ -75,8 +81,8 @@ enum Reading {
 impl Reading {
     fn of(said: Said) -> Self {
         match said {
-            Said::Arguments => Self::Json(JsonLane::default()),
-            Said::Text | Said::Thinking | Said::Refusal => Self::Text(Lane::default()),
+            Said::Arguments | Said::Document => Self::Json(JsonLane::default()),
+            Said::Text | Said::Thinking | Said::Refusal | Said::Input => Self::Text(Lane::default()),
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod answer;
 mod config;
+mod document;
 mod guard;
 mod lanes;
 mod language;
@@ -34,11 +35,13 @@ use crate::dialect::{self, Quirks};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::{Endpoint, Subject};
 use crate::pipeline::opaque::{OpaqueBody, OpaqueRequest};
-use crate::pipeline::{Flow, Step};
+use crate::pipeline::step::{Deed, Side};
+use crate::pipeline::{Flow, OpaqueFlow, Step};
 use crate::steps::Site;
 use crate::steps::redact::{Key, Vault};
 
 pub use config::{Config, CustomConfig, Sought, Unscannable, Where};
+use document::Shape;
 pub use guard::Guard;
 pub use language::Languages;
 use returns::Returns;
@@ -66,7 +69,7 @@ impl Redact {
         let seed = &site.stores.seed;
         let secret = if session.is_some() { seed.lasting()? } else { seed.passing()? };
         Ok(Self {
-            guard: Arc::new(Guard::new(config, site.policy.as_str())?),
+            guard: Arc::new(Guard::new(config, site.policy.as_str())?.within(site.mode)),
             session,
             secret,
             tally: Arc::clone(&site.stores.guards),
@@ -115,7 +118,7 @@ impl Redact {
 
     fn note(&self, cx: &mut Cx, findings: &Findings) {
         findings.note(&mut cx.remarks);
-        self.tally.count(findings.kinds(), |kind| self.guard.action_of(kind));
+        self.tally.count(findings.kinds(), |kind| self.guard.done_about(kind));
     }
 
     async fn begin_chat(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
@@ -124,21 +127,11 @@ impl Redact {
         if self.guard.is_on_requests() {
             vault = self.outward(cx, request, vault).await?;
         }
-        let gives_back = self.guard.restorer().is_some() && !vault.is_empty();
-        if !gives_back && !self.guard.is_on_answers() {
+        if !self.gives_back(&vault) && !self.guard.is_on_answers() {
             return Ok(Flow::Pass);
         }
-        Ok(Flow::Tap(Box::new(Returns {
-            guard: Arc::clone(&self.guard),
-            given: vault,
-            // Of another scope, so that what is taken from the answer is not given back with what was taken from
-            // the request.
-            taken: self.vault(&format!("{scope}\0answer")),
-            counts: cx.remarks.count_answer(),
-            tally: Arc::clone(&self.tally),
-            aside: self.aside.clone(),
-            has_logprobs: request.params.logprobs == Some(true) || request.params.top_logprobs.is_some(),
-        })))
+        let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
+        Ok(Flow::Tap(Box::new(Returns { has_logprobs, ..self.returns(cx, &scope, vault) })))
     }
 
     /// Goes through a request that is chat in all but its endpoint.
@@ -153,46 +146,100 @@ impl Redact {
         Ok(request.wire(dialect.id()).unwrap_or_else(written))
     }
 
-    /// Goes through any other JSON document, each of its texts and numbers. A long one is not gone through on this
-    /// thread.
-    async fn document(&self, cx: &mut Cx, body: &Bytes) -> Result<Bytes, Stop> {
-        let text = ByteString::try_from(body.clone()).map_err(|_| unread())?;
-        let mut vault = self.vault(&self.scope(cx, None));
-        let guard = Arc::clone(&self.guard);
-        let mut go = move |wanted: &Wanted| {
+    /// Goes through any other JSON document. A long one is not gone through on this thread.
+    async fn document(
+        &self,
+        shape: &'static Shape,
+        cx: &mut Cx,
+        body: &Bytes,
+        mut vault: Vault,
+    ) -> Result<(Bytes, Vault), Stop> {
+        let (guard, all) = (Arc::clone(&self.guard), body.clone());
+        let go = move |wanted: &Wanted| {
             let mut findings = Findings::default();
-            let gone = Scrub::new(&guard, &mut vault, &mut findings, wanted).json(Where::User, &text);
-            (findings, gone)
+            let mut scrub = Scrub::new(&guard, &mut vault, &mut findings, wanted);
+            let gone_through = document::go_through(shape.request, &all, &mut scrub);
+            (findings, vault, gone_through)
         };
-        let (findings, gone) = match body.len() {
+        let (findings, vault, gone_through) = match body.len() {
             ..=AT_ONCE => go(&Wanted::always()),
-            _ => self.aside.run(move |wanted| go(wanted)).await.ok_or_else(broke_off)?,
+            _ => self.aside.run(go).await.ok_or_else(broke_off)?,
         };
         self.note(cx, &findings);
-        Ok(gone?.map_or_else(|| body.clone(), Bytes::from))
+        Ok((gone_through?, vault))
     }
 
-    async fn begin_unread(&self, cx: &mut Cx, request: &mut OpaqueRequest) -> Result<(), Stop> {
+    /// Whether somebody would have to look into an answer that nobody can look into.
+    fn is_blind(&self, shape: Option<&Shape>, vault: &Vault) -> bool {
+        let looks = self.guard.is_on_answers() || self.gives_back(vault);
+        looks && shape.is_none_or(|shape| shape.answer.is_none())
+    }
+
+    fn gives_back(&self, vault: &Vault) -> bool {
+        self.guard.restorer().is_some() && !vault.is_empty()
+    }
+
+    async fn begin_unread(&self, cx: &mut Cx, request: &mut OpaqueRequest) -> Result<OpaqueFlow, Stop> {
+        let scope = self.scope(cx, None);
+        let (mut vault, shape) = (self.vault(&scope), document::of(cx.endpoint));
         let document = request.body.document();
-        let is_read = document.is_some() && self.guard.reads(cx.endpoint);
-        if !is_read && self.guard.unscannable() != Some(Unscannable::Pass) {
-            return Err(self.guard.refuse_unseen(cx.endpoint.name()).into());
-        }
-        if !is_read {
+        let body = document.clone().filter(|body| !body.is_empty() && self.guard.is_on_requests());
+        let changed = match (body, shape) {
+            (Some(body), _) if cx.endpoint == Endpoint::CountTokens => {
+                return self.begin_count(cx, request, &body).await;
+            }
+            (Some(body), Some(shape)) => {
+                let (new, filled) = self.document(shape, cx, &body, vault).await?;
+                vault = filled;
+                Some(new).filter(|new| *new != body)
+            }
+            _ => None,
+        };
+        let is_unread = self.guard.is_on_requests() && (document.is_none() || shape.is_none());
+        let is_blind = cx.endpoint != Endpoint::CountTokens && self.is_blind(shape, &vault);
+        if (is_unread || is_blind) && cx.endpoint != Endpoint::CountTokens {
+            if self.guard.unscannable() != Some(Unscannable::Pass) {
+                return Err(self.guard.refuse_unseen(cx.endpoint.name()).into());
+            }
             cx.remarks.note("unscanned", "1");
         }
-        let Some(body) = document.filter(|body| !body.is_empty() && self.guard.is_on_requests()) else {
-            return Ok(());
-        };
-        let changed = match cx.endpoint {
-            Endpoint::CountTokens => self.count(cx, &body).await?,
-            _ => self.document(cx, &body).await?,
-        };
-        if changed != body {
-            request.body = OpaqueBody::json(changed).map_err(|malformed| Refusal::internal(malformed.to_string()))?;
+        if let Some(changed) = changed {
+            request.body = rewritten(changed)?;
         }
-        Ok(())
+        let Some(shape) = shape.filter(|shape| shape.speaks()) else { return Ok(OpaqueFlow::Pass) };
+        if !self.guard.is_on_answers() && !self.gives_back(&vault) {
+            return Ok(OpaqueFlow::Pass);
+        }
+        let returns = self.returns(cx, &scope, vault);
+        Ok(OpaqueFlow::Tap(Box::new(document::Answers::new(shape, returns))))
     }
+
+    async fn begin_count(&self, cx: &mut Cx, request: &mut OpaqueRequest, body: &Bytes) -> Result<OpaqueFlow, Stop> {
+        let changed = self.count(cx, body).await?;
+        if changed != *body {
+            request.body = rewritten(changed)?;
+        }
+        Ok(OpaqueFlow::Pass)
+    }
+
+    /// What the answer is gone through with.
+    fn returns(&self, cx: &mut Cx, scope: &str, given: Vault) -> Returns {
+        Returns {
+            guard: Arc::clone(&self.guard),
+            given,
+            // Of another scope, so that what is taken from the answer is not given back with what was taken from
+            // the request.
+            taken: self.vault(&format!("{scope}\0answer")),
+            counts: cx.remarks.count_answer(),
+            tally: Arc::clone(&self.tally),
+            aside: self.aside.clone(),
+            has_logprobs: false,
+        }
+    }
+}
+
+fn rewritten(body: Bytes) -> Result<OpaqueBody, Refusal> {
+    OpaqueBody::json(body).map_err(|malformed| Refusal::internal(malformed.to_string()))
 }
 
 impl Step for Redact {
@@ -213,11 +260,30 @@ impl Step for Redact {
         self.guard.holds_back()
     }
 
+    fn deeds(&self) -> Vec<Deed> {
+        let mut deeds = Vec::new();
+        for (side, is_on) in [(Side::Request, self.guard.is_on_requests()), (Side::Answer, self.guard.is_on_answers())]
+        {
+            if is_on {
+                deeds.push(Deed::Guards(side));
+            }
+            if is_on && self.guard.hides() {
+                deeds.push(Deed::Hides(side));
+            }
+        }
+        deeds.extend(self.guard.restorer().map(|_| Deed::GivesBack));
+        deeds
+    }
+
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
         Box::pin(self.begin_chat(cx, request))
     }
 
-    fn begin_opaque<'a>(&'a self, cx: &'a mut Cx, request: &'a mut OpaqueRequest) -> BoxFuture<'a, Result<(), Stop>> {
+    fn begin_opaque<'a>(
+        &'a self,
+        cx: &'a mut Cx,
+        request: &'a mut OpaqueRequest,
+    ) -> BoxFuture<'a, Result<OpaqueFlow, Stop>> {
         Box::pin(self.begin_unread(cx, request))
     }
 }

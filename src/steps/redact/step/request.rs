@@ -194,7 +194,7 @@ impl Walk<'_, '_> {
 }
 
 /// Whether a value of a dialect's own holds what is no text: a long run of base64.
-fn holds_data(json: &str) -> bool {
+pub fn holds_data(json: &str) -> bool {
     let is_data = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
     let mut run = 0;
     json.bytes().any(|byte| {

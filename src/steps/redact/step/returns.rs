@@ -34,7 +34,7 @@ pub struct Returns {
 impl Returns {
     fn tally(&self, kinds: &BTreeMap<String, u64>) {
         let kinds = || kinds.iter().map(|(kind, count)| (kind.as_str(), *count));
-        self.tally.count(kinds(), |kind| self.guard.action_of(kind));
+        self.tally.count(kinds(), |kind| self.guard.done_about(kind));
         for (kind, count) in kinds() {
             self.counts.add(kind, count);
         }
@@ -67,8 +67,11 @@ impl Returns {
         worked.map_err(|refused| self.guard.refuse(&refused, place))
     }
 
-    /// A text that is there as a whole.
-    fn whole(&mut self, said: Said, text: &str, wanted: &Wanted) -> Result<String, Refusal> {
+    /// A text that is there as a whole, while `wanted` holds.
+    ///
+    /// # Errors
+    /// When something is in it that the policy refuses.
+    pub fn whole(&mut self, said: Said, text: &str, wanted: &Wanted) -> Result<String, Refusal> {
         let mut passage = self.with(said.place(), |tools| Ok(Passage::new(said, tools)))?;
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text) {
