@@ -1,6 +1,7 @@
 //! Compiling, on a few threads of its own: a component of some megabytes takes seconds of every core it gets, and requests
 //! are served meanwhile.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::available_parallelism;
 
@@ -32,11 +33,14 @@ impl Compiler {
         let (done, result) = mpsc::sync_channel(1);
         let (engine, bytes) = (engine.clone(), bytes.to_vec());
         self.0.spawn(move || {
+            // A compiler that comes upon what it has not reckoned with panics, which would end the process here.
+            let compile = AssertUnwindSafe(|| Component::from_binary(&engine, &bytes));
             // Whoever waited too long does not listen any more.
-            let _ = done.send(Component::from_binary(&engine, &bytes));
+            let _ = done.send(catch_unwind(compile));
         });
         match result.recv_timeout(COMPILING) {
-            Ok(compiled) => compiled.map_err(|error| format!("it cannot be compiled: {error:#}")),
+            Ok(Ok(compiled)) => compiled.map_err(|error| format!("it cannot be compiled: {error:#}")),
+            Ok(Err(_)) => Err("it cannot be compiled: the compiler broke off".into()),
             Err(_) => Err(format!("it takes longer than {} to compile", duration::show(COMPILING))),
         }
     }

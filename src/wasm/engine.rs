@@ -123,7 +123,8 @@ fn make(metering: Metering) -> Result<wasmtime::Engine, String> {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        .wasm_multi_memory(false)
+        // Calls between the parts of one component are adapted by code that sees the memories of both.
+        .wasm_multi_memory(true)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)

@@ -26,7 +26,8 @@ struct Config {
 struct Region {
     /// Languages by their ISO 639-3 codes: `deu`, `fra`.
     languages: Vec<String>,
-    /// The model that is asked instead; the caller's own if not said.
+    /// The model that is asked for instead, which has to be granted; the caller's own if not said. A route can go by the
+    /// tag as well: `request.tags.exists(t, t == "region=eu")`.
     model: Option<String>,
 }
 
@@ -46,7 +47,6 @@ impl Plugin for LanguageRouter {
         about!("tags requests with their language, and sends them to the region that goes with it")
             .config::<Config>()
             .needs("request.text")
-            .needs("request.model")
     }
 
     fn new(config: Config) -> Result<Self, Failure> {

@@ -109,10 +109,13 @@ fn in_other_words(phrases: &[Phrase], text: &str, before: Option<char>) -> Strin
     said
 }
 
-/// Whether a phrase stands there as whole words.
+/// Whether a phrase stands there as whole words. Where it begins or ends with something else, a word may follow at once.
 fn is_there(lower: &str, at: usize, phrase: &str, previous: Option<char>) -> bool {
-    let is_whole = |neighbour: Option<char>| !neighbour.is_some_and(char::is_alphanumeric);
-    lower[at..].starts_with(phrase) && is_whole(previous) && is_whole(lower[at + phrase.len()..].chars().next())
+    let is_of_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    let is_cut = |inner: Option<char>, outer: Option<char>| is_of_word(inner) && is_of_word(outer);
+    lower[at..].starts_with(phrase)
+        && !is_cut(phrase.chars().next(), previous)
+        && !is_cut(phrase.chars().next_back(), lower[at + phrase.len()..].chars().next())
 }
 
 fn capitalised(words: &str) -> String {

@@ -63,7 +63,7 @@ const JS: &[File] = files![
 ];
 
 const COMMON_TEMPLATE: &[File] =
-    files!["templates/common/cases/words.yaml", "templates/common/policy.test.yaml", "templates/common/policy.yaml",];
+    files!["templates/common/cases/words.yaml", "templates/common/policy-test.yaml", "templates/common/policy.yaml",];
 
 const RUST_TEMPLATE: &[File] = files![
     "templates/rust/Cargo.toml",

@@ -27,8 +27,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         return Err(format!("`{}` is there already; name another folder with `--folder`", folder.display()));
     }
     for (path, text) in kit::template(args.language) {
-        let path = if path == "gitignore" { ".gitignore" } else { path };
-        write(&folder.join(path), &text.replace(PLACEHOLDER, &args.name))?;
+        write(&folder.join(named(path)), &text.replace(PLACEHOLDER, &args.name))?;
     }
     for (path, text) in kit::sdk(args.language) {
         write(&folder.join("sdk").join(path), text)?;
@@ -40,6 +39,16 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     }
     println!("  tidegate plugin build && tidegate plugin test");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of a template's file in a project: some have another in the templates, where they would be taken for what they
+/// are not.
+fn named(path: &str) -> &str {
+    match path {
+        "gitignore" => ".gitignore",
+        "policy-test.yaml" => "policy.test.yaml",
+        path => path,
+    }
 }
 
 /// Stands for the name in templates.

@@ -65,7 +65,10 @@ impl Golden {
                 let lines = document.cases.iter().map(|case| sources.place(case.name.span).line).collect();
                 Ok(Self { path: path.to_owned(), document, lines })
             }
-            None => Err(super::suite::render(&problems, &sources, ink)),
+            None => {
+                let rendered = super::suite::render(&problems, &sources, ink);
+                Err(format!("`{}` cannot be used\n{}", path.display(), rendered.trim_end()))
+            }
         }
     }
 
@@ -180,7 +183,7 @@ mod tests {
             "cases:\n- name: a\n  {request}\n  stream: [{{ text: hi }}]\n  expect: {{ read: hi }}\n"
         ));
         assert_eq!(said, "");
-        assert_eq!(mistakes("cases:\n- name: a\n  config: 1\n  expect: { failure: no }\n"), "");
+        assert_eq!(mistakes("cases:\n- name: a\n  config: 1\n  expect: { failure: x }\n"), "");
     }
 
     #[test]

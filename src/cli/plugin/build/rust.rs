@@ -36,9 +36,10 @@ pub fn build(project: &Project) -> Result<(), Failed> {
 /// The component among what cargo says it has made; the last one, which is the package's own.
 fn component(said: impl BufRead) -> Option<PathBuf> {
     let messages = said.lines().map_while(Result::ok).filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-    let artifacts = messages.filter(|message| message["reason"] == "compiler-artifact");
+    let artifacts =
+        messages.filter(|message| message.get("reason").is_some_and(|reason| reason == "compiler-artifact"));
     let made = artifacts.filter_map(|artifact| {
-        let files = artifact["filenames"].as_array()?;
+        let files = artifact.get("filenames")?.as_array()?;
         files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm")).map(PathBuf::from)
     });
     made.last()

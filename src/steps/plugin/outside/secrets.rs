@@ -43,10 +43,10 @@ mod tests {
     fn what_may_only_be_signed_with_is_never_shown() {
         let signs = BTreeMap::from([("KEY".to_owned(), Secret::new("Jefe"))]);
         let keyring = Keyring { signs, ..Keyring::default() };
-        assert_eq!(keyring.reveal("KEY"), Err(Error::Denied));
+        assert!(matches!(keyring.reveal("KEY"), Err(Error::Denied)));
         // RFC 4231, case 2.
         let mac = keyring.hmac_sha256("KEY", b"what do ya want for nothing?").unwrap();
         assert_eq!(mac[..4], [0x5b, 0xdc, 0xc1, 0x46]);
-        assert_eq!(keyring.hmac_sha256("OTHER", b""), Err(Error::Denied));
+        assert!(matches!(keyring.hmac_sha256("OTHER", b""), Err(Error::Denied)));
     }
 }
