@@ -124,7 +124,7 @@ impl Follow {
             Verdict::Deny(denial) => (Ruling::Deny(verdict::refusal(denial, &self.ward.name)?), Outcome::Deny),
             Verdict::Respond(reply) => {
                 let id = format!("plugin-{}", self.request_id);
-                let mut instead = verdict::answer(reply, head.dialect, &id, head.model.as_str())?;
+                let mut instead = verdict::answer(reply, &id, head.model.as_str())?;
                 // It has been asked, and charges.
                 instead.usage.clone_from(&completion.usage);
                 (Ruling::Instead(instead), Outcome::Respond)
