@@ -73,7 +73,7 @@ impl Kind {
         match self {
             Self::Direct => None,
             Self::Hyper => std::env::current_exe().ok(),
-            Self::Tidegate | Self::Limited | Self::Guarded | Self::Restored => Some(TIDEGATE.into()),
+            Self::Tidegate | Self::Limited | Self::Guarded | Self::Restored | Self::Plugged => Some(TIDEGATE.into()),
             // Debian keeps them where the path of ordinary users does not lead.
             Self::Nginx | Self::Haproxy => {
                 let path = std::env::var_os("PATH").unwrap_or_default();

@@ -133,6 +133,9 @@ fn is_ours(name: &str, interface: &str) -> bool {
 /// The names of what a component imports and exports.
 fn outline(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Unfit> {
     let unread = |error: wasmparser::BinaryReaderError| Unfit::new(format!("it cannot be read: {}", error.message()));
+    if !bytes.starts_with(b"\0asm") {
+        return Err(Unfit::new("it is no WebAssembly"));
+    }
     let (mut imports, mut exports, mut depth) = (Vec::new(), Vec::new(), 0_usize);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(unread)? {
@@ -200,9 +203,8 @@ mod tests {
     #[test]
     fn a_core_module_is_told_from_a_component() {
         assert_eq!(reason("(module)"), "it is a core module, not a component");
-        assert!(
-            Manifest::read(b"#!/bin/sh", &Limits::default()).unwrap_err().to_string().starts_with("it cannot be read")
-        );
+        let script = Manifest::read(b"#!/bin/sh", &Limits::default()).unwrap_err();
+        assert_eq!(script.to_string(), "it is no WebAssembly");
     }
 
     #[test]

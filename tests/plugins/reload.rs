@@ -42,7 +42,7 @@ async fn a_file_that_is_replaced_is_noticed_and_a_broken_one_changes_nothing() {
         let status = house.admin.get("/policies").await.json();
         if status["last_reload"]["ok"] == json!(false) {
             let problem = status["last_reload"]["problems"][0].as_str().unwrap().to_owned();
-            assert!(problem.contains("tone.wasm") && problem.contains("cannot be read"), "{problem}");
+            assert!(problem.contains("tone.wasm") && problem.contains("it is no WebAssembly"), "{problem}");
             assert_eq!(house.http.post(CHAT, &chat("m")).await.says(), "one");
             std::fs::copy(built(Hooks::Response), house.path("tone.wasm")).unwrap();
             return after_the_next(&house, watch).await;

@@ -65,6 +65,11 @@ async fn a_plugin_may_refuse_and_answer() {
     assert!(upstream.received().is_empty());
     let (given, upstream) = answered("", "{ do: respond, text: from the probe }").await;
     assert_eq!((given.status, given.says().as_str()), (200, "from the probe"));
+    let given = given.json();
+    assert_eq!(
+        (&given["object"], &given["choices"][0]["message"]["role"]),
+        (&json!("chat.completion"), &json!("assistant"))
+    );
     assert!(upstream.received().is_empty());
 }
 

@@ -10,7 +10,10 @@ use crate::wasm::Hook;
 
 /// The records of all plugins, by plugin and policy. Both are names out of the policy files, so their number is bounded.
 #[derive(Debug, Default)]
-pub struct Book(Mutex<BTreeMap<(Arc<str>, Arc<str>), Arc<Record>>>);
+pub struct Book(Mutex<BTreeMap<Owner, Arc<Record>>>);
+
+/// A plugin, and the policy it stands in.
+type Owner = (Arc<str>, Arc<str>);
 
 impl Book {
     /// The record of a plugin under a policy.

@@ -184,11 +184,14 @@ pub fn apply_to_answer(wordings: Wordings, completion: &mut Completion, edits: &
     }
 }
 
+/// Where a range of a text begins and ends, and what comes in its place.
+type Range = (usize, usize, String);
+
 /// Changes of texts, as they were asked for.
 #[derive(Default)]
 struct Texts {
     whole: Wordings,
-    ranges: BTreeMap<(usize, usize), Vec<(usize, usize, String)>>,
+    ranges: BTreeMap<(usize, usize), Vec<Range>>,
 }
 
 impl Texts {
@@ -240,7 +243,7 @@ fn show((message, part): (usize, usize)) -> String {
     format!("message {message}, part {part}")
 }
 
-fn replaced(old: &str, ranges: &[(usize, usize, String)]) -> Option<String> {
+fn replaced(old: &str, ranges: &[Range]) -> Option<String> {
     let mut new = String::with_capacity(old.len());
     let mut done = 0;
     for (start, end, with) in ranges {

@@ -223,7 +223,7 @@ fn tags_of(cx: &Cx) -> Vec<types::Tag> {
 fn answer(reply: types::Reply, request: &Verbatim<Request>, cx: &Cx) -> Result<Answer, String> {
     let dialect: DialectId = cx.dialect.unwrap_or(request.dialect);
     let id = format!("plugin-{}", cx.id);
-    let completion = verdict::answer(reply, dialect, &id, &request.model.as_str())?;
+    let completion = verdict::answer(reply, &id, &request.model.as_str())?;
     let frame = Frame::new(Events::from_iter([Event::Whole(Box::new(completion))]));
     let head = Head { target: None, provider: None, model: cx.model.clone(), dialect, headers: http::HeaderMap::new() };
     Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })

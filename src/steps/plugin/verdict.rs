@@ -34,7 +34,7 @@ pub fn refusal(denial: Denial, plugin: &str) -> Result<Refusal, String> {
 ///
 /// # Errors
 /// When it cannot be one.
-pub fn answer(reply: Reply, dialect: DialectId, id: &str, model: &str) -> Result<Completion, String> {
+pub fn answer(reply: Reply, id: &str, model: &str) -> Result<Completion, String> {
     let reason = match reply.finish_reason.as_str() {
         "stop" | "" => FinishReason::Stop,
         "length" => FinishReason::Length,
@@ -45,7 +45,7 @@ pub fn answer(reply: Reply, dialect: DialectId, id: &str, model: &str) -> Result
     let parts = reply.parts.into_iter().map(read_part).collect::<Result<_, _>>()?;
     let finish = Some(Finish::new(reason, reason.name()));
     Ok(Completion {
-        dialect,
+        dialect: OWN,
         id: id.into(),
         model: model.into(),
         created: None,
@@ -113,6 +113,8 @@ fn is_word(word: &str) -> bool {
     (1..=64).contains(&word.len()) && word.bytes().all(is_plain)
 }
 
+/// What a plugin says is in no provider's words, so every dialect writes it in full.
+const OWN: DialectId = DialectId("plugin");
 /// Bytes of a refusal's message.
 const MOST_MESSAGE: usize = 1_000;
 /// Kinds of findings of one call that are told apart.

@@ -29,7 +29,7 @@ struct Whole {
 /// What becomes of it.
 enum Ruling {
     Reword(Wordings),
-    Instead(Completion),
+    Instead(Box<Completion>),
     Deny(Refusal),
 }
 
@@ -124,10 +124,10 @@ impl Follow {
             Verdict::Deny(denial) => (Ruling::Deny(verdict::refusal(denial, &self.ward.name)?), Outcome::Deny),
             Verdict::Respond(reply) => {
                 let id = format!("plugin-{}", self.request_id);
-                let mut instead = verdict::answer(reply, head.dialect, &id, head.model.as_str())?;
+                let mut instead = verdict::answer(reply, &id, head.model.as_str())?;
                 // It has been asked, and charges.
                 instead.usage.clone_from(&completion.usage);
-                (Ruling::Instead(instead), Outcome::Respond)
+                (Ruling::Instead(Box::new(instead)), Outcome::Respond)
             }
             Verdict::Pass => {
                 let wordings = reword_answer(outcome.edits, completion, is_granted)?;
@@ -144,7 +144,7 @@ fn carry_out(ruling: Ruling, mut bursts: Vec<Burst>, lanes: Option<&[Vec<Lane>]>
         Ruling::Reword(wordings) if wordings.is_empty() => (bursts, None),
         Ruling::Deny(refusal) => (vec![lanes::usage_frames(&bursts)], Some(refusal.into())),
         Ruling::Instead(completion) => {
-            let frame = Frame::new(Events::from_iter([Event::Whole(Box::new(completion))]));
+            let frame = Frame::new(Events::from_iter([Event::Whole(completion)]));
             (vec![vec![frame]], None)
         }
         Ruling::Reword(wordings) => match lanes {
