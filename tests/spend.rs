@@ -179,7 +179,7 @@ fn a_budget_that_runs_low_is_told_of_once_in_its_window() {
     assert_eq!((&told["event"], &told["account"], &told["usd"]), (&"budget_low".into(), &"all/p".into(), &0.2.into()));
     let metrics = get(&running.admin, "/metrics");
     assert!(metrics.contains("tidegate_budget_warnings{budget=\"all\"} 1\n"), "{metrics}");
-    assert!(metrics.contains("tidegate_budget_remaining_usd{budget=\"all\",scope=\"\"} 0.1"), "{metrics}");
+    assert!(metrics.contains("tidegate_budget_remaining_usd{budget=\"all\",scope=\"p\"} 0.1"), "{metrics}");
     assert!(metrics.contains("tidegate_reservations_open 0\n"), "{metrics}");
 }
 
