@@ -26,7 +26,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rayon", &["wasm"]),
     ("jsonschema", &["steps"]),
     ("oci_client", &["registry"]),
-    ("aws_lc_rs", &["registry"]),
     ("sled", &["state"]),
     ("redis", &["state"]),
     ("opentelemetry", &["telemetry"]),

@@ -66,8 +66,8 @@ impl Library {
             return Err(format!("`{pin}` is no SHA-256, which has 64 hexadecimal digits"));
         }
         let found = match wanted.source {
-            Source::File(path) => from_file(path)?,
-            Source::Registry(reference) => self.from_registry(reference, wanted)?,
+            Source::File(path) => read_file(path)?,
+            Source::Registry(reference) => self.kept_or_pulled(reference, wanted)?,
         };
         let sha256 = hash(&found.bytes);
         if let Some(pin) = wanted.sha256
@@ -104,7 +104,7 @@ impl Library {
         Err("its signature is by none of the `trusted_keys`, or it was changed since".into())
     }
 
-    fn from_registry(&self, reference: &Reference, wanted: Wanted<'_>) -> Result<Found, String> {
+    fn kept_or_pulled(&self, reference: &Reference, wanted: Wanted<'_>) -> Result<Found, String> {
         if !reference.is_fixed() && wanted.sha256.is_none() && !wanted.follows_tags {
             return Err(format!(
                 "`{reference}` can be moved to another component; pin it by `sha256`, or by `@sha256:…` behind it, or say \
@@ -153,7 +153,7 @@ fn take(shelf: &Shelf, known: &Known) -> Option<Found> {
     Some(Found { bytes, signature: known.signature.clone() })
 }
 
-fn from_file(path: &Path) -> Result<Found, String> {
+fn read_file(path: &Path) -> Result<Found, String> {
     let bytes = fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
     let beside = signature_path(path);
     let signature = match fs::read_to_string(&beside) {

@@ -164,7 +164,7 @@ impl StepConfig {
             Self::Budget(config) => config.0.iter().map(|name| ("budgets", name.as_str())).collect(),
             Self::Plugin(config) => config.secrets().into_iter().map(|name| ("secrets", name)).collect(),
             Self::Screen(config) => vec![("screens", config.by.as_str())],
-            Self::Limit(_) | Self::Plugin(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
+            Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
         }
     }
 

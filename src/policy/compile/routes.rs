@@ -18,6 +18,9 @@ use crate::policy::config::{self, Config, PolicyConfig, RouteConfig, Way};
 use crate::policy::decode::At;
 use crate::policy::document;
 
+/// Makes a step that asks the budget of this name.
+type Asking<'a> = dyn Fn(&str, &Arc<Target>) -> Option<Arc<dyn Step>> + 'a;
+
 /// The route of one policy, to be made.
 pub struct Routes<'a> {
     pub policy: &'a PolicyConfig,
@@ -25,7 +28,7 @@ pub struct Routes<'a> {
     pub targets: &'a Targets,
     pub canaries: &'a CanaryBook,
     /// Makes a step that asks a budget for what a target may cost.
-    pub budget: &'a dyn Fn(&str, &Arc<Target>) -> Option<Arc<dyn Step>>,
+    pub budget: &'a Asking<'a>,
     /// How many nodes have a number already.
     pub sites: Cell<u32>,
 }
