@@ -3,6 +3,8 @@
 //! References to secrets are still references; whoever needs one resolves it, and can point at it if that
 //! fails. Nothing here has been opened, connected or compiled.
 
+mod route;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,16 +18,13 @@ use serde_json::Value;
 use super::codes;
 use super::condition::Condition;
 use super::decode::At;
-use super::document::{
-    CertificateName, Content, LogFormat, LogLevel, Losses, Mode, OnDisconnect, Pick, Sticky, TelemetryDialect,
-};
+use super::document::{CertificateName, Content, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
 use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
 use super::selector::Selector;
 use crate::base::ids::{PolicyName, ProviderName, TargetName};
 use crate::base::money::Nanos;
-use crate::base::stop::FaultClass;
 use crate::pricing::{PriceList, Unknown};
 use crate::registry::PublicKey;
 use crate::state::shared::{self, OnLoss};
@@ -33,6 +32,8 @@ use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
 use crate::steps::redact::step::Seed;
 use crate::steps::screen;
+
+pub use route::*;
 
 /// Everything the files say.
 #[derive(Debug, Clone)]
@@ -312,122 +313,6 @@ pub struct PolicyConfig {
     pub steps: Vec<At<StepConfig>>,
     /// `None` if each model the policy is for has targets of its own.
     pub route: Option<RouteConfig>,
-}
-
-/// A way to targets, and what holds for the attempts on them.
-#[derive(Debug, Clone)]
-pub struct RouteConfig {
-    pub route: Route,
-    /// `None` if the file leaves it to us.
-    pub retry_on: Option<Vec<FaultClass>>,
-    pub attempts_per_target: Option<NonZeroU32>,
-    pub timeouts: Timeouts,
-    pub losses: Losses,
-    pub on_disconnect: OnDisconnect,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Timeouts {
-    pub connect: Option<Duration>,
-    pub headers: Option<Duration>,
-    pub first_token: Option<Duration>,
-    pub between_tokens: Option<Duration>,
-    /// An answer that is not streamed.
-    pub whole: Option<Duration>,
-    /// All attempts together.
-    pub total: Option<Duration>,
-}
-
-/// A node of a route.
-#[derive(Debug, Clone)]
-pub struct Route {
-    pub way: At<Way>,
-    pub shadow: Option<Shadow>,
-    pub sticky: Option<Sticky>,
-}
-
-impl Route {
-    /// Every target that requests may come to this way.
-    pub fn targets(&self) -> Vec<&TargetName> {
-        match &self.way.value {
-            Way::Target(name) => vec![name],
-            Way::Weighted(targets) => targets.iter().map(|(target, _)| &target.value).collect(),
-            _ => self.children().into_iter().flat_map(Self::targets).collect(),
-        }
-    }
-}
-
-impl Route {
-    /// The nodes below, in the order in which the compiler numbers them.
-    pub fn children(&self) -> Vec<&Route> {
-        match &self.way.value {
-            Way::Fallback(routes) | Way::Fastest(routes) | Way::Cheapest(routes) | Way::LeastBusy(routes) => {
-                routes.iter().collect()
-            }
-            Way::First { cases, otherwise } => cases.iter().map(|(_, to)| to).chain([&**otherwise]).collect(),
-            Way::Canary(canary) => vec![&canary.stable, &canary.candidate],
-            Way::Target(_) | Way::Weighted(_) | Way::Deny(_) => Vec::new(),
-        }
-    }
-
-    /// This node and all below it, each before its children: the numbers that a trail has for them.
-    pub fn nodes(&self) -> Vec<&Route> {
-        std::iter::once(self).chain(self.children().into_iter().flat_map(Self::nodes)).collect()
-    }
-}
-
-/// How a route comes to a target. Lists have at least one item.
-#[derive(Debug, Clone)]
-pub enum Way {
-    Target(TargetName),
-    Fallback(Vec<Route>),
-    /// Not all weights are zero.
-    Weighted(Vec<(At<TargetName>, u32)>),
-    Fastest(Vec<Route>),
-    /// Every target has a price.
-    Cheapest(Vec<Route>),
-    LeastBusy(Vec<Route>),
-    /// The first case whose condition holds; `otherwise` if none does.
-    First {
-        cases: Vec<(At<Condition>, Route)>,
-        otherwise: Box<Route>,
-    },
-    Canary(Box<Canary>),
-    Deny(Deny),
-}
-
-#[derive(Debug, Clone)]
-pub struct Canary {
-    pub stable: Route,
-    pub candidate: Route,
-    /// From 0 to 1.
-    pub share: f64,
-    pub sticky: Option<Sticky>,
-    pub abort_if: Option<Abort>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Abort {
-    /// From 0 to 1.
-    pub error_rate: f64,
-    pub min_requests: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deny {
-    /// From 400 to 599.
-    pub status: u16,
-    pub code: String,
-    pub message: String,
-}
-
-#[derive(Debug, Clone)]
-pub struct Shadow {
-    pub to: At<TargetName>,
-    /// From 0 to 1.
-    pub share: f64,
-    /// The budget that pays for copies.
-    pub budget: Option<At<String>>,
 }
 
 /// Where plugins come from.

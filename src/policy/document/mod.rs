@@ -5,10 +5,12 @@
 
 mod gateway;
 pub(super) mod hints;
+mod outside;
 pub(super) mod planned;
 mod policy;
 mod route;
 
 pub use gateway::*;
+pub use outside::*;
 pub use policy::*;
 pub use route::*;
