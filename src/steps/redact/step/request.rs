@@ -3,7 +3,7 @@
 //! Names of models and tools, and ids of calls, stay as they are, for others must find them again; so does what a provider has
 //! sealed. Thinking that a provider has signed loses its signature when it is changed, since it would not hold.
 
-use super::config::{Unscannable, Where};
+use super::config::Where;
 use super::scrub::Scrub;
 use crate::base::json::Json;
 use crate::base::stop::Refusal;
@@ -79,10 +79,10 @@ impl Walk<'_, '_> {
             Content::ToolResult(result) => self.result(result)?,
             Content::Image(image) => self.source(place, "image", &mut image.source)?,
             Content::File(file) => self.file(place, file)?,
-            Content::Audio { .. } => self.unseen(place, "audio")?,
+            Content::Audio { .. } => self.scrub.unseen(place, "audio")?,
             Content::Other(other) => {
                 if holds_data(&other.json.0) {
-                    self.unseen(place, &other.kind)?;
+                    self.scrub.unseen(place, &other.kind)?;
                 }
                 self.json(place, &mut other.json)?;
             }
@@ -131,19 +131,7 @@ impl Walk<'_, '_> {
             Source::Url(url) if !url.as_str().starts_with("data:") => self.text(place, url)?,
             Source::Url(_) | Source::Data { .. } | Source::Uploaded(_) => {}
         }
-        self.unseen(place, what)
-    }
-
-    fn unseen(&mut self, place: Where, what: &str) -> Result<(), Refusal> {
-        let guard = self.scrub.guard();
-        if !guard.covers(place) {
-            return Ok(());
-        }
-        if guard.unscannable() != Some(Unscannable::Pass) {
-            return Err(guard.refuse_unseen(what));
-        }
-        self.scrub.unseen();
-        Ok(())
+        self.scrub.unseen(place, what)
     }
 
     fn tool(&mut self, tool: &mut Tool) -> Result<(), Refusal> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::config::Where;
+use super::config::{Unscannable, Where};
 use super::guard::{Guard, LANGUAGE};
 use crate::base::aside::Wanted;
 use crate::base::json::Json;
@@ -71,9 +71,19 @@ impl<'a> Scrub<'a> {
         self.guard
     }
 
-    /// Notes something that nobody can look into.
-    pub fn unseen(&mut self) {
+    /// Something that nobody can look into: it is noted if the policy lets such things pass.
+    ///
+    /// # Errors
+    /// When the policy does not.
+    pub fn unseen(&mut self, place: Where, what: &str) -> Result<(), Refusal> {
+        if !self.guard.covers(place) {
+            return Ok(());
+        }
+        if self.guard.unscannable() != Some(Unscannable::Pass) {
+            return Err(self.guard.refuse_unseen(what));
+        }
         self.findings.unseen += 1;
+        Ok(())
     }
 
     /// Another wording for a text, if it needs one. `before` is what was said just before, and counts as context.

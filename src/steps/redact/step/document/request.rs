@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::super::config::{Unscannable, Where};
+use super::super::config::Where;
 use super::super::request::holds_data;
 use super::super::scrub::Scrub;
 use super::shape::{self, Is, Places};
@@ -41,20 +41,6 @@ struct Outward<'a, 'b> {
     has_tokens: bool,
 }
 
-impl Outward<'_, '_> {
-    fn unseen(&mut self, place: Where, what: &str) -> Result<(), Refusal> {
-        let guard = self.scrub.guard();
-        if !guard.covers(place) {
-            return Ok(());
-        }
-        if guard.unscannable() != Some(Unscannable::Pass) {
-            return Err(guard.refuse_unseen(what));
-        }
-        self.scrub.unseen();
-        Ok(())
-    }
-}
-
 impl Editor for Outward<'_, '_> {
     fn turn(&self, tag: &str) -> Option<Is> {
         shape::speaker(tag)
@@ -72,12 +58,12 @@ impl Editor for Outward<'_, '_> {
         match is {
             Is::Words(place) if kind == Kind::Number => {
                 if !std::mem::replace(&mut self.has_tokens, true) {
-                    self.unseen(place, "tokens")?;
+                    self.scrub.unseen(place, "tokens")?;
                 }
                 Ok(None)
             }
             Is::Unseen(what) => {
-                self.unseen(Where::User, what)?;
+                self.scrub.unseen(Where::User, what)?;
                 // What a URL says goes upstream itself.
                 if kind != Kind::String {
                     return self.scrub.json(Where::User, &words);
@@ -92,7 +78,7 @@ impl Editor for Outward<'_, '_> {
             Is::Arguments(place) if kind == Kind::String => self.scrub.json(place, &words),
             Is::Text(place) | Is::Words(place) | Is::Arguments(place) | Is::Json(place) => {
                 if place != Where::Tools && place != Where::Metadata && holds_data(&words) {
-                    self.unseen(place, "data")?;
+                    self.scrub.unseen(place, "data")?;
                 }
                 self.scrub.json(place, &words)
             }
