@@ -50,6 +50,15 @@ pub enum Event {
 }
 
 impl Event {
+    /// What it says of the usage.
+    pub fn usage(&self) -> Option<&Usage> {
+        match self {
+            Self::Usage(usage) => Some(usage),
+            Self::Whole(completion) => completion.usage.as_ref(),
+            _ => None,
+        }
+    }
+
     /// True once a caller would notice that the answer has begun: from then on no other target may be tried.
     pub fn is_semantic(&self) -> bool {
         match self {

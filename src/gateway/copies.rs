@@ -11,9 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::StreamExt as _;
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 
-use crate::base::ids::RequestId;
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
 use crate::gateway::account::{Account, Accounted};
@@ -24,7 +22,6 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Shadow};
 use crate::pipeline::shadow::{Original, Shadows};
-use crate::pipeline::trail::Trail;
 use crate::pipeline::{Answer, Flow};
 
 /// The copies of the process.
@@ -72,27 +69,15 @@ impl Copy {
     fn of(original: &Original<'_>, shadow: &Shadow, world: &Arc<World>, place: OwnedSemaphorePermit) -> Self {
         let (of, now) = (original.cx, world.clock.now());
         let cx = Cx {
-            id: RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0)),
             caller: of.caller.clone(),
-            endpoint: of.endpoint,
             dialect: of.dialect,
             model: of.model.clone(),
-            headers: HeaderMap::new(),
-            clock: of.clock,
-            started: Instant::now(),
             policy: of.policy.clone(),
-            trail: Trail::default(),
-            remarks: Default::default(),
             basis: of.basis,
-            tokens: Arc::clone(&of.tokens),
             question: of.question.clone(),
-            asked: None,
             tags: of.tags.clone(),
             outgoing: of.outgoing.clone(),
-            detour: None,
-            presence: None,
-            held: None,
-            charges: Vec::new(),
+            ..Cx::new(of.endpoint, of.clock, Arc::clone(&of.tokens))
         };
         let account = Account::of_copy(Arc::clone(world), &cx, of.id, now);
         Self {

@@ -30,7 +30,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::auth::Presented;
-use crate::base::ids::{DialectId, ModelName, RequestId};
+use crate::base::ids::{DialectId, RequestId};
 use crate::base::stop::Stop;
 use crate::pipeline::charge::Basis;
 use crate::pipeline::cx::Cx;
@@ -98,7 +98,6 @@ impl Gateway {
     /// The visit comes back either way, so that a stranger's request has an id and a line in the log, too.
     pub async fn enter(&self, arrival: Arrival<'_>) -> (Visit, Result<(), Stop>) {
         let now = self.world.clock.now();
-        let id = RequestId::fresh(u64::try_from(now.as_millisecond()).unwrap_or(0));
         let snapshot = self.pin();
         // No endpoint here takes a key in its query, which would travel on to the provider.
         let presented =
@@ -109,27 +108,13 @@ impl Gateway {
             Err(refusal) => (Default::default(), Err(Stop::from(refusal))),
         };
         let cx = Cx {
-            id,
             caller,
-            endpoint: arrival.endpoint,
             dialect: arrival.dialect,
-            model: ModelName::default(),
             headers: arrival.headers,
-            clock: self.world.clock,
             started: arrival.started,
-            policy: None,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
-            remarks: Default::default(),
             basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
-            tokens: Arc::clone(&self.world.stores.tokens),
-            question: None,
-            asked: None,
-            tags: Vec::new(),
-            outgoing: HeaderMap::new(),
-            detour: None,
-            presence: None,
-            held: None,
-            charges: Vec::new(),
+            ..Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens))
         };
         let account = Account::open(Arc::clone(&self.world), &cx, now);
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)

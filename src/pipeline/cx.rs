@@ -55,6 +55,33 @@ pub struct Cx {
 }
 
 impl Cx {
+    /// An exchange that begins now, and of which nothing else is known yet.
+    pub fn new(endpoint: Endpoint, clock: Clock, tokens: Arc<Tokens>) -> Self {
+        Self {
+            id: RequestId::fresh(u64::try_from(clock.now().as_millisecond()).unwrap_or(0)),
+            caller: Caller::default(),
+            endpoint,
+            dialect: None,
+            model: ModelName::default(),
+            headers: HeaderMap::new(),
+            clock,
+            started: Instant::now(),
+            policy: None,
+            trail: Trail::default(),
+            remarks: Remarks::default(),
+            basis: Basis::default(),
+            tokens,
+            question: None,
+            asked: None,
+            tags: Vec::new(),
+            outgoing: HeaderMap::new(),
+            detour: None,
+            presence: None,
+            held: None,
+            charges: Vec::new(),
+        }
+    }
+
     /// Whoever was asked last has worked in vain, and charges for it.
     pub fn waste(&mut self, usage: Usage) {
         let Some(asked) = self.asked.take() else { return };

@@ -156,13 +156,8 @@ fn says_nothing(event: &Event) -> bool {
 /// What frames that will not leave say of the usage, which has to be paid for all the same.
 pub fn usage_frames(bursts: &[Burst]) -> Burst {
     let mut usage: Option<Usage> = None;
-    for event in bursts.iter().flatten().flat_map(|frame| frame.iter()) {
-        let said = match event {
-            Event::Usage(usage) => Some(&**usage),
-            Event::Whole(completion) => completion.usage.as_ref(),
-            _ => None,
-        };
-        said.into_iter().for_each(|said| usage.get_or_insert_default().update(said));
+    for said in bursts.iter().flatten().flat_map(|frame| frame.iter()).filter_map(Event::usage) {
+        usage.get_or_insert_default().update(said);
     }
     usage.into_iter().map(|usage| Frame::new(Events::from_iter([Event::Usage(Box::new(usage))]))).collect()
 }

@@ -3,6 +3,7 @@
 //! A plugin with a response hook sees whole answers, and streams once they are over, unless it has a stream hook as well. One
 //! with only a stream hook sees whole answers as a stream of one batch. So no answer passes unseen, whatever way it comes.
 
+mod pieces;
 mod piecewise;
 mod whole;
 

@@ -8,20 +8,19 @@ use std::collections::{BTreeMap, VecDeque};
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::pieces::{kind, lane, pieces, reword_whole, size, text_of};
 use super::{Follow, Frames, is_whole};
 use crate::base::stop::{Refusal, Stop};
-use crate::chat::{Content, Delta, Edits, Event, Frame, Lane, Opening, Usage};
+use crate::chat::{Event, Frame, Lane, Usage};
 use crate::pipeline::Burst;
 use crate::steps::plugin::book::Outcome;
 use crate::steps::plugin::config::Mode;
-use crate::steps::plugin::edits::{Wordings, apply_to_answer};
-use crate::steps::plugin::lanes;
+use crate::steps::plugin::lanes::{self, Said};
 use crate::steps::plugin::outside::model::Tab;
-use crate::steps::plugin::parts::shown;
 use crate::steps::plugin::verdict::{self, Found};
 use crate::steps::plugin::view::{self, Sight};
 use crate::steps::plugin::ward::Loan;
-use crate::wasm::types::{self, Piece, StreamOutcome, StreamVerdict};
+use crate::wasm::types::{self, StreamOutcome, StreamVerdict};
 use crate::wasm::{Hook, Report, Session, Trouble};
 
 pub struct Piecewise {
@@ -130,13 +129,8 @@ impl Piecewise {
     }
 
     fn note_usage(&mut self, burst: &Burst) {
-        for event in burst.iter().flat_map(|frame| frame.iter()) {
-            let said = match event {
-                Event::Usage(usage) => Some(&**usage),
-                Event::Whole(completion) => completion.usage.as_ref(),
-                _ => None,
-            };
-            said.into_iter().for_each(|said| self.usage.get_or_insert_default().update(said));
+        for said in burst.iter().flat_map(|frame| frame.iter()).filter_map(Event::usage) {
+            self.usage.get_or_insert_default().update(said);
         }
     }
 
@@ -286,7 +280,7 @@ impl Piecewise {
             pieces(event, Sight::Outline, &mut before);
         }
         let texts = before.iter().filter_map(|delta| Some((lane(delta), kind(&delta.piece)?)));
-        let mut wordings: BTreeMap<Lane, (Kind, String)> =
+        let mut wordings: BTreeMap<Lane, (Said, String)> =
             texts.map(|(lane, kind)| (lane, (kind, String::new()))).collect();
         for delta in deltas {
             let (lane, Some(kind)) = (lane(&delta), kind(&delta.piece)) else { continue };
@@ -361,39 +355,6 @@ enum Ruling {
     Stop(Refusal),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Thinking,
-    Refusal,
-    Arguments,
-}
-
-fn kind(piece: &Piece) -> Option<Kind> {
-    match piece {
-        Piece::Text(_) => Some(Kind::Text),
-        Piece::Thinking(_) => Some(Kind::Thinking),
-        Piece::Refusal(_) => Some(Kind::Refusal),
-        Piece::ToolArguments(_) => Some(Kind::Arguments),
-        Piece::ToolCall(_) | Piece::End => None,
-    }
-}
-
-fn text_of(piece: &Piece) -> &str {
-    match piece {
-        Piece::Text(text) | Piece::Thinking(text) | Piece::Refusal(text) | Piece::ToolArguments(text) => text,
-        Piece::ToolCall(_) | Piece::End => "",
-    }
-}
-
-fn lane(delta: &types::Delta) -> Lane {
-    Lane { choice: delta.choice, part: delta.part }
-}
-
-fn size(delta: &types::Delta) -> usize {
-    text_of(&delta.piece).len()
-}
-
 /// The bytes of text in a burst.
 fn bytes_of(burst: &Burst) -> usize {
     let bytes = burst.iter().flat_map(|frame| frame.iter()).map(|event| match event {
@@ -414,78 +375,4 @@ fn says_something(frame: &Frame) -> bool {
 
 fn ends_something(frame: &Frame) -> bool {
     frame.iter().any(|event| matches!(event, Event::Finish { .. } | Event::End))
-}
-
-/// The pieces that an event brings.
-fn pieces(event: &Event, sight: Sight, out: &mut Vec<types::Delta>) {
-    let text = |text: &crate::base::text::Text| match sight {
-        Sight::Text => text.as_str().into_owned(),
-        Sight::Outline => String::new(),
-    };
-    let (lane, piece) = match event {
-        Event::Open { lane, what: Opening::ToolCall { id, name } } => {
-            let call = types::ToolCall {
-                id: id.as_str().into_owned(),
-                name: name.as_str().into_owned(),
-                arguments_json: String::new(),
-            };
-            (*lane, Piece::ToolCall(call))
-        }
-        Event::Delta { lane, delta } => match delta {
-            Delta::Text(said) => (*lane, Piece::Text(text(said))),
-            Delta::Thinking(said) => (*lane, Piece::Thinking(text(said))),
-            Delta::Refusal(said) => (*lane, Piece::Refusal(text(said))),
-            Delta::Arguments(said) => (*lane, Piece::ToolArguments(text(said))),
-            Delta::Signature(_) | Delta::Other(_) => return,
-        },
-        Event::Close { lane } => (*lane, Piece::End),
-        Event::Whole(completion) => {
-            for choice in &completion.choices {
-                whole_pieces(choice, sight, out);
-            }
-            return;
-        }
-        _ => return,
-    };
-    out.push(types::Delta { choice: lane.choice, part: lane.part, piece });
-}
-
-/// A whole choice, as if it had come as a stream.
-fn whole_pieces(choice: &crate::chat::Choice, sight: Sight, out: &mut Vec<types::Delta>) {
-    let text = |text: &crate::base::text::Text| match sight {
-        Sight::Text => text.as_str().into_owned(),
-        Sight::Outline => String::new(),
-    };
-    for (number, shown) in (0..).zip(shown(&choice.parts)) {
-        let mut push = |piece| out.push(types::Delta { choice: choice.index, part: number, piece });
-        match &shown.part.content {
-            Content::Text(said) => push(Piece::Text(text(said))),
-            Content::Refusal(said) => push(Piece::Refusal(text(said))),
-            Content::Thinking(thinking) if thinking.sealed.is_none() => push(Piece::Thinking(text(&thinking.text))),
-            Content::ToolCall(call) => {
-                push(Piece::ToolCall(types::ToolCall {
-                    id: call.id.as_str().into_owned(),
-                    name: call.name.as_str().into_owned(),
-                    arguments_json: String::new(),
-                }));
-                push(Piece::ToolArguments(text(&call.arguments)));
-            }
-            _ => continue,
-        }
-        push(Piece::End);
-    }
-}
-
-fn reword_whole<'a>(events: impl Iterator<Item = &'a mut Event>, wordings: &BTreeMap<Lane, String>, edits: &mut Edits) {
-    for event in events {
-        let Event::Whole(completion) = event else { continue };
-        let numbers: Vec<u32> = completion.choices.iter().map(|choice| choice.index).collect();
-        let place = |lane: &Lane| {
-            let choice = numbers.iter().position(|index| *index == lane.choice)?;
-            Some((choice, usize::try_from(lane.part).ok()?))
-        };
-        let by_place: Wordings =
-            wordings.iter().filter_map(|(lane, text)| Some((place(lane)?, text.clone()))).collect();
-        apply_to_answer(by_place, completion, edits);
-    }
 }

@@ -10,11 +10,10 @@ use futures_core::future::BoxFuture;
 use futures_util::StreamExt as _;
 use http::HeaderMap;
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use crate::auth::Caller;
 use crate::base::clock::Clock;
-use crate::base::ids::{ModelName, RequestId};
+use crate::base::ids::ModelName;
 use crate::base::json::Json;
 use crate::base::units::Rate;
 use crate::chat::{Completion, Content, Event, Format, Request, Usage, Verbatim};
@@ -26,7 +25,6 @@ use crate::pipeline::facts::Endpoint;
 use crate::pipeline::retry::{Rules, Timeouts};
 use crate::pipeline::route::Plan;
 use crate::pipeline::target::Target;
-use crate::pipeline::trail::Trail;
 use crate::state::{Full, Windows};
 use crate::steps::plugin::edits::read_message;
 use crate::steps::plugin::view;
@@ -111,7 +109,9 @@ impl Asker {
 
     async fn ask(&self, request: Request, target: &Arc<Target>, limit: Duration) -> Result<Completion, Error> {
         let model = ModelName::new(request.model.as_str());
-        let mut cx = self.cx(&model, &request);
+        // The circumstances of a question that no caller has asked.
+        let cx = Cx::new(Endpoint::Chat, self.models.clock, Arc::clone(&self.models.tokens));
+        let mut cx = Cx { dialect: Some(request.dialect), model: model.clone(), ..cx };
         let timeouts = Timeouts { total: limit, whole: limit, ..Timeouts::default() };
         let rules = Rules { timeouts, ..Rules::default() };
         let headers = HeaderMap::new();
@@ -136,35 +136,6 @@ impl Asker {
             }
         }
         Err(Error::Failed("there was no answer".into()))
-    }
-
-    /// The circumstances of a question that no caller has asked.
-    fn cx(&self, model: &ModelName, request: &Request) -> Cx {
-        let clock = self.models.clock;
-        let now = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
-        Cx {
-            id: RequestId::fresh(now),
-            caller: Caller::default(),
-            endpoint: Endpoint::Chat,
-            dialect: Some(request.dialect),
-            model: model.clone(),
-            headers: HeaderMap::new(),
-            clock,
-            started: Instant::now(),
-            policy: None,
-            trail: Trail::default(),
-            remarks: Default::default(),
-            basis: Default::default(),
-            tokens: Arc::clone(&self.models.tokens),
-            question: None,
-            asked: None,
-            tags: Vec::new(),
-            outgoing: HeaderMap::new(),
-            detour: None,
-            presence: None,
-            held: None,
-            charges: Vec::new(),
-        }
     }
 }
 
