@@ -3,6 +3,8 @@
 //! Labels are names out of the policy files and closed vocabularies: never users, sessions or keys, so the
 //! number of series is bounded by the configuration.
 
+mod labels;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +12,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,94 +21,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    policy: String,
-    status_class: &'static str,
-    decision: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AttemptLabels {
-    target: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetLabels {
-    target: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TokenLabels {
-    target: String,
-    gen_ai_token_type: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StateLabels {
-    target: String,
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RevisionLabels {
-    revision: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BudgetLabels {
-    budget: String,
-    scope: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WarningLabels {
-    budget: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct GuardLabels {
-    guard: String,
-    action: &'static str,
-    kind: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct HoldLabels {
-    policy: String,
-    guard: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginLabels {
-    plugin: String,
-    policy: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginHookLabels {
-    plugin: String,
-    policy: String,
-    hook: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginCallLabels {
-    plugin: String,
-    policy: String,
-    hook: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PluginCountLabels {
-    plugin: String,
-    policy: String,
-    name: String,
-    label: String,
-}
+use labels::{
+    AttemptLabels, BudgetLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels,
+    PluginLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
+};
 
 /// What one plugin has done since the start.
 pub struct PluginCounts<'a> {
