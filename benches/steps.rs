@@ -27,15 +27,19 @@ const LIMIT: &str = "{ limit: { per: key, requests: 100000000/min, tokens: 10000
 const BALANCED: &str = "{ budget: [team, key] }";
 const BODY: &str = r#"{"model":"chat","messages":[{"role":"user","content":"What the tide brings in, the gate lets pass or holds back, by the rules of the house."}]}"#;
 
+const BUDGETS: &str = "budgets:
+  team: { per: team, usd: 1000000, window: month, tz: Europe/Berlin, warn_at: 80%, mode: balanced }
+  key: { per: key, usd: 1000000, window: day, mode: balanced }
+";
+
 fn files(folder: &Path, steps: &[&str]) {
+    // A budget that no policy uses is an error.
+    let budgets = if steps.contains(&BALANCED) { BUDGETS } else { "" };
     let text = format!(
         "version: 1
 callers: {{ anonymous: true }}
 providers: {{ sim: {{ kind: simulator, simulate: {{ latency: 0s, token_delay: 0s }}, price: {{ in: 1, out: 10 }} }} }}
-budgets:
-  team: {{ per: team, usd: 1000000, window: month, tz: Europe/Berlin, warn_at: 80%, mode: balanced }}
-  key: {{ per: key, usd: 1000000, window: day, mode: balanced }}
-policies:
+{budgets}policies:
 - {{ policy: p, steps: [{}], route: sim }}
 ",
         steps.join(", ")
