@@ -83,8 +83,10 @@ impl<'a> ChatExchange<'a> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if self.stream { "text/event-stream" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        if came_in == target.dialect.id() {
-            for (name, value) in self.steer.from_caller.iter().filter(|(name, _)| STEERING.contains(&name.as_str())) {
+        let steers = came_in == target.dialect.id();
+        for (name, value) in self.steer.from_caller {
+            let text = name.as_str();
+            if (steers && STEERING.contains(&text)) || TRACE_CONTEXT.contains(&text) {
                 headers.append(name.clone(), value.clone());
             }
         }
@@ -279,6 +281,9 @@ pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut w
 
 /// The caller's headers that a dialect itself defines.
 const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
+
+/// Where a request stands in its caller's trace (W3C). A provider takes it out again unless it says `propagate: true`.
+const TRACE_CONTEXT: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 /// The upstream's headers that a caller may see: limits and ids, nothing that names the gateway's account.
 pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {

@@ -150,6 +150,34 @@ async fn signed_thinking_comes_back_as_it_was_between_anthropics() {
 }
 
 #[tokio::test]
+async fn trace_context_goes_to_providers_that_are_to_have_it_and_to_no_other() {
+    let trace = [
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("tracestate", "vendor=1"),
+        ("baggage", "tenant=a"),
+    ];
+    for (propagate, arrives) in [("", false), (", propagate: false", false), (", propagate: true", true)] {
+        for kind in ["openai_compatible", "anthropic_compatible"] {
+            let upstream = match kind {
+                "openai_compatible" => FakeUpstream::answering(&completion("hello")).await,
+                _ => FakeUpstream::answering(&anthropic_answer()).await,
+            };
+            let house = House::with(&format!(
+                "providers:\n  up: {{ kind: {kind}, url: \"{}\"{propagate} }}\npolicies:\n  - {{ policy: p, route: up }}\n",
+                upstream.url()
+            ))
+            .await;
+            let answer = house.http.post_with("/v1/chat/completions", &trace, chat("m").to_string()).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let received = upstream.received();
+            for (name, value) in trace {
+                assert_eq!(received[0].header(name), arrives.then_some(value), "{kind}{propagate}: {name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_policy_may_refuse_to_send_what_a_dialect_cannot_say() {
     let upstream = FakeUpstream::answering(&anthropic_answer()).await;
     let house = house("anthropic_compatible", &upstream, ", losses: refuse").await;
