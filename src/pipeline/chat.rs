@@ -175,6 +175,7 @@ impl<'a> ChatExchange<'a> {
             model: model.clone(),
             dialect: target.dialect.id(),
             headers,
+            audience: None,
         }
     }
 }
@@ -278,7 +279,7 @@ pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut w
 }
 
 /// The caller's headers that a dialect itself defines.
-const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
+pub const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
 
 /// The upstream's headers that a caller may see: limits and ids, nothing that names the gateway's account.
 pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {
