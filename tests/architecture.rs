@@ -44,7 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_json_path", &["rehearsal"]),
     ("notify", &["gateway"]),
     ("bpe_openai", &["tokens"]),
-    ("quick_cache", &["tokens"]),
+    ("quick_cache", &["state", "tokens"]),
     ("regex_automata", &["steps"]),
     ("regex_syntax", &["steps"]),
     ("hmac", &["steps", "wasm", "rehearsal"]),

@@ -17,7 +17,7 @@ use crate::gateway::{self, Gateway, World};
 use crate::policy::{self, Connections, Environment, State};
 use crate::provider::Pools;
 use crate::server::{self, Drain, Listener, TlsSettings, Workers};
-use crate::state::{Embedded, EmbeddedKv, Ledger, Options, Shared, Trouble};
+use crate::state::{Embedded, EmbeddedAnswers, EmbeddedKv, Ledger, Options, Shared, Trouble};
 use crate::steps::Stores;
 use crate::telemetry::{AccessLog, log};
 
@@ -142,7 +142,10 @@ async fn books(
             let ledger: Arc<dyn Ledger> = Arc::new(open(&folder)?);
             // In the folder that the ledger has locked.
             let kv = EmbeddedKv::open(&folder.join("kv"), clock).map_err(|trouble| trouble.to_string())?;
-            Ok((Stores { ledger: Some(ledger), kv: Arc::new(kv), ..Stores::default() }, None))
+            let answers =
+                EmbeddedAnswers::open(&folder.join("answers"), clock).map_err(|trouble| trouble.to_string())?;
+            let (kv, answers) = (Arc::new(kv), Arc::new(answers));
+            Ok((Stores { ledger: Some(ledger), kv, answers, ..Stores::default() }, None))
         }
         Some(State::Shared(state)) => {
             let Ok(settings) = state.settings(environment) else { return Ok((Stores::default(), None)) };
@@ -150,7 +153,8 @@ async fn books(
             let shared = Arc::new(Shared::open(&settings, lines).await?);
             let ledger: Arc<dyn Ledger> = Arc::clone(&shared) as _;
             let (windows, places, kv) = (shared.windows(), shared.places(), shared.kv());
-            Ok((Stores { windows, places, kv, ledger: Some(ledger), ..Stores::default() }, Some(shared)))
+            let (answers, ledger) = (shared.answers(), Some(ledger));
+            Ok((Stores { windows, places, kv, answers, ledger, ..Stores::default() }, Some(shared)))
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::passing::Passing;
 use crate::pipeline::retry::OnDisconnect;
+use crate::pipeline::step::Audience;
 use crate::pipeline::trail::Trail;
 use crate::telemetry::Line;
 
@@ -117,6 +118,8 @@ impl Account {
         let line = &mut self.line;
         line.attempts = cx.trail.asked();
         line.overhead = Some(overhead);
+        line.cache = cx.cached.map(|cached| cached.result);
+        line.saved = cx.cached.and_then(|cached| cached.saved);
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(&attempt.target, attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
@@ -251,6 +254,7 @@ pub struct Accounted {
     /// `None` once somebody else has it.
     account: Option<Box<Account>>,
     on_disconnect: OnDisconnect,
+    audience: Option<Audience>,
 }
 
 impl Accounted {
@@ -259,7 +263,20 @@ impl Accounted {
         account: Box<Account>,
         on_disconnect: OnDisconnect,
     ) -> Self {
-        Self { frames, account: Some(account), on_disconnect }
+        Self { frames, account: Some(account), on_disconnect, audience: None }
+    }
+
+    /// The same frames, which others may hear as well.
+    #[must_use]
+    pub fn before(mut self, audience: Option<Audience>) -> Self {
+        self.audience = audience;
+        self
+    }
+
+    /// Whether they are read to their end without their caller.
+    fn goes_on(&self) -> bool {
+        self.on_disconnect == OnDisconnect::Drain
+            || self.audience.as_ref().is_some_and(|audience| audience.0.others() > 0)
     }
 
     /// Frames that nobody reads are not read to their end, either.
@@ -270,7 +287,7 @@ impl Accounted {
 
 impl Drop for Accounted {
     fn drop(&mut self) {
-        if self.on_disconnect == OnDisconnect::Drain
+        if self.goes_on()
             && let Some(account) = self.account.take_if(|account| !account.is_closed)
         {
             let frames = std::mem::replace(&mut self.frames, futures_util::stream::empty().boxed());

@@ -74,6 +74,8 @@ impl Closing {
             cost: line.cost,
             is_unpriced: self.bill.is_unpriced(),
             is_copy: line.shadow_of.is_some(),
+            cache: line.cache,
+            saved: line.saved,
         });
         let stores = &self.world.stores;
         if let Some((estimated, said)) = self.bill.lesson() {

@@ -169,7 +169,8 @@ impl Visit {
                 }
                 let about = self.settled();
                 let tab = self.account.tab();
-                let frames = Accounted::new(answer.frames, self.account, on_disconnect).boxed();
+                let accounted = Accounted::new(answer.frames, self.account, on_disconnect);
+                let frames = accounted.before(answer.head.audience.clone()).boxed();
                 let answer = Answer { head: answer.head, frames };
                 (about, Ok(ChatAnswer { answer, is_stream, asked, tab }))
             }

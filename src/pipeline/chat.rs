@@ -177,6 +177,7 @@ impl<'a> ChatExchange<'a> {
             model: model.clone(),
             dialect: target.dialect.id(),
             headers,
+            audience: None,
         }
     }
 }
@@ -280,7 +281,7 @@ pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut w
 }
 
 /// The caller's headers that a dialect itself defines.
-const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
+pub const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
 
 /// Where a request stands in its caller's trace (W3C). A provider takes it out again unless it says `propagate: true`.
 const TRACE_CONTEXT: [&str; 3] = ["traceparent", "tracestate", "baggage"];

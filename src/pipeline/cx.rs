@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::auth::Caller;
 use crate::base::clock::Clock;
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
+use crate::base::money::Nanos;
 use crate::chat::{Request, Tool, Usage};
 use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
@@ -40,6 +41,10 @@ pub struct Cx {
     pub question: Option<Question>,
     /// Who was asked last, and whose answer is awaited or has begun.
     pub asked: Option<Asked>,
+    /// What came of looking for its answer among those that are kept, if a step has looked.
+    pub cached: Option<Cached>,
+    /// Whether a tap of an earlier step looks at what its answer says.
+    pub is_seen: bool,
     /// What plugins have tagged it with.
     pub tags: Vec<(String, String)>,
     /// Headers that go to the provider beside its own.
@@ -73,6 +78,8 @@ impl Cx {
             tokens,
             question: None,
             asked: None,
+            cached: None,
+            is_seen: false,
             tags: Vec::new(),
             outgoing: HeaderMap::new(),
             detour: None,
@@ -92,6 +99,15 @@ impl Cx {
         });
         self.charges.push(Charge { attempt, asked, hold, usage });
     }
+}
+
+/// What came of looking for an answer among those that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cached {
+    /// `hit`, `stale`, `shared`, `miss`, `refresh` or `bypass`.
+    pub result: &'static str,
+    /// What the answer cost when it was made, if nobody was asked for it now and that is known.
+    pub saved: Option<Nanos>,
 }
 
 /// A request and its exchange, seen the way conditions see them.

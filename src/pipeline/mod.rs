@@ -12,6 +12,7 @@ pub mod cx;
 pub mod ending;
 mod examine;
 pub mod facts;
+pub mod gathered;
 pub mod health;
 pub mod hold;
 mod mirror;

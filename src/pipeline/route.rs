@@ -177,6 +177,31 @@ impl Route {
         }
     }
 
+    /// Appends which branches its conditions choose for a request, in the order in which they are written. Requests
+    /// for which that differs may be meant for different models.
+    pub fn bearing(&self, facts: &dyn Facts, chosen: &mut Vec<usize>) {
+        match &self.choice {
+            Choice::Target(_) | Choice::Deny(_) => {}
+            Choice::Fallback(routes)
+            | Choice::Fastest(routes)
+            | Choice::Cheapest(routes)
+            | Choice::LeastBusy(routes) => routes.iter().for_each(|route| route.bearing(facts, chosen)),
+            Choice::Weighted(routes) => routes.iter().for_each(|(_, route)| route.bearing(facts, chosen)),
+            Choice::Canary(canary) => {
+                canary.stable.bearing(facts, chosen);
+                canary.candidate.bearing(facts, chosen);
+            }
+            Choice::First(cases) => {
+                let holds = |case: &Case| case.when.as_ref().is_none_or(|when| when.holds(facts));
+                let found = cases.iter().enumerate().find(|(_, case)| holds(case));
+                chosen.push(found.map_or(usize::MAX, |(number, _)| number));
+                if let Some((_, case)) = found {
+                    case.to.bearing(facts, chosen);
+                }
+            }
+        }
+    }
+
     /// The target this node would most likely use: what an adaptive parent judges it by.
     fn representative(&self) -> Option<&Target> {
         match &self.choice {

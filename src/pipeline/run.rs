@@ -29,7 +29,7 @@ pub struct Line {
     pub policy: PolicyName,
     pub steps: Vec<Arc<dyn Step>>,
     pub mode: Mode,
-    pub route: Route,
+    pub route: Arc<Route>,
     pub rules: Arc<Rules>,
 }
 
@@ -63,9 +63,10 @@ impl Line {
                     break;
                 }
             }
+            cx.is_seen = back.iter().any(Back::looks_inside);
         }
         let is_stream = request.stream;
-        let asking = Asking { request, shadows, is_seen: back.iter().any(Back::looks_inside) };
+        let asking = Asking { request, shadows, is_seen: cx.is_seen };
         let answer = match answered {
             None if awaited.is_empty() => self.ask(cx, asking).await?,
             Some(answer) if awaited.is_empty() => answer,
@@ -193,6 +194,7 @@ impl Line {
         };
         if self.mode == Mode::Observe {
             cx.detour = None;
+            cx.cached = None;
             cx.tags.clear();
             cx.outgoing.clear();
         }
@@ -276,7 +278,7 @@ fn observe(cx: &mut Cx, answer: Answer, back: Vec<Back>, awaited: Awaited) -> An
 fn note(cx: &mut Cx, step: &'static str, verdict: Result<&'static str, &Stop>, took: Duration) {
     let mut remarks = std::mem::take(&mut cx.remarks);
     let verdict = match verdict {
-        Ok(verdict) => verdict,
+        Ok(verdict) => remarks.verdict().unwrap_or(verdict),
         Err(stop) => {
             remarks.note("code", stop.code());
             "refuse"

@@ -5,6 +5,8 @@
 //! policy lists them; taps wrap the answer in reverse. A step that answers is seen by the taps of earlier
 //! steps only, and a refusal drops the taps, so that what they hold is given back.
 
+use std::sync::Arc;
+
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use http::HeaderMap;
@@ -154,4 +156,22 @@ pub struct Head {
     pub dialect: DialectId,
     /// Headers of the upstream that the caller may see.
     pub headers: HeaderMap,
+    /// Who else hears this answer, if others do.
+    pub audience: Option<Audience>,
+}
+
+/// Others than its caller who hear an answer. While there are any, it is heard to its end, whatever becomes of its own
+/// caller, so that what it cost is known.
+#[derive(Clone)]
+pub struct Audience(pub Arc<dyn Listeners>);
+
+pub trait Listeners: Send + Sync {
+    /// How many there are beside the caller whose request it was.
+    fn others(&self) -> usize;
+}
+
+impl std::fmt::Debug for Audience {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Audience({})", self.0.others())
+    }
 }

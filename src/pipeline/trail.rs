@@ -111,11 +111,21 @@ pub struct StepEntry {
 pub struct Remarks {
     notes: Vec<(Cow<'static, str>, String)>,
     answer: Option<Arc<Counts>>,
+    verdict: Option<&'static str>,
 }
 
 impl Remarks {
     pub fn note(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.notes.push((name.into(), value.into()));
+    }
+
+    /// Calls what the step has decided by a word of its own.
+    pub fn conclude(&mut self, verdict: &'static str) {
+        self.verdict = Some(verdict);
+    }
+
+    pub fn verdict(&self) -> Option<&'static str> {
+        self.verdict
     }
 
     /// Where the step counts what it comes upon while the answer passes.

@@ -30,7 +30,7 @@ use crate::pipeline::Step;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::retry::OnDisconnect;
-use crate::pipeline::route::CanaryBook;
+use crate::pipeline::route::{CanaryBook, Route};
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
 use crate::provider::{Address, Pools};
@@ -80,6 +80,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
                 policy,
                 config,
                 &Named {
+                    revision,
                     targets: &targets,
                     budgets: &budgets,
                     screens: &screens,
@@ -130,9 +131,10 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Named { targets, budgets, screens, secrets, library } = *named;
+    let Named { revision, targets, budgets, screens, secrets, library } = *named;
     let reachable = reachable(policy, config, targets);
     let material = Material {
+        revision,
         stores: parts.stores,
         budgets,
         screens,
@@ -141,8 +143,8 @@ fn compile_policy(
         targets: &reachable,
         all_targets: targets,
         pools: Some(parts.pools),
+        route: None,
     };
-    let Made { steps, endpoints, .. } = steps(policy, &material, problems)?;
     let budget = |name: &str, target: &Arc<Target>| {
         let material = Material { targets: std::slice::from_ref(target), ..material };
         let step = StepConfig::Budget(budget::Config(vec![name.to_owned()]));
@@ -150,7 +152,10 @@ fn compile_policy(
     };
     let route =
         routes::Routes { policy, config, targets, canaries: parts.canaries, budget: &budget, sites: Cell::new(0) };
-    let (route, rules) = route.compile()?;
+    let compiled = route.compile().map(|(route, rules)| (Arc::new(route), rules));
+    let route = compiled.as_ref().map(|(route, _)| route);
+    let Made { steps, endpoints, .. } = steps(policy, &Material { route, ..material }, problems)?;
+    let (route, rules) = compiled?;
     Some(Policy {
         selector: policy.selector.clone(),
         condition: policy.condition.as_ref().map(|condition| condition.value.clone()),
@@ -188,6 +193,7 @@ fn unread_secrets(config: &Config) -> Secrets {
 /// What policies refer to by name.
 #[derive(Clone, Copy)]
 struct Named<'a> {
+    revision: &'a str,
     targets: &'a Targets,
     budgets: &'a Budgets,
     screens: &'a Screens,
@@ -198,6 +204,8 @@ struct Named<'a> {
 /// What the steps of a policy are made from.
 #[derive(Clone, Copy)]
 struct Material<'a> {
+    /// The files' revision; empty while they are only checked.
+    revision: &'a str,
     stores: &'a Stores,
     budgets: &'a Budgets,
     screens: &'a Screens,
@@ -208,18 +216,21 @@ struct Material<'a> {
     all_targets: &'a Targets,
     /// `None` while the files are only checked.
     pools: Option<&'a Arc<Pools>>,
+    /// Where the policy's requests go; `None` while the files are only checked.
+    route: Option<&'a Arc<Route>>,
 }
 
 impl Material<'_> {
     /// Makes one step.
     fn step(&self, policy: &PolicyConfig, number: usize, config: &StepConfig) -> Result<Arc<dyn Step>, String> {
-        let Self { stores, budgets, screens, secrets, library, targets, all_targets, pools } = *self;
+        let Self { revision, stores, budgets, screens, secrets, library, targets, all_targets, pools, route } = *self;
         let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
         let (policy, mode) = (&policy.name.value, policy.mode.into());
         config.build(&Site {
             policy,
             mode,
             number,
+            revision,
             stores,
             subject,
             budgets,
@@ -229,6 +240,7 @@ impl Material<'_> {
             secrets,
             library,
             pools,
+            route,
         })
     }
 }
@@ -273,6 +285,7 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, &Targets::new(), problems));
     let (screens, secrets) = (screens::closed(config), unread_secrets(config));
     let material = Material {
+        revision: "",
         stores: &stores,
         budgets: &budgets,
         screens: &screens,
@@ -281,6 +294,7 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
         targets: &[],
         all_targets: &Targets::new(),
         pools: None,
+        route: None,
     };
     for policy in &config.policies {
         if let Some(Made { steps, spans, .. }) = steps(policy, &material, problems) {
@@ -297,6 +311,7 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
     let stores = Stores { ledger: Some(Arc::new(Memory::default())), ..Stores::default() };
     let material = Material {
+        revision: "",
         stores: &stores,
         budgets: &Budgets::new(),
         screens: &screens::closed(config),
@@ -305,6 +320,7 @@ pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
         targets: &[],
         all_targets: &Targets::new(),
         pools: None,
+        route: None,
     };
     let mut bounds = Vec::new();
     for policy in &config.policies {

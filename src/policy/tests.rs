@@ -186,7 +186,7 @@ policies:
             "t.yaml:12:18: `caller` has no member `teem` [TG0302]",
             "t.yaml:12:47: `<` cannot compare a text with a whole number [TG0304]",
             "t.yaml:13:15: unknown step `rewriet` [TG0102]",
-            "t.yaml:13:32: the step `cache` is not available in this version [TG0106]",
+            "t.yaml:13:39: expected a map, found a list [TG0104]",
             "t.yaml:14:33: there is no target `opnai/m`, nor a provider `opnai` [TG0201]",
             "t.yaml:14:54: unknown fault `conect` [TG0102]",
             "t.yaml:14:82: `5` has no unit; write `5s` or another of: us, ms, s, m, h, d [TG0105]",
@@ -392,7 +392,10 @@ const BROKEN: &[(&str, &str)] = &[
     ("a tag", "log: { level: !debug x }\n"),
     ("an unknown section", "polices: []\n"),
     ("a planned section", "budgets: { team: {} }\nprices: {}\n"),
-    ("a planned step", "policies:\n  - policy: a\n    steps:\n      - cache: { exact: true }\n    route: openai\n"),
+    (
+        "settings of a cache",
+        "policies:\n  - policy: a\n    steps:\n      - cache: { keep: 60, shared_by: all, ttl: 1h }\n    route: openai\n",
+    ),
     ("an unknown step", "policies:\n  - policy: a\n    steps:\n      - rewirte: {}\n    route: openai\n"),
     (
         "a wrong setting of a step",

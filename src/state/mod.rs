@@ -12,10 +12,12 @@
 //! them resets nothing. What a token costs, and which budget a request falls under, is not known here.
 //!
 //! [`Windows`] and [`Places`] are for rates and for what happens at the same time; they are forgotten with the process,
-//! unless they are shared. [`Kv`] is for the small things that plugins keep.
+//! unless they are shared. [`Kv`] is for the small things that plugins keep, [`Answers`] for answers that may be given
+//! again.
 
 mod account;
 mod alerts;
+pub mod answers;
 mod books;
 mod claim;
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub mod windows;
 mod writer;
 
 pub use alerts::{Alert, Alerts};
+pub use answers::{Answers, EmbeddedAnswers, LocalAnswers};
 pub use books::Books;
 pub use claim::{Balance, Claim, Denied, Durability, HoldId, Leg, Unavailable};
 pub use embedded::{Embedded, Options};

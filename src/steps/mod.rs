@@ -1,6 +1,7 @@
 //! The built-in steps, and the one list of them.
 
 pub mod budget;
+pub mod cache;
 pub mod limit;
 pub mod plugin;
 pub mod redact;
@@ -18,12 +19,16 @@ use crate::base::ids::PolicyName;
 use crate::base::secret::Secret;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
+use crate::pipeline::route::Route;
 use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
 use crate::registry::{Library, Source};
-use crate::state::{Alerts, Kv, Ledger, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows};
+use crate::state::{
+    Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
+};
 use crate::steps::budget::Budget;
+use crate::steps::cache::Flights;
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
 use crate::tokens::Tokens;
@@ -35,6 +40,10 @@ pub struct Stores {
     pub places: Arc<dyn Places>,
     /// What plugins keep.
     pub kv: Arc<dyn Kv>,
+    /// Answers that `cache` steps keep.
+    pub answers: Arc<dyn Answers>,
+    /// Answers under way that several callers wait for.
+    pub flights: Flights,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
@@ -62,6 +71,8 @@ impl Default for Stores {
             windows: Arc::new(LocalWindows::default()),
             places: Arc::new(LocalPlaces::default()),
             kv: Arc::new(LocalKv::default()),
+            answers: Arc::new(LocalAnswers::default()),
+            flights: Flights::default(),
             ledger: None,
             outputs: Arc::default(),
             tokens: Arc::default(),
@@ -89,6 +100,8 @@ pub struct Site<'a> {
     pub mode: Mode,
     /// Its place among the steps of its policy.
     pub number: usize,
+    /// The revision of the files; empty while they are only checked.
+    pub revision: &'a str,
     pub stores: &'a Stores,
     /// Reads what requests are told apart by.
     pub subject: ReadSubject,
@@ -104,6 +117,8 @@ pub struct Site<'a> {
     pub library: &'a Library,
     /// The way out; `None` while the files are only checked.
     pub pools: Option<&'a Arc<Pools>>,
+    /// Where its requests go; `None` while the files are only checked.
+    pub route: Option<&'a Arc<Route>>,
 }
 
 /// A step as a policy file writes it: one key, the step's name, and its settings.
@@ -111,6 +126,7 @@ pub struct Site<'a> {
 #[serde(rename_all = "snake_case")]
 pub enum StepConfig {
     Budget(budget::Config),
+    Cache(cache::Config),
     Limit(limit::Config),
     Plugin(Box<plugin::Config>),
     Redact(redact::step::Config),
@@ -124,7 +140,7 @@ impl StepConfig {
         match self {
             Self::Plugin(config) => config.place(folder),
             Self::Redact(config) => config.place(folder),
-            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => {}
+            Self::Budget(_) | Self::Cache(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => {}
         }
     }
 
@@ -133,7 +149,7 @@ impl StepConfig {
         match self {
             Self::Plugin(config) => config.wasm.file().into_iter().collect(),
             Self::Redact(config) => config.files().collect(),
-            Self::Budget(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
+            Self::Budget(_) | Self::Cache(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
         }
     }
 
@@ -141,7 +157,7 @@ impl StepConfig {
     pub fn fetches(&self) -> Option<&Source> {
         match self {
             Self::Plugin(config) => Some(&config.wasm),
-            Self::Budget(_) | Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) | Self::Screen(_) => None,
+            _ => None,
         }
     }
 
@@ -164,7 +180,7 @@ impl StepConfig {
             Self::Budget(config) => config.0.iter().map(|name| ("budgets", name.as_str())).collect(),
             Self::Plugin(config) => config.secrets().into_iter().map(|name| ("secrets", name)).collect(),
             Self::Screen(config) => vec![("screens", config.by.as_str())],
-            Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
+            Self::Cache(_) | Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
         }
     }
 
@@ -175,6 +191,7 @@ impl StepConfig {
     pub fn build(&self, site: &Site<'_>) -> Result<Arc<dyn Step>, String> {
         match self {
             Self::Budget(config) => Ok(Arc::new(budget::Spend::new(config, site)?)),
+            Self::Cache(config) => Ok(Arc::new(cache::Cache::new(config, site)?)),
             Self::Limit(config) => Ok(Arc::new(limit::Limit::new(config, site)?)),
             Self::Plugin(config) => Ok(Arc::new(plugin::PluginStep::new(config, site)?)),
             Self::Redact(config) => Ok(Arc::new(redact::step::Redact::new(config, site)?)),

@@ -46,6 +46,10 @@ pub struct Line {
     pub cost: Option<Nanos>,
     /// The tokens that cost it were counted by the gateway, not by the provider.
     pub is_cost_estimated: bool,
+    /// What came of looking for the answer among those that are kept: `hit`, `miss` and so on.
+    pub cache: Option<&'static str>,
+    /// What a kept answer cost when it was made.
+    pub saved: Option<Nanos>,
     pub finish: Option<&'static str>,
     pub took: Duration,
     pub first_token: Option<Duration>,
@@ -87,6 +91,10 @@ impl Line {
             }
             if self.is_cost_estimated {
                 w.member(member!("cost_estimated")).bool(true);
+            }
+            word(w, member!("cache"), self.cache);
+            if let Some(saved) = self.saved {
+                w.member(member!("saved_usd")).number(&Number::from(saved));
             }
             word(w, member!("finish"), self.finish);
             millis(w, member!("took_ms"), Some(self.took));

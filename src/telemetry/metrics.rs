@@ -22,8 +22,9 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
 use labels::{
-    AttemptLabels, BudgetLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels,
-    PluginLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels,
+    PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels,
+    TokenLabels, WarningLabels,
 };
 
 /// What one plugin has done since the start.
@@ -67,6 +68,9 @@ pub struct Metrics {
     plugin_counts: Family<PluginCountLabels, Counter>,
     counted_guards: Prepared<(Arc<str>, &'static str, String), Counter>,
     target_state: Family<StateLabels, Gauge>,
+    cache: Family<CacheLabels, Counter>,
+    cache_saved: Family<PolicyLabels, Counter<f64, AtomicU64>>,
+    of_cache: Prepared<(Option<PolicyName>, &'static str), CacheMeters>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
     in_flight: Gauge,
@@ -109,6 +113,13 @@ struct TargetMeters {
     cost: Counter<f64, AtomicU64>,
 }
 
+/// What is measured of the kept answers of one policy.
+#[derive(Clone)]
+struct CacheMeters {
+    count: Counter,
+    saved: Counter<f64, AtomicU64>,
+}
+
 /// One request, for counting.
 pub struct Counted<'a> {
     pub policy: Option<&'a PolicyName>,
@@ -125,6 +136,10 @@ pub struct Counted<'a> {
     pub is_unpriced: bool,
     /// It was no caller's request, but a copy of one.
     pub is_copy: bool,
+    /// What came of looking for the answer among those that are kept.
+    pub cache: Option<&'static str>,
+    /// What a kept answer cost when it was made.
+    pub saved: Option<Nanos>,
 }
 
 impl Default for Metrics {
@@ -155,6 +170,9 @@ impl Default for Metrics {
             plugin_counts: Family::default(),
             counted_guards: Prepared::default(),
             target_state: Family::default(),
+            cache: Family::default(),
+            cache_saved: Family::default(),
+            of_cache: Prepared::default(),
             revision: Family::default(),
             reload_failed: Gauge::default(),
             in_flight: Gauge::default(),
@@ -204,6 +222,10 @@ impl Metrics {
         r.register_with_unit("tidegate_plugin_log_dropped", help, Unit::Bytes, self.plugin_log_dropped.clone());
         let help = "What plugins count themselves";
         r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
+        let help = "Requests by what came of looking for their answers among those that are kept";
+        r.register("tidegate_cache", help, self.cache.clone());
+        let help = "What answers cost when they were made that were given again, in US dollars";
+        r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -236,6 +258,9 @@ impl Metrics {
         if counted.is_unpriced {
             self.price_unknown.inc();
         }
+        if let Some(result) = counted.cache.filter(|_| !counted.is_copy) {
+            self.cached(counted.policy, result, counted.saved);
+        }
         let Some(target) = counted.target else { return };
         let meters = self.of_target.get(target.clone(), |target| self.meters(target));
         meters.duration.observe(counted.took.as_secs_f64());
@@ -252,6 +277,20 @@ impl Metrics {
         }
         if let Some(cost) = counted.cost {
             meters.cost.inc_by(cost.0.max(0) as f64 / 1e9);
+        }
+    }
+
+    fn cached(&self, policy: Option<&PolicyName>, result: &'static str, saved: Option<Nanos>) {
+        let meters = self.of_cache.get((policy.cloned(), result), |(policy, result)| {
+            let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
+            CacheMeters {
+                count: self.cache.get_or_create_owned(&CacheLabels { policy: policy.clone(), result }),
+                saved: self.cache_saved.get_or_create_owned(&PolicyLabels { policy }),
+            }
+        });
+        meters.count.inc();
+        if let Some(saved) = saved {
+            meters.saved.inc_by(saved.0.max(0) as f64 / 1e9);
         }
     }
 

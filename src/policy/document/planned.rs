@@ -6,7 +6,6 @@
 pub(in crate::policy) fn is_planned(of: &str, word: &str) -> bool {
     let words: &[&str] = match of {
         "GatewayDoc" => &[],
-        "StepConfig" => &["cache"],
         "ProviderDoc" => &["credential", "region"],
         _ => &[],
     };

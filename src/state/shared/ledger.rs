@@ -8,6 +8,7 @@ use futures_core::future::BoxFuture;
 use jiff::Timestamp;
 use redis::{Value, from_redis_value};
 
+use super::answers::SharedAnswers;
 use super::hub::{How, Hub, millis};
 use super::kv::SharedKv;
 use super::link::{Again, Lost};
@@ -27,7 +28,7 @@ use crate::state::embedded::Embedded;
 use crate::state::ledger::{Ledger, Settlement, Standing};
 use crate::state::line::CostLine;
 use crate::state::slot::Slot;
-use crate::state::{Kv, Places, Windows};
+use crate::state::{Answers, Kv, Places, Windows};
 
 /// The store that several gateways share. Dropping it ends its task.
 pub struct Shared {
@@ -55,6 +56,10 @@ impl Shared {
 
     pub fn places(&self) -> Arc<dyn Places> {
         Arc::new(SharedPlaces::new(Arc::clone(&self.hub)))
+    }
+
+    pub fn answers(&self) -> Arc<dyn Answers> {
+        Arc::new(SharedAnswers::new(Arc::clone(&self.hub)))
     }
 
     pub fn kv(&self) -> Arc<dyn Kv> {

@@ -11,6 +11,7 @@
 //!
 //! Lines of the bill are not kept here; each gateway may keep its own beside it.
 
+mod answers;
 mod holds;
 mod hub;
 mod kv;

@@ -1,93 +1,10 @@
-//! An answer as parts of choices, whatever way it came, and new wordings put back into its frames.
+//! The texts of a streamed answer, and new wordings put back into its frames.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::ids::DialectId;
 use crate::base::text::Text;
-use crate::chat::{
-    Choice, Completion, Content, Delta, Event, Events, Finish, Frame, Lane, Opening, Part, Thinking, ToolCall, Usage,
-};
+use crate::chat::{Delta, Event, Events, Frame, Lane, Usage};
 use crate::pipeline::Burst;
-
-/// What a streamed answer says, gathered.
-#[derive(Debug, Default)]
-pub struct Gathered {
-    model: Text,
-    parts: BTreeMap<Lane, Part>,
-    finishes: BTreeMap<u32, Finish>,
-    usage: Option<Usage>,
-}
-
-impl Gathered {
-    pub fn add(&mut self, event: &Event) {
-        match event {
-            Event::Start(start) => self.model = start.model.clone(),
-            Event::Open { lane, what } => drop(self.parts.entry(*lane).or_insert_with(|| Part::new(opened(what)))),
-            Event::Delta { lane, delta } => self.delta(*lane, delta),
-            Event::Finish { choice, finish } => drop(self.finishes.insert(*choice, (**finish).clone())),
-            Event::Usage(usage) => self.usage.get_or_insert_default().update(usage),
-            Event::Close { .. } | Event::Ping | Event::Failed(_) | Event::End | Event::Whole(_) => {}
-        }
-    }
-
-    fn delta(&mut self, lane: Lane, delta: &Delta) {
-        let begun = || {
-            Part::new(match delta {
-                Delta::Thinking(_) | Delta::Signature(_) => Content::Thinking(Thinking::default()),
-                Delta::Refusal(_) => Content::Refusal(Text::default()),
-                _ => Content::Text(Text::default()),
-            })
-        };
-        let part = self.parts.entry(lane).or_insert_with(begun);
-        let Some(more) = delta.text() else { return };
-        let text = match (&mut part.content, delta) {
-            (Content::Text(text), Delta::Text(_)) | (Content::Refusal(text), Delta::Refusal(_)) => text,
-            (Content::Thinking(thinking), Delta::Thinking(_)) => &mut thinking.text,
-            (Content::ToolCall(call), Delta::Arguments(_)) => &mut call.arguments,
-            _ => return,
-        };
-        let mut all = text.as_str().into_owned();
-        all.push_str(&more.as_str());
-        *text = Text::from(all.as_str());
-    }
-
-    /// The answer as a whole, and which lane each of its parts was.
-    pub fn whole(self, dialect: DialectId) -> (Completion, Vec<Vec<Lane>>) {
-        let numbers: BTreeSet<u32> =
-            self.parts.keys().map(|lane| lane.choice).chain(self.finishes.keys().copied()).collect();
-        let mut lanes = Vec::new();
-        let mut choices = Vec::new();
-        for index in numbers {
-            let own: Vec<_> = self.parts.iter().filter(|(lane, _)| lane.choice == index).collect();
-            lanes.push(own.iter().map(|(lane, _)| **lane).collect());
-            let parts = own.into_iter().map(|(_, part)| part.clone()).collect();
-            choices.push(Choice { index, parts, finish: self.finishes.get(&index).cloned(), ..Choice::default() });
-        }
-        let completion = Completion {
-            dialect,
-            id: Text::default(),
-            model: self.model,
-            created: None,
-            choices,
-            usage: self.usage,
-            extra: Default::default(),
-        };
-        (completion, lanes)
-    }
-}
-
-fn opened(what: &Opening) -> Content {
-    match what {
-        Opening::Text => Content::Text(Text::default()),
-        Opening::Thinking => Content::Thinking(Thinking::default()),
-        Opening::Sealed(sealed) => Content::Thinking(Thinking { sealed: Some(sealed.clone()), ..Thinking::default() }),
-        Opening::Refusal => Content::Refusal(Text::default()),
-        Opening::ToolCall { id, name } => {
-            Content::ToolCall(ToolCall { id: id.clone(), name: name.clone(), arguments: Text::default() })
-        }
-        Opening::Other(json) => Content::Other(crate::chat::Other { kind: "other".into(), json: json.clone() }),
-    }
-}
 
 /// The kinds of text that a part can consist of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -225,7 +225,14 @@ fn answer(reply: types::Reply, request: &Verbatim<Request>, cx: &Cx) -> Result<A
     let id = format!("plugin-{}", cx.id);
     let completion = verdict::answer(reply, &id, &request.model.as_str())?;
     let frame = Frame::new(Events::from_iter([Event::Whole(Box::new(completion))]));
-    let head = Head { target: None, provider: None, model: cx.model.clone(), dialect, headers: http::HeaderMap::new() };
+    let head = Head {
+        target: None,
+        provider: None,
+        model: cx.model.clone(),
+        dialect,
+        headers: http::HeaderMap::new(),
+        audience: None,
+    };
     Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })
 }
 

@@ -42,3 +42,10 @@ async fn values_keep_their_promises() {
     let shared = open(&settings(&redis.url())).await;
     crate::state::kv::keeps_its_promises(&*shared.kv()).await;
 }
+
+#[tokio::test]
+async fn answers_keep_their_promises() {
+    let redis = Redis::start();
+    let shared = open(&settings(&redis.url())).await;
+    crate::state::answers::keeps_its_promises(&*shared.answers()).await;
+}

@@ -180,6 +180,7 @@ mod tests {
             model: Default::default(),
             dialect: DialectId::OPENAI_CHAT,
             headers: Default::default(),
+            audience: None,
         };
         let answer = Answer { head, frames: futures_util::stream::iter(bursts.collect::<Vec<_>>()).boxed() };
         let out: Vec<_> = Box::new(returns).wrap(answer).frames.collect().now_or_never().unwrap();

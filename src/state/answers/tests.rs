@@ -1,0 +1,127 @@
+//! What every store of answers promises.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::*;
+use crate::base::ids::{DialectId, ModelName, ProviderName};
+use crate::base::money::Nanos;
+
+pub(in crate::state) const ROOM: Room = Room { bytes: 1 << 20, entries: 1_000, lasts: Duration::from_secs(3_600) };
+
+pub(in crate::state) fn scope(team: &str) -> Scope {
+    Scope::new(&PolicyName::new("p"), "team", &[Some(team)])
+}
+
+/// The place of the question of this number, as the team asks it.
+pub(in crate::state) fn place(team: &str, number: u8) -> Place {
+    scope(team).place(Question([number; 32]))
+}
+
+pub(in crate::state) fn kept(text: &str) -> Arc<Kept> {
+    let body = format!(
+        r#"{{"id":"chatcmpl-old","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}}}"#
+    );
+    let origin = Origin {
+        at: "2026-11-22T10:00:00Z".parse::<Timestamp>().unwrap(),
+        dialect: DialectId::OPENAI_CHAT,
+        provider: Some(ProviderName::new("up")),
+        model: ModelName::new("m"),
+        cost: Some(Nanos(7)),
+    };
+    Arc::new(Kept::new(origin, body.into()).unwrap())
+}
+
+/// What an answer that was found says.
+pub(in crate::state) fn said(found: Option<Arc<Kept>>) -> Option<String> {
+    let wire: serde_json::Value = serde_json::from_slice(&found?.wire("x")).unwrap();
+    wire["choices"][0]["message"]["content"].as_str().map(ToOwned::to_owned)
+}
+
+/// Goes through all promises with one store.
+pub(in crate::state) async fn keeps_its_promises(answers: &dyn Answers) {
+    what_was_kept_last_is_found(answers).await;
+    no_scope_comes_upon_anothers(answers).await;
+}
+
+async fn what_was_kept_last_is_found(answers: &dyn Answers) {
+    let here = place("again", 1);
+    assert_eq!(said(answers.find(&here).await), None);
+    answers.keep(here.clone(), kept("one"), ROOM);
+    found(answers, &here, "one").await;
+    answers.keep(here.clone(), kept("two"), ROOM);
+    let found = found(answers, &here, "two").await;
+    assert_eq!(found.origin, kept("two").origin);
+    assert_eq!(found.outline().usage.as_ref().map(|usage| (usage.input(), usage.output())), Some((3, 2)));
+    assert_eq!(said(Some(found)).as_deref(), Some("two"));
+}
+
+/// The answer in a place once it says this. Nobody waits for an answer to be kept, so it may take a moment.
+async fn found(answers: &dyn Answers, place: &Place, text: &str) -> Arc<Kept> {
+    for _ in 0..1_000 {
+        let found = answers.find(place).await;
+        if said(found.clone()).as_deref() == Some(text) {
+            return found.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("`{text}` was not kept");
+}
+
+async fn no_scope_comes_upon_anothers(answers: &dyn Answers) {
+    answers.keep(place("a", 2), kept("of a"), ROOM);
+    found(answers, &place("a", 2), "of a").await;
+    let question = Question([2; 32]);
+    let (mine, other) = (PolicyName::new("p"), PolicyName::new("q"));
+    for scope in [
+        Scope::new(&mine, "team", &[Some("b")]),
+        Scope::new(&mine, "team", &[None]),
+        Scope::new(&mine, "team", &[]),
+        Scope::new(&mine, "team", &[Some("a"), None]),
+        Scope::new(&mine, "user", &[Some("a")]),
+        Scope::new(&mine, "teama", &[]),
+        Scope::new(&other, "team", &[Some("a")]),
+    ] {
+        assert!(answers.find(&scope.place(question)).await.is_none(), "{scope:?}");
+    }
+    // A hash of which a part agrees is another one.
+    for bit in 0..256 {
+        let mut near = [2; 32];
+        near[bit / 8] ^= 1 << (bit % 8);
+        assert!(answers.find(&scope("a").place(Question(near))).await.is_none(), "bit {bit}");
+    }
+}
+
+#[tokio::test]
+async fn memory_keeps_its_promises() {
+    keeps_its_promises(&LocalAnswers::default()).await;
+}
+
+#[tokio::test]
+async fn memory_has_no_more_room_than_it_is_given() {
+    let answers = LocalAnswers::default();
+    let size = kept("x").size();
+    for (room, most) in [(Room { entries: 3, ..ROOM }, 3), (Room { bytes: 2 * size + 1, ..ROOM }, 2)] {
+        for number in 0..100 {
+            answers.keep(place("room", number), kept("x"), room);
+        }
+        let mut left = 0;
+        for number in 0..100 {
+            left += usize::from(answers.find(&place("room", number)).await.is_some());
+        }
+        assert!((1..=most).contains(&left), "{left} answers in {room:?}");
+    }
+}
+
+#[test]
+fn an_answer_has_an_id_of_its_own_each_time() {
+    let wire = kept("x").wire("NEW");
+    assert!(wire.starts_with(br#"{"id":"chatcmpl-NEW","object""#), "{wire:?}");
+}
+
+#[test]
+fn what_is_no_whole_answer_is_not_kept() {
+    let origin = kept("x").origin.clone();
+    assert!(Kept::new(origin.clone(), Bytes::from_static(b"{\"id\":")).is_err());
+    assert!(Kept::new(Origin { dialect: DialectId("none"), ..origin }, Bytes::from_static(b"{}")).is_err());
+}

@@ -1,0 +1,257 @@
+//! Answers under way that several callers wait for: who asks the same meanwhile hears the same answer.
+//!
+//! The first to ask goes on to the target; the others take a [`Seat`]. Once the answer begins, any of them draws the
+//! next burst from its source when it wants one, and all hear it: nobody is held up by a slower one, nor does it matter
+//! who leaves. When the last has left, the source is dropped. If the first comes to nothing before there is an answer,
+//! one of the others is the first.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt as _;
+use http::HeaderMap;
+
+use crate::base::stop::Stop;
+use crate::pipeline::step::{Audience, Listeners};
+use crate::pipeline::{Answer, Burst, Head};
+use crate::state::answers::Place;
+
+/// The answers that are under way. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Flights(Arc<Mutex<HashMap<Key, Weak<Flight>>>>);
+
+/// A question, and whether its answer is to come as a stream.
+type Key = (Place, bool);
+
+/// What became of joining.
+pub enum Joined {
+    /// Nobody else asks this.
+    First(Lead),
+    Later(Seat),
+}
+
+impl Flights {
+    pub fn join(&self, place: &Place, is_stream: bool) -> Joined {
+        let key = (place.clone(), is_stream);
+        let mut flights = self.lock();
+        if let Some(flight) = flights.get(&key).and_then(Weak::upgrade) {
+            return Joined::Later(Seat(Present::at(flight)));
+        }
+        let flight = Arc::new(Flight {
+            key: key.clone(),
+            flights: self.clone(),
+            stage: Mutex::new(Stage::Awaited),
+            bell: Arc::default(),
+            present: AtomicUsize::new(0),
+        });
+        flights.insert(key, Arc::downgrade(&flight));
+        Joined::First(Lead { present: Some(Present::at(flight)) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Weak<Flight>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever comes from now on is the first again.
+    fn close(&self, flight: &Flight) {
+        let mut flights = self.lock();
+        if flights.get(&flight.key).is_some_and(|known| std::ptr::eq(known.as_ptr(), flight)) {
+            flights.remove(&flight.key);
+        }
+    }
+}
+
+struct Flight {
+    key: Key,
+    flights: Flights,
+    stage: Mutex<Stage>,
+    bell: Arc<Bell>,
+    /// How many wait for it or hear it.
+    present: AtomicUsize,
+}
+
+enum Stage {
+    /// The target is being asked.
+    Awaited,
+    Begun(Begun),
+    /// There will be no answer.
+    Lost,
+}
+
+struct Begun {
+    head: Head,
+    /// `None` once it is over.
+    source: Option<BoxStream<'static, Result<Burst, Stop>>>,
+    heard: Vec<Burst>,
+    /// Why it broke off, if it did.
+    broken: Option<Stop>,
+}
+
+impl Flight {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The burst of this number.
+    fn burst(&self, number: usize, cx: &Context<'_>) -> Poll<Option<Result<Burst, Stop>>> {
+        let mut stage = self.stage();
+        let Stage::Begun(begun) = &mut *stage else { return Poll::Ready(None) };
+        if let Some(burst) = begun.heard.get(number) {
+            return Poll::Ready(Some(Ok(burst.clone())));
+        }
+        let Some(source) = &mut begun.source else {
+            // The end, and the reason for it before that.
+            let is_next = number == begun.heard.len();
+            return Poll::Ready(begun.broken.clone().filter(|_| is_next).map(Err));
+        };
+        // Before the source is asked, which may call at any time from then on.
+        self.bell.tell(cx.waker());
+        let waker = Waker::from(Arc::clone(&self.bell));
+        let drawn = match source.as_mut().poll_next(&mut Context::from_waker(&waker)) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(drawn) => drawn,
+        };
+        if let Some(Ok(burst)) = &drawn {
+            begun.heard.push(burst.clone());
+        } else {
+            begun.broken = drawn.as_ref().and_then(|broken| broken.as_ref().err().cloned());
+            begun.source = None;
+        }
+        let is_over = begun.source.is_none();
+        drop(stage);
+        if is_over {
+            self.flights.close(self);
+        }
+        self.bell.ring();
+        Poll::Ready(drawn)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.flights.close(self);
+    }
+}
+
+impl Listeners for Flight {
+    fn others(&self) -> usize {
+        self.present.load(Ordering::Acquire).saturating_sub(1)
+    }
+}
+
+/// Calls everybody who waits for the next burst, whoever has asked the source for it last.
+#[derive(Default)]
+struct Bell(Mutex<Vec<Waker>>);
+
+impl Bell {
+    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, waker: &Waker) {
+        let mut waiting = self.lock();
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    fn ring(&self) {
+        let waiting = std::mem::take(&mut *self.lock());
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+}
+
+/// Somebody who waits for an answer or hears it.
+struct Present(Arc<Flight>);
+
+impl Present {
+    fn at(flight: Arc<Flight>) -> Self {
+        flight.present.fetch_add(1, Ordering::AcqRel);
+        Self(flight)
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.present.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The first to ask. Dropped before there is an answer, it has come to nothing.
+pub struct Lead {
+    present: Option<Present>,
+}
+
+impl Lead {
+    /// There is an answer, for all who wait.
+    pub fn begin(mut self, answer: Answer) -> Answer {
+        let Some(present) = self.present.take() else { return answer };
+        let Answer { head, frames } = answer;
+        let told = Head { target: None, headers: HeaderMap::new(), audience: None, ..head.clone() };
+        let begun = Begun { head: told, source: Some(frames), heard: Vec::new(), broken: None };
+        *present.0.stage() = Stage::Begun(begun);
+        present.0.bell.ring();
+        let audience = Some(Audience(Arc::clone(&present.0) as _));
+        Answer { head: Head { audience, ..head }, frames: Hearing { present, next: 0 }.boxed() }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        let Some(Present(flight)) = self.present.as_ref() else { return };
+        *flight.stage() = Stage::Lost;
+        flight.flights.close(flight);
+        flight.bell.ring();
+    }
+}
+
+/// Somebody who asks the same as somebody else.
+pub struct Seat(Present);
+
+impl Seat {
+    /// Waits for the answer to begin. `None` if there will be none.
+    pub async fn hear(self) -> Option<Answer> {
+        let flight = &self.0.0;
+        let head = poll_fn(|cx| {
+            // Before looking, so that nothing is missed in between.
+            flight.bell.tell(cx.waker());
+            match &*flight.stage() {
+                Stage::Awaited => Poll::Pending,
+                Stage::Begun(begun) => Poll::Ready(Some(begun.head.clone())),
+                Stage::Lost => Poll::Ready(None),
+            }
+        })
+        .await?;
+        Some(Answer { head, frames: Hearing { present: self.0, next: 0 }.boxed() })
+    }
+}
+
+/// An answer as one of several hears it.
+struct Hearing {
+    present: Present,
+    next: usize,
+}
+
+impl Stream for Hearing {
+    type Item = Result<Burst, Stop>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let burst = self.present.0.burst(self.next, cx);
+        if burst.is_ready() {
+            self.next += 1;
+        }
+        burst
+    }
+}

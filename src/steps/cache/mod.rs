@@ -1,0 +1,350 @@
+//! Keeps answers and gives them again to the same question.
+//!
+//! The same question is one that is equal in everything an answer depends on, asked by somebody who shares answers with
+//! whoever asked it first: see `question` and `sharing`. It is looked at as earlier steps have left it, and what is
+//! kept is what later steps have made of the answer; earlier steps treat a kept answer like any other.
+//!
+//! Only what was said to its end and as it should be is kept: see `worth`. Those who ask the same at the same time
+//! hear one and the same answer while it comes: see `flight`.
+//!
+//! Where a policy only observes, nobody is answered from here and nobody waits, but answers are kept, so that the trail
+//! says what would have been found.
+
+mod flight;
+mod moment;
+mod question;
+mod record;
+mod replay;
+mod sharing;
+#[cfg(test)]
+mod tests;
+mod word;
+mod worth;
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use futures_util::StreamExt as _;
+use http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::base::clock::Clock;
+use crate::base::ids::{ModelName, PolicyName};
+use crate::base::money::Nanos;
+use crate::base::stop::Stop;
+use crate::base::units::{Period, Size};
+use crate::chat::{Request, Verbatim};
+use crate::pipeline::cx::{Cached, Cx};
+use crate::pipeline::route::Route;
+use crate::pipeline::run::Mode;
+use crate::pipeline::step::{Deed, Side};
+use crate::pipeline::target::Target;
+use crate::pipeline::{Answer, Flow, Step, Tap};
+use crate::state::Answers;
+use crate::state::answers::{Kept, Place, Room};
+use crate::steps::Site;
+
+pub use flight::Flights;
+use flight::{Joined, Lead};
+use record::{Recording, Shelf};
+pub use sharing::SharedBy;
+use word::Word;
+
+/// The settings of a `cache` step.
+#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// For how long an answer is given again; `1h` if not said.
+    #[serde(default)]
+    pub keep: Option<Period>,
+    /// For how long after that it is still given while somebody renews it; not at all if not said.
+    #[serde(default)]
+    pub stale: Option<Period>,
+    /// Who is given an answer that was made for somebody else.
+    #[serde(default)]
+    pub shared_by: SharedBy,
+    /// Whether answers that call tools are kept, too. Whoever is given one calls them again.
+    #[serde(default)]
+    pub tool_calls: bool,
+    /// Requests of a higher temperature want another answer each time and are left alone; 1 if not said, which is what
+    /// providers take by themselves.
+    #[serde(default)]
+    pub max_temperature: Option<f64>,
+    /// How much is kept for this policy; `64MiB` if not said.
+    #[serde(default)]
+    pub size: Option<Size>,
+    /// How many answers are kept for this policy; 10000 if not said.
+    #[serde(default)]
+    pub entries: Option<NonZeroU64>,
+    /// The largest answer that is kept; `1MiB`, or all of `size` if that is less, if not said.
+    #[serde(default)]
+    pub largest: Option<Size>,
+}
+
+/// The step, its settings checked.
+pub struct Cache {
+    policy: PolicyName,
+    revision: String,
+    mode: Mode,
+    shared_by: SharedBy,
+    keep: Duration,
+    stale: Duration,
+    tool_calls: bool,
+    max_temperature: f64,
+    room: Room,
+    /// Bytes.
+    largest: u64,
+    answers: Arc<dyn Answers>,
+    flights: Flights,
+    clock: Clock,
+    route: Option<Arc<Route>>,
+    targets: Vec<Arc<Target>>,
+}
+
+impl Cache {
+    /// # Errors
+    /// What is wrong with a setting, for the person who wrote it.
+    pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
+        let keep = config.keep.map_or(USUAL_KEEP, |keep| keep.0);
+        if keep.is_zero() {
+            return Err("to `keep` answers for no time is not to keep them; leave the step out".into());
+        }
+        let max_temperature = config.max_temperature.unwrap_or(1.0);
+        if !(0.0..=2.0).contains(&max_temperature) {
+            return Err(format!("`{max_temperature}` is no temperature; `max_temperature` is between 0 and 2"));
+        }
+        let stale = config.stale.map_or(Duration::ZERO, |stale| stale.0);
+        let room = Room {
+            bytes: config.size.map_or(USUAL_SIZE, |size| size.0),
+            entries: config.entries.map_or(USUAL_ENTRIES, NonZeroU64::get),
+            lasts: keep + stale,
+        };
+        let largest = config.largest.map_or(USUAL_LARGEST.min(room.bytes), |largest| largest.0);
+        if largest > room.bytes {
+            return Err("an answer as large as `largest` would not fit in `size`".into());
+        }
+        Ok(Self {
+            policy: site.policy.clone(),
+            revision: site.revision.to_owned(),
+            mode: site.mode,
+            shared_by: config.shared_by,
+            keep,
+            stale,
+            tool_calls: config.tool_calls,
+            max_temperature,
+            room,
+            largest,
+            answers: Arc::clone(&site.stores.answers),
+            flights: site.stores.flights.clone(),
+            clock: site.stores.clock,
+            route: site.route.cloned(),
+            targets: site.targets.to_vec(),
+        })
+    }
+
+    async fn look(&self, cx: &mut Cx, request: &Request) -> Flow {
+        let word = Word::of(&cx.headers);
+        let place = match self.place(cx, request, word) {
+            Ok(place) => place,
+            Err(why) => {
+                cx.remarks.note("why", why);
+                conclude(cx, "bypass", None);
+                return Flow::Tap(Box::new(PassedBy));
+            }
+        };
+        if word == Some(Word::Refresh) {
+            return self.ask(cx, request, "refresh", place, None);
+        }
+        // Who has waited in vain for two others asks for itself: what keeps failing is not waited for in a row.
+        for _ in 0..TURNS {
+            let found = self.find(&place).await;
+            if let Some((kept, Age::Fresh)) = &found
+                && let Some(answer) = self.give(cx, request, kept, "hit")
+            {
+                return Flow::Answer(answer);
+            }
+            if self.mode == Mode::Observe {
+                break;
+            }
+            let seat = match self.flights.join(&place, request.stream) {
+                Joined::First(lead) => {
+                    // Whoever was first a moment ago may have kept it meanwhile.
+                    if let Some((kept, Age::Fresh)) = self.find(&place).await
+                        && let Some(answer) = self.give(cx, request, &kept, "hit")
+                    {
+                        return Flow::Answer(answer);
+                    }
+                    return self.ask(cx, request, "miss", place, Some(lead));
+                }
+                Joined::Later(seat) => seat,
+            };
+            if let Some((kept, Age::Stale)) = &found
+                && let Some(answer) = self.give(cx, request, kept, "stale")
+            {
+                return Flow::Answer(answer);
+            }
+            let begun = Instant::now();
+            let heard = seat.hear().await;
+            cx.trail.pauses += begun.elapsed();
+            if let Some(answer) = heard {
+                conclude(cx, "shared", None);
+                return Flow::Answer(marked(answer, "shared"));
+            }
+        }
+        self.ask(cx, request, "miss", place, None)
+    }
+
+    /// Where the request's answer would lie, or why it is none of those that are kept.
+    fn place(&self, cx: &Cx, request: &Request, word: Option<Word>) -> Result<Place, &'static str> {
+        if word == Some(Word::NoStore) {
+            return Err("no_store");
+        }
+        if request.has_media() {
+            return Err("media");
+        }
+        if request.params.temperature.as_ref().is_some_and(|given| given.as_f64() > self.max_temperature) {
+            return Err("temperature");
+        }
+        if moment::is_of_now(request) {
+            return Err("now");
+        }
+        let scope = self.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
+        let circumstances = question::Circumstances {
+            revision: &self.revision,
+            route: self.route.as_deref(),
+            shared_by: self.shared_by,
+        };
+        Ok(scope.place(question::of(&circumstances, cx, request)))
+    }
+
+    async fn find(&self, place: &Place) -> Option<(Arc<Kept>, Age)> {
+        let kept = self.answers.find(place).await?;
+        let age = age(&kept, self.clock.now());
+        match age {
+            age if age < self.keep => Some((kept, Age::Fresh)),
+            age if age < self.keep + self.stale => Some((kept, Age::Stale)),
+            _ => None,
+        }
+    }
+
+    /// A kept answer, given again.
+    fn give(&self, cx: &mut Cx, request: &Request, kept: &Kept, result: &'static str) -> Option<Answer> {
+        let mut answer = replay::answer(kept, cx, request.stream)?;
+        let age = age(kept, self.clock.now()).as_secs();
+        answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
+        cx.remarks.note("age", age.to_string());
+        conclude(cx, result, kept.origin.cost);
+        Some(marked(answer, result))
+    }
+
+    /// Has the request asked, and its answer kept.
+    fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, place: Place, lead: Option<Lead>) -> Flow {
+        conclude(cx, result, None);
+        let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
+        let shelf = Shelf {
+            answers: Arc::clone(&self.answers),
+            place,
+            room: self.room,
+            largest: self.largest,
+            tool_calls: self.tool_calls,
+            clock: self.clock,
+            // Pieces of a stream say more of these than a whole answer made of them would.
+            is_closed: has_logprobs && request.stream,
+            counts: cx.remarks.count_answer(),
+        };
+        let keeping = Keeping { shelf, lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
+        Flow::Tap(Box::new(keeping))
+    }
+}
+
+/// Whether an answer may still be given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Fresh,
+    /// For as long as somebody renews it.
+    Stale,
+}
+
+fn age(kept: &Kept, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(kept.origin.at)).unwrap_or_default()
+}
+
+fn conclude(cx: &mut Cx, result: &'static str, saved: Option<Nanos>) {
+    cx.remarks.conclude(result);
+    if let Some(saved) = saved {
+        cx.remarks.note("saved_usd", saved.to_string());
+    }
+    cx.cached = Some(Cached { result, saved });
+}
+
+fn marked(mut answer: Answer, result: &'static str) -> Answer {
+    answer.head.headers.insert(HEADER, HeaderValue::from_static(result));
+    answer
+}
+
+impl Step for Cache {
+    fn name(&self) -> &'static str {
+        "cache"
+    }
+
+    fn deeds(&self) -> Vec<Deed> {
+        vec![Deed::Answers, Deed::Keeps(Side::Request)]
+    }
+
+    fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
+        Box::pin(async move { Ok(self.look(cx, request).await) })
+    }
+}
+
+/// A request that is asked, whose answer is to be kept.
+struct Keeping {
+    shelf: Shelf,
+    /// Others may hear the answer as well.
+    lead: Option<Lead>,
+    result: &'static str,
+    asked: ModelName,
+    /// By their prices it is known what the answer cost.
+    targets: Vec<Arc<Target>>,
+}
+
+impl Tap for Keeping {
+    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
+        let Self { shelf, lead, result, asked, targets } = *self;
+        let Answer { head, frames } = answer;
+        let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
+        let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
+        let recording = Recording::new(frames, &head, quote, shelf).boxed();
+        let answer = match lead {
+            Some(lead) => lead.begin(Answer { head, frames: recording }),
+            None => Answer { head, frames: recording },
+        };
+        marked(answer, result)
+    }
+
+    fn learns(&self) -> bool {
+        true
+    }
+}
+
+/// A request that is none of those whose answers are kept.
+struct PassedBy;
+
+impl Tap for PassedBy {
+    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
+        marked(answer, "bypass")
+    }
+
+    fn looks_inside(&self) -> bool {
+        false
+    }
+}
+
+const HEADER: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const TURNS: usize = 2;
+const USUAL_KEEP: Duration = Duration::from_secs(3_600);
+const USUAL_SIZE: u64 = 64 << 20;
+const USUAL_ENTRIES: u64 = 10_000;
+const USUAL_LARGEST: u64 = 1 << 20;

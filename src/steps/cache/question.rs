@@ -1,0 +1,283 @@
+//! What an answer depends on, as a hash: everything a request says but how its answer shall be sent, and where it goes.
+//!
+//! Each thing goes into the hash with what it is and how long it is, so that no two things run into one. Requests of two
+//! dialects that say the same are the same question, unless one says something that only its dialect knows.
+
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
+
+use super::sharing::SharedBy;
+use crate::base::json::{Json, Number};
+use crate::base::text::Text;
+use crate::chat::{Content, Extra, Format, Message, Params, Part, Reasoning, Request, Role, Source, Tool, ToolChoice};
+use crate::pipeline::chat::STEERING;
+use crate::pipeline::cx::{Cx, View};
+use crate::pipeline::route::Route;
+use crate::state::answers::Question;
+
+/// What an answer depends on beside its request.
+pub struct Circumstances<'a> {
+    /// Of the policy files: what guards would say is another thing once they are changed.
+    pub revision: &'a str,
+    pub route: Option<&'a Route>,
+    pub shared_by: SharedBy,
+}
+
+/// The question that a request asks.
+pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request) -> Question {
+    let mut said = Said::default();
+    said.circumstances(circumstances, cx, request);
+    said.text("model", &request.model);
+    said.all("messages", &request.messages, Said::message);
+    said.all("tools", &request.tools, Said::tool);
+    said.option("tool_choice", request.tool_choice.as_ref(), Said::choice);
+    said.params(&request.params, circumstances.shared_by);
+    said.extra(&request.extra);
+    if said.is_own {
+        said.word("dialect", request.dialect.0);
+    }
+    Question(said.hash.finalize().into())
+}
+
+#[derive(Default)]
+struct Said {
+    hash: Sha256,
+    /// Something that only the request's dialect knows has been said.
+    is_own: bool,
+}
+
+impl Said {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.hash.update((bytes.len() as u64).to_be_bytes());
+        self.hash.update(bytes);
+    }
+
+    fn word(&mut self, what: &'static str, word: &str) {
+        self.bytes(what.as_bytes());
+        self.bytes(word.as_bytes());
+    }
+
+    fn text(&mut self, what: &'static str, text: &Text) {
+        self.word(what, &text.as_str());
+    }
+
+    fn json(&mut self, what: &'static str, json: &Json) {
+        self.word(what, &json.0);
+    }
+
+    fn number(&mut self, what: &'static str, number: Option<&Number>) {
+        self.option(what, number, |said, number| said.bytes(number.as_str().as_bytes()));
+    }
+
+    fn flag(&mut self, what: &'static str, flag: Option<bool>) {
+        self.option(what, flag, |said, flag| said.hash.update([u8::from(flag)]));
+    }
+
+    /// Nothing is not the same as something empty.
+    fn option<T>(&mut self, what: &'static str, value: Option<T>, say: impl FnOnce(&mut Self, T)) {
+        self.bytes(what.as_bytes());
+        self.hash.update([u8::from(value.is_some())]);
+        if let Some(value) = value {
+            say(self, value);
+        }
+    }
+
+    fn all<'a, T>(&mut self, what: &'static str, items: &'a [T], mut say: impl FnMut(&mut Self, &'a T)) {
+        self.bytes(what.as_bytes());
+        self.hash.update((items.len() as u64).to_be_bytes());
+        items.iter().for_each(|item| say(self, item));
+    }
+
+    fn circumstances(&mut self, circumstances: &Circumstances<'_>, cx: &Cx, request: &Request) {
+        self.word("revision", circumstances.revision);
+        self.word("asked", cx.model.as_str());
+        let mut chosen = Vec::new();
+        if let Some(route) = circumstances.route {
+            route.bearing(&View { cx, chat: Some(request) }, &mut chosen);
+        }
+        self.all("route", &chosen, |said, branch| said.hash.update((*branch as u64).to_be_bytes()));
+        self.option("detour", cx.detour.as_ref(), |said, target| said.bytes(target.name.as_str().as_bytes()));
+        self.headers("from steps", &cx.outgoing, |_| true);
+        self.headers("from caller", &cx.headers, |name| STEERING.contains(&name));
+    }
+
+    fn headers(&mut self, what: &'static str, headers: &HeaderMap, goes_on: impl Fn(&str) -> bool) {
+        let mut going: Vec<_> = headers.iter().filter(|(name, _)| goes_on(name.as_str())).collect();
+        going.sort_by_key(|(name, _)| name.as_str());
+        self.all(what, &going, |said, (name, value)| {
+            said.bytes(name.as_str().as_bytes());
+            said.bytes(value.as_bytes());
+        });
+    }
+
+    /// What no dialect but the request's own knows.
+    fn extra(&mut self, extra: &Extra) {
+        for key in extra.telling().filter(|key| !SENDING.contains(key)) {
+            self.is_own = true;
+            self.bytes(key.as_bytes());
+            self.option("is", extra.get(key), |said, json| said.json("json", json));
+        }
+        self.bytes(b"end");
+    }
+
+    fn own(&mut self, what: &'static str, kind: &str, json: &Json) {
+        self.is_own = true;
+        self.word(what, kind);
+        self.bytes(json.0.as_bytes());
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.word("role", role(message.role));
+        self.option("name", message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
+        self.all("parts", &message.parts, Self::part);
+        self.extra(&message.extra);
+    }
+
+    /// Marks for a provider's own cache make no difference to its answer.
+    fn part(&mut self, part: &Part) {
+        match &part.content {
+            Content::Text(text) => self.text("text", text),
+            Content::Refusal(text) => self.text("refusal", text),
+            Content::ToolCall(call) => {
+                self.text("call", &call.id);
+                self.text("of", &call.name);
+                self.text("with", &call.arguments);
+            }
+            Content::ToolResult(result) => {
+                self.text("result", &result.call_id);
+                self.flag("is_error", result.is_error);
+                self.all("parts", &result.parts, Self::part);
+            }
+            Content::Thinking(thinking) => {
+                self.text("thinking", &thinking.text);
+                self.option("signature", thinking.signature.as_ref(), |said, text| said.text("is", text));
+                self.option("sealed", thinking.sealed.as_ref(), |said, text| said.text("is", text));
+            }
+            Content::Image(image) => {
+                self.source("image", &image.source);
+                self.option("detail", image.detail.as_ref(), |said, text| said.text("is", text));
+            }
+            Content::File(file) => {
+                self.source("file", &file.source);
+                self.option("name", file.name.as_ref(), |said, text| said.text("is", text));
+            }
+            Content::Audio { data, format } => {
+                self.text("audio", data);
+                self.text("format", format);
+            }
+            Content::Other(other) => self.own("part", &other.kind, &other.json),
+        }
+        self.extra(&part.extra);
+    }
+
+    fn source(&mut self, what: &'static str, source: &Source) {
+        self.bytes(what.as_bytes());
+        match source {
+            Source::Url(url) => self.text("url", url),
+            Source::Data { media_type, data } => {
+                self.text("type", media_type);
+                self.text("data", data);
+            }
+            Source::Uploaded(id) => self.text("uploaded", id),
+            Source::Plain(text) => self.text("plain", text),
+        }
+    }
+
+    fn tool(&mut self, tool: &Tool) {
+        match tool {
+            Tool::Function { name, description, parameters, strict, cache: _, extra } => {
+                self.text("function", name);
+                self.option("description", description.as_ref(), |said, text| said.text("is", text));
+                self.option("parameters", parameters.as_ref(), |said, json| said.json("are", json));
+                self.flag("strict", *strict);
+                self.extra(extra);
+            }
+            Tool::Other { kind, json } => self.own("tool", kind, json),
+        }
+    }
+
+    fn choice(&mut self, choice: &ToolChoice) {
+        match choice {
+            ToolChoice::Auto => self.word("choice", "auto"),
+            ToolChoice::None => self.word("choice", "none"),
+            ToolChoice::Required => self.word("choice", "required"),
+            ToolChoice::Named(name) => self.text("named", name),
+            ToolChoice::Other(json) => self.own("choice", "other", json),
+        }
+    }
+
+    fn params(&mut self, params: &Params, shared_by: SharedBy) {
+        let Params {
+            max_tokens,
+            temperature,
+            top_p,
+            top_k,
+            stop,
+            seed,
+            n,
+            presence_penalty,
+            frequency_penalty,
+            logprobs,
+            top_logprobs,
+            parallel_tools,
+            format,
+            reasoning,
+            user,
+            // How the answer is sent.
+            wants_usage: _,
+        } = params;
+        for (what, number) in [
+            ("max_tokens", max_tokens),
+            ("temperature", temperature),
+            ("top_p", top_p),
+            ("top_k", top_k),
+            ("seed", seed),
+            ("n", n),
+            ("presence_penalty", presence_penalty),
+            ("frequency_penalty", frequency_penalty),
+            ("top_logprobs", top_logprobs),
+        ] {
+            self.number(what, number.as_ref());
+        }
+        self.all("stop", stop, |said, text| said.text("is", text));
+        self.flag("logprobs", *logprobs);
+        self.flag("parallel_tools", *parallel_tools);
+        self.option("format", format.as_ref(), Self::format);
+        self.option("reasoning", reasoning.as_ref(), Self::reasoning);
+        // Where users share answers, whose name goes along makes no difference to them.
+        let user = user.as_ref().filter(|_| !shared_by.is_for_many());
+        self.option("user", user, |said, text| said.text("is", text));
+    }
+
+    fn format(&mut self, format: &Format) {
+        match format {
+            Format::Text => self.word("kind", "text"),
+            Format::JsonObject => self.word("kind", "object"),
+            Format::JsonSchema { name, description, schema, strict } => {
+                self.json("schema", schema);
+                self.option("name", name.as_ref(), |said, text| said.text("is", text));
+                self.option("description", description.as_ref(), |said, text| said.text("is", text));
+                self.flag("strict", *strict);
+            }
+        }
+    }
+
+    fn reasoning(&mut self, reasoning: &Reasoning) {
+        self.flag("enabled", reasoning.enabled);
+        self.option("effort", reasoning.effort.as_ref(), |said, text| said.text("is", text));
+        self.number("budget", reasoning.budget.as_ref());
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::Developer => "developer",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    }
+}
+
+/// Fields of requests that say only how the answer shall be sent.
+const SENDING: [&str; 2] = ["stream", "stream_options"];

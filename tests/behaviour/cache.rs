@@ -1,0 +1,205 @@
+//! Kept answers: given again as they were, once asked for, and to nobody they were not meant for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::Method;
+use http_body_util::BodyExt;
+use serde_json::json;
+
+use crate::support::{
+    Act, Answered, FakeUpstream, House, Script, chat, completion, messages, sse, stream_of, streamed, whole,
+};
+
+const PATH: &str = "/v1/chat/completions";
+
+fn one_upstream(upstream: &FakeUpstream, settings: &str) -> String {
+    format!(
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\npolicies:\n  - policy: p\n    steps: [ cache: {{ {settings} }} ]\n    route: {{ fallback: [up], attempts_per_target: 1 }}\n",
+        upstream.url()
+    )
+}
+
+/// The same script, but nothing comes before the wait is over.
+fn after(wait: Duration, script: Script) -> Script {
+    std::iter::once(Act::Wait(wait)).chain(script).collect()
+}
+
+async fn ask(house: &House, body: &serde_json::Value) -> Answered {
+    house.http.post(PATH, body).await
+}
+
+#[tokio::test]
+async fn a_hit_leaves_as_the_bytes_that_came_but_for_its_id() {
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    let (first, second) = (ask(&house, &chat("m")).await, ask(&house, &chat("m")).await);
+    assert_eq!((first.header("x-tidegate-cache"), second.header("x-tidegate-cache")), ("miss", "hit"));
+    assert_eq!((second.header("age"), second.header("x-tidegate-attempts")), ("0", "0"));
+    let id = second.json()["id"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("chatcmpl-") && id != first.json()["id"].as_str().unwrap(), "{id}");
+    assert_eq!(second.text().replace(&id, "chatcmpl-1"), first.text());
+    let lines = house.access_lines(2).await;
+    assert_eq!((lines[0]["cache"].as_str(), lines[1]["cache"].as_str()), (Some("miss"), Some("hit")));
+    assert_eq!(lines[1]["saved_usd"], lines[0]["cost_usd"]);
+    assert!(lines[1].get("cost_usd").is_none() && lines[1].get("target").is_none(), "{}", lines[1]);
+    let metrics = house.admin.get("/metrics").await;
+    for expected in [
+        "tidegate_cache_total{policy=\"p\",result=\"hit\"} 1",
+        "tidegate_cache_total{policy=\"p\",result=\"miss\"} 1",
+        "tidegate_cache_saved_usd_total{policy=\"p\"} 0.000014",
+    ] {
+        assert!(metrics.text().contains(expected), "{}", metrics.text());
+    }
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn a_hit_is_a_stream_for_whoever_wants_one_in_any_dialect() {
+    let upstream = FakeUpstream::answering(&completion(
+        "a sentence of rather many words, for a test that wants to see it come in several pieces",
+    ))
+    .await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    let said = ask(&house, &chat("m")).await.says();
+    let stream = ask(&house, &streamed("m")).await;
+    assert_eq!((stream.says(), stream.header("x-tidegate-cache")), (said.clone(), "hit"));
+    assert!(stream.data().len() > 4 && stream.data().last() == Some(&"[DONE]"), "{}", stream.text());
+    let mut body = messages("m");
+    body["max_tokens"] = json!(7);
+    let mut ours = chat("m");
+    ours["max_tokens"] = json!(7);
+    ask(&house, &ours).await;
+    body["stream"] = json!(true);
+    let theirs = house.http.post("/v1/messages", &body).await;
+    assert_eq!(theirs.header("x-tidegate-cache"), "hit");
+    assert!(theirs.text().contains("event: message_stop") && theirs.text().contains("sentence"), "{}", theirs.text());
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_or_fails_is_not_kept() {
+    let frames = stream_of(&["Hel", "lo"]);
+    let mut failing = vec![sse::head(), sse::data(&frames[1])];
+    failing.push(sse::data(r#"{"error":{"message":"out of memory","type":"server_error","code":null}}"#));
+    let scripts = vec![sse::broken_off(&frames, 2, Act::Close), failing, sse::stream(&frames)];
+    let upstream = FakeUpstream::start(scripts).await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    for (result, says) in [("miss", "Hel"), ("miss", "Hel"), ("miss", "Hello"), ("hit", "Hello")] {
+        let answer = ask(&house, &streamed("m")).await;
+        assert_eq!((answer.header("x-tidegate-cache"), answer.says().as_str()), (result, says));
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_who_ask_the_same_at_once_ask_the_provider_once() {
+    for (body, script) in
+        [(chat("m"), whole(200, &completion("hello"))), (streamed("m"), sse::stream(&stream_of(&["hel", "lo"])))]
+    {
+        let upstream = FakeUpstream::start(vec![after(Duration::from_millis(500), script)]).await;
+        let house = House::with(&one_upstream(&upstream, "")).await;
+        let answers = join_all((0..1_000).map(|_| ask(&house, &body))).await;
+        assert!(answers.iter().all(|answer| answer.status == 200 && answer.says() == "hello"));
+        assert_eq!(upstream.count(), 1);
+        let first = answers.iter().filter(|answer| answer.header("x-tidegate-cache") == "miss").count();
+        assert_eq!(first, 1);
+        let lines = house.access_lines(1_000).await;
+        assert_eq!(lines.iter().filter(|line| line.get("cost_usd").is_some()).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn who_is_first_may_hang_up_in_the_middle_and_the_others_hear_the_rest() {
+    let frames = stream_of(&["one ", "two ", "three"]);
+    let mut script = vec![sse::head(), sse::data(&frames[0]), sse::data(&frames[1])];
+    script.push(Act::Wait(Duration::from_millis(400)));
+    script.extend(frames[2..].iter().map(|frame| sse::data(frame)));
+    script.push(sse::end());
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    let body = Bytes::from(streamed("m").to_string());
+    let json = [("content-type", "application/json")];
+    let mut first = house.http.begin(Method::POST, PATH, &json, body).await;
+    assert!(first.body_mut().frame().await.is_some());
+    let others = async {
+        let asked = streamed("m");
+        join_all((0..20).map(|_| ask(&house, &asked))).await
+    };
+    let hang_up = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        drop(first);
+    };
+    let (others, ()) = tokio::join!(others, hang_up);
+    for other in &others {
+        assert_eq!((other.says().as_str(), other.header("x-tidegate-cache")), ("one two three", "shared"));
+        assert_eq!(other.data().last(), Some(&"[DONE]"));
+    }
+    assert_eq!(upstream.count(), 1);
+    // What it cost is on the account of who was first, as if he had stayed.
+    let lines = house.access_lines(21).await;
+    let paid: Vec<_> = lines.iter().filter(|line| line.get("cost_usd").is_some()).collect();
+    assert_eq!((paid.len(), paid[0]["outcome"].as_str()), (1, Some("hang_up")));
+    assert_eq!(ask(&house, &streamed("m")).await.header("x-tidegate-cache"), "hit");
+}
+
+#[tokio::test]
+async fn who_is_first_may_hang_up_before_the_answer_and_another_goes_on() {
+    let slow = after(Duration::from_millis(400), whole(200, &completion("hello")));
+    let upstream = FakeUpstream::start(vec![slow]).await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    let asked = chat("m");
+    let first = tokio::time::timeout(Duration::from_millis(150), ask(&house, &asked));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        join_all((0..10).map(|_| ask(&house, &asked))).await
+    };
+    let (first, others) = tokio::join!(first, others);
+    assert!(first.is_err());
+    assert!(others.iter().all(|other| other.status == 200 && other.says() == "hello"));
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn when_the_first_fails_one_of_the_others_tries_before_all_do() {
+    let error = r#"{"error":{"message":"no","type":"server_error","code":null}}"#;
+    let failed = after(Duration::from_millis(200), whole(500, error));
+    let upstream = FakeUpstream::start(vec![failed, whole(200, &completion("hello"))]).await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    let asked = chat("m");
+    let answers = join_all((0..10).map(|_| ask(&house, &asked))).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!((statuses[0..9].to_vec(), statuses[9] >= 500), (vec![200; 9], true));
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn while_somebody_renews_an_answer_the_others_get_the_old_one() {
+    let renewed = after(Duration::from_millis(300), whole(200, &completion("new")));
+    let upstream = FakeUpstream::start(vec![whole(200, &completion("old")), renewed]).await;
+    let house = House::with(&one_upstream(&upstream, "keep: 50ms, stale: 1h")).await;
+    let asked = chat("m");
+    assert_eq!(ask(&house, &asked).await.says(), "old");
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let answers = join_all((0..20).map(|_| ask(&house, &asked))).await;
+    let count = |result: &str| answers.iter().filter(|answer| answer.header("x-tidegate-cache") == result).count();
+    assert_eq!((count("miss"), count("stale")), (1, 19));
+    assert!(
+        answers.iter().all(|answer| {
+            answer.says() == if answer.header("x-tidegate-cache") == "stale" { "old" } else { "new" }
+        })
+    );
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn a_reload_that_changes_the_files_starts_afresh() {
+    let upstream = FakeUpstream::answering(&completion("hello")).await;
+    let yaml = one_upstream(&upstream, "");
+    let house = House::with(&yaml).await;
+    ask(&house, &chat("m")).await;
+    house.write("tidegate.yaml", &format!("{yaml}log: {{ level: warn }}\n"));
+    assert!(house.reloader.reload(&house.gateway));
+    assert_eq!(ask(&house, &chat("m")).await.header("x-tidegate-cache"), "miss");
+}
