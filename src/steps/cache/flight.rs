@@ -79,7 +79,7 @@ struct Flight {
 enum Stage {
     /// The target is being asked.
     Awaited,
-    Begun(Begun),
+    Begun(Box<Begun>),
     /// There will be no answer.
     Lost,
 }
@@ -201,7 +201,7 @@ impl Lead {
         let Answer { head, frames } = answer;
         let told = Head { target: None, headers: HeaderMap::new(), audience: None, ..head.clone() };
         let begun = Begun { head: told, source: Some(frames), heard: Vec::new(), broken: None };
-        *present.0.stage() = Stage::Begun(begun);
+        *present.0.stage() = Stage::Begun(Box::new(begun));
         present.0.bell.ring();
         let audience = Some(Audience(Arc::clone(&present.0) as _));
         Answer { head: Head { audience, ..head }, frames: Hearing { present, next: 0 }.boxed() }
