@@ -61,7 +61,9 @@ fn answers_outlive_the_program_however_it_ends() {
         let again = Running::start(folder.path());
         for model in kept.lock().unwrap().iter().take(20) {
             let (result, text) = asked(&again, model);
-            assert!(["hit", "miss"].contains(&result.as_str()) && !text.is_empty(), "{result}: {text}");
+            assert!(["hit", "miss"].contains(&result.as_str()), "{result}");
+            // Models of the simulator say the same, so an answer that was kept in part would be another.
+            assert_eq!(text, said, "{result}");
         }
         again.kill();
         again.wait();
