@@ -37,6 +37,16 @@ impl Role {
     pub fn instructs(self) -> bool {
         matches!(self, Self::System | Self::Developer)
     }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Developer => "developer",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
 }
 
 /// A piece of a message.

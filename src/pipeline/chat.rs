@@ -24,7 +24,7 @@ use crate::pipeline::step::{Answer, Burst, Head};
 use crate::pipeline::target::Target;
 use crate::pipeline::upstream::Upstream;
 use crate::pipeline::watch::Watch;
-use crate::provider::{Body, Call, ReplyBody, retry_after};
+use crate::provider::{Body, Call, ReplyBody, is_trace, retry_after};
 
 /// The largest whole answer that is read.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -86,7 +86,8 @@ impl<'a> ChatExchange<'a> {
         let steers = came_in == target.dialect.id();
         for (name, value) in self.steer.from_caller {
             let text = name.as_str();
-            if (steers && STEERING.contains(&text)) || TRACE_CONTEXT.contains(&text) {
+            // A provider takes the trace out again unless it is to have it.
+            if (steers && STEERING.contains(&text)) || is_trace(text) {
                 headers.append(name.clone(), value.clone());
             }
         }
@@ -282,9 +283,6 @@ pub async fn failure(response: Response<ReplyBody>, sending: &Sending<'_>, mut w
 
 /// The caller's headers that a dialect itself defines.
 pub const STEERING: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
-
-/// Where a request stands in its caller's trace (W3C). A provider takes it out again unless it says `propagate: true`.
-const TRACE_CONTEXT: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 /// The upstream's headers that a caller may see: limits and ids, nothing that names the gateway's account.
 pub fn visible_headers(upstream: &HeaderMap) -> HeaderMap {

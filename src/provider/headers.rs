@@ -64,7 +64,8 @@ fn stays_here(name: &str) -> bool {
     }
 }
 
-fn is_trace(name: &str) -> bool {
+/// Whether a header says where a request stands in its caller's trace (W3C).
+pub fn is_trace(name: &str) -> bool {
     matches!(name, "traceparent" | "tracestate" | "baggage")
 }
 

@@ -39,6 +39,7 @@ use stage::Staged;
 
 pub use address::Address;
 pub use catalogue::{kinds, needs_key, needs_url};
+pub use headers::is_trace;
 pub use keys::KeyUse;
 pub use pools::{Pools, Reach};
 pub use public::is_public;

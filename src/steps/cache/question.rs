@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::sharing::SharedBy;
 use crate::base::json::{Json, Number};
 use crate::base::text::Text;
-use crate::chat::{Content, Extra, Format, Message, Params, Part, Reasoning, Request, Role, Source, Tool, ToolChoice};
+use crate::chat::{Content, Extra, Format, Message, Params, Part, Reasoning, Request, Source, Tool, ToolChoice};
 use crate::pipeline::chat::STEERING;
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::route::Route;
@@ -127,7 +127,7 @@ impl Said {
     }
 
     fn message(&mut self, message: &Message) {
-        self.word("role", role(message.role));
+        self.word("role", message.role.name());
         self.option("name", message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
         self.all("parts", &message.parts, Self::part);
         self.extra(&message.extra);
@@ -266,16 +266,6 @@ impl Said {
         self.flag("enabled", reasoning.enabled);
         self.option("effort", reasoning.effort.as_ref(), |said, text| said.text("is", text));
         self.number("budget", reasoning.budget.as_ref());
-    }
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::System => "system",
-        Role::Developer => "developer",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
     }
 }
 

@@ -52,7 +52,7 @@ impl Passages {
     }
 
     fn message(&mut self, message: &Message) {
-        let role = role(message.role);
+        let role = message.role.name();
         message.name.iter().for_each(|name| self.add(role, "name", name.as_str().into_owned()));
         message.parts.iter().for_each(|part| self.part(role, "text", part));
     }
@@ -144,16 +144,6 @@ fn called(name: &Text, arguments: &str) -> String {
 /// JSON without the escapes in which a word could hide, and what is only a part of some as well.
 fn plain(json: &str) -> String {
     serde_json::from_str::<serde_json::Value>(json).map_or_else(|_| unescape(json), |value| value.to_string())
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::System => "system",
-        Role::Developer => "developer",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-    }
 }
 
 #[cfg(test)]
