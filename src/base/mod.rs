@@ -14,5 +14,6 @@ pub mod random;
 pub mod secret;
 pub mod stop;
 pub mod text;
+pub mod trace;
 pub mod units;
 pub mod worker;

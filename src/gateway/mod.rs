@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use crate::auth::Presented;
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::stop::Stop;
+use crate::base::trace::TraceContext;
 use crate::pipeline::charge::Basis;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
@@ -108,6 +109,7 @@ impl Gateway {
             Err(refusal) => (Default::default(), Err(Stop::from(refusal))),
         };
         let cx = Cx {
+            trace: TraceContext::of(&arrival.headers),
             caller,
             dialect: arrival.dialect,
             headers: arrival.headers,

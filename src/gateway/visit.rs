@@ -12,6 +12,7 @@ use http::{HeaderValue, Response};
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::json::Malformed;
 use crate::base::stop::{Refusal, Stop};
+use crate::base::trace::TraceId;
 use crate::chat::{Request, Verbatim};
 use crate::dialect::{self, Asked, Dialect};
 use crate::gateway::account::{Account, Accounted, AccountedBody};
@@ -44,6 +45,7 @@ pub struct Visit {
 #[derive(Debug, Clone)]
 pub struct About {
     pub request_id: RequestId,
+    pub trace_id: TraceId,
     pub policy: Option<PolicyName>,
     /// The first characters of the policy revision.
     pub revision: HeaderValue,
@@ -112,6 +114,7 @@ impl Visit {
     pub fn about(&self) -> About {
         About {
             request_id: self.cx.id,
+            trace_id: self.cx.trace.trace,
             policy: self.cx.policy.clone(),
             revision: self.snapshot.short_revision.clone(),
             attempts: self.cx.trail.asked(),

@@ -165,7 +165,7 @@ impl Run<'_> {
             }
             let is_last = !others_left && number >= self.rules.attempts_per_target;
             let mut losses = Losses::default();
-            self.cx.trail.attempts.push(AttemptEntry::begun(target.name.clone()));
+            self.cx.trail.attempts.push(AttemptEntry::begun(target.name.clone(), self.begun));
             let outcome = self.attempt(target, is_last, exchange, entry, &mut losses).await;
             self.note(target, &losses, outcome.as_ref().err());
             let fault = match outcome {
@@ -232,6 +232,7 @@ impl Run<'_> {
             }
             composed => composed?,
         };
+        let call = self.continuing_the_trace(target, exchange.model(), call);
         self.tried.push(target.name.clone());
         let asked = |model: &ModelName| Asked { target: Arc::clone(target), model: target.model_for(model).clone() };
         self.cx.asked = exchange.model().map(asked);
@@ -251,6 +252,9 @@ impl Run<'_> {
             }
         };
         watch.hold_key(key);
+        if let Some(entry) = self.cx.trail.attempts.last_mut() {
+            entry.status = Some(response.status().as_u16());
+        }
         let sending = Sending {
             rules: self.rules,
             clock: self.cx.clock,
@@ -260,6 +264,17 @@ impl Run<'_> {
         };
         // Boxed, since it is large: the futures around it are moved, and each would have to make room for it.
         Box::pin(exchange.judge(response, &sending, watch)).await
+    }
+
+    /// Notes whom a call goes to. A target that may know the trace is told which span of it has made the call.
+    fn continuing_the_trace(&mut self, target: &Arc<Target>, model: Option<&ModelName>, mut call: Call) -> Call {
+        let Some(entry) = self.cx.trail.attempts.last_mut() else { return call };
+        let model = model.map(|model| target.model_for(model).clone()).unwrap_or_default();
+        entry.asked = Some(Asked { target: Arc::clone(target), model });
+        if target.provider.propagates() {
+            self.cx.trace.pass_on(entry.span, &mut call.headers);
+        }
+        call
     }
 
     /// No target could be asked: rather than refuse everybody until the first open breaker's time is up, or

@@ -10,6 +10,7 @@ use crate::auth::Caller;
 use crate::base::clock::Clock;
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
 use crate::base::money::Nanos;
+use crate::base::trace::TraceContext;
 use crate::chat::{Request, Tool, Usage};
 use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
@@ -21,6 +22,7 @@ use crate::tokens::Tokens;
 /// The facts of one exchange that no step changes, and the trail that every step writes.
 pub struct Cx {
     pub id: RequestId,
+    pub trace: TraceContext,
     pub caller: Caller,
     pub endpoint: Endpoint,
     /// The dialect the caller speaks; `None` on endpoints that have none.
@@ -64,6 +66,7 @@ impl Cx {
     pub fn new(endpoint: Endpoint, clock: Clock, tokens: Arc<Tokens>) -> Self {
         Self {
             id: RequestId::fresh(u64::try_from(clock.now().as_millisecond()).unwrap_or(0)),
+            trace: TraceContext::fresh(),
             caller: Caller::default(),
             endpoint,
             dialect: None,

@@ -2,7 +2,6 @@
 
 use std::future::ready;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -151,7 +150,7 @@ impl Line {
             let begun = Instant::now();
             let kept = if self.mode == Mode::Observe { request.body.copy() } else { None };
             let flow = step.begin_opaque(cx, &mut request).await;
-            note(cx, step.name(), flow.as_ref().map(|_| "pass"), begun.elapsed());
+            note(cx, &**step, flow.as_ref().map(|_| "pass"), begun);
             let flow = match self.mode {
                 Mode::Enforce => flow?,
                 Mode::Observe => {
@@ -198,7 +197,7 @@ impl Line {
             cx.tags.clear();
             cx.outgoing.clear();
         }
-        note(cx, step.name(), flow.as_ref().map(Flow::verdict), begun.elapsed());
+        note(cx, &**step, flow.as_ref().map(Flow::verdict), begun);
         match (self.mode, flow) {
             (Mode::Enforce, flow) => flow,
             // A guard is heard, whatever it says.
@@ -275,7 +274,7 @@ fn observe(cx: &mut Cx, answer: Answer, back: Vec<Back>, awaited: Awaited) -> An
     if is_alone { answer } else { observed(answer, inquiries, examiners, mirrors) }
 }
 
-fn note(cx: &mut Cx, step: &'static str, verdict: Result<&'static str, &Stop>, took: Duration) {
+fn note(cx: &mut Cx, step: &dyn Step, verdict: Result<&'static str, &Stop>, begun: Instant) {
     let mut remarks = std::mem::take(&mut cx.remarks);
     let verdict = match verdict {
         Ok(verdict) => remarks.verdict().unwrap_or(verdict),
@@ -284,5 +283,13 @@ fn note(cx: &mut Cx, step: &'static str, verdict: Result<&'static str, &Stop>, t
             "refuse"
         }
     };
-    cx.trail.steps.push(StepEntry { step, verdict: verdict.into(), took, remarks, late: None });
+    cx.trail.steps.push(StepEntry {
+        step: step.name(),
+        is_guard: step.is_guard(),
+        begun,
+        verdict: verdict.into(),
+        took: begun.elapsed(),
+        remarks,
+        late: None,
+    });
 }

@@ -46,6 +46,11 @@ pub trait Step: Send + Sync {
         Vec::new()
     }
 
+    /// Whether it judges texts, or takes out of them what others are not to see.
+    fn is_guard(&self) -> bool {
+        false
+    }
+
     /// Looks at, and may change, a chat request on its way out.
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>>;
 

@@ -8,9 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::json::Writer;
+use crate::base::trace::SpanId;
 use crate::chat::Loss;
+use crate::pipeline::charge::Asked;
 use crate::pipeline::hold::{Late, Ruling};
 
 /// The decisions made about one request, in order.
@@ -98,6 +102,9 @@ pub enum Planned {
 #[derive(Debug)]
 pub struct StepEntry {
     pub step: &'static str,
+    /// It judges texts, or takes out of them what others are not to see.
+    pub is_guard: bool,
+    pub begun: Instant,
     /// `pass`, `answer`, `refuse`, or a word of the step's own.
     pub verdict: Cow<'static, str>,
     pub took: Duration,
@@ -181,10 +188,18 @@ pub struct GuardAct {
 #[derive(Debug)]
 pub struct AttemptEntry {
     pub target: TargetName,
+    /// The span that stands for it, which the target may be told.
+    pub span: SpanId,
+    pub begun: Instant,
+    /// Whom it went to, and for which model; `None` if nothing was sent. The model of what costs nothing is empty.
+    pub asked: Option<Asked>,
+    /// The status that the target answered with, if it did.
+    pub status: Option<u16>,
     /// `ok`, the class of the fault, or `abandoned` if the caller hung up meanwhile.
     pub outcome: &'static str,
     /// The fault in words; empty for `ok`.
     pub reason: String,
+    /// Until it failed, or its answer was the caller's: of a stream until its first token.
     pub took: Duration,
     /// What the target's dialect could not express.
     pub losses: Vec<Loss>,
@@ -192,8 +207,23 @@ pub struct AttemptEntry {
 
 impl AttemptEntry {
     /// An attempt of which nothing is known yet, and never will be if the caller hangs up.
-    pub fn begun(target: TargetName) -> Self {
-        Self { target, outcome: "abandoned", reason: String::new(), took: Duration::ZERO, losses: Vec::new() }
+    pub fn begun(target: TargetName, begun: Instant) -> Self {
+        Self {
+            target,
+            span: SpanId::fresh(),
+            begun,
+            asked: None,
+            status: None,
+            outcome: "abandoned",
+            reason: String::new(),
+            took: Duration::ZERO,
+            losses: Vec::new(),
+        }
+    }
+
+    /// The target was not even asked.
+    pub fn is_passed_over(&self) -> bool {
+        self.outcome == PASSED_OVER
     }
 }
 
@@ -243,8 +273,9 @@ impl Trail {
 
     /// How many times an upstream was really asked.
     pub fn asked(&self) -> usize {
-        self.attempts.iter().filter(|attempt| attempt.outcome != "passed_over").count()
+        self.attempts.iter().filter(|attempt| !attempt.is_passed_over()).count()
     }
 }
 
 const REFUSE: &str = "refuse";
+const PASSED_OVER: &str = "passed_over";

@@ -157,6 +157,11 @@ impl Provider {
         }
     }
 
+    /// Whether it may know which trace a request belongs to.
+    pub fn propagates(&self) -> bool {
+        self.trace == Trace::Propagate
+    }
+
     /// Hides this provider's keys in an error that quotes one.
     pub fn hide_keys(&self, reply: &mut Reply) {
         hide::hide(&self.keys, reply);

@@ -22,6 +22,7 @@ use crate::pipeline::{Answer, Burst, Head};
 use crate::server::body::Outgoing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 const MODEL: HeaderName = HeaderName::from_static("x-tidegate-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
 const POLICY: HeaderName = HeaderName::from_static("x-tidegate-policy");
@@ -31,7 +32,7 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const NOT_BUILT_IN: &str = "the dialect is not built in";
 const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 /// Room for all values that are made for a usual answer.
-const ROOM: usize = 192;
+const ROOM: usize = 224;
 
 const COST: HeaderName = HeaderName::from_static("x-tidegate-cost-usd");
 const ESTIMATED: HeaderName = HeaderName::from_static("x-tidegate-estimated");
@@ -342,6 +343,7 @@ impl<'a> Headers<'a> {
     /// Adds what the caller may know of how its request was handled.
     fn describe(mut self, about: &About) {
         self.say(REQUEST_ID, &[about.request_id.as_bytes()]);
+        self.say(TRACE_ID, &[&about.trace_id.to_hex()]);
         match DIGITS.get(about.attempts) {
             Some(digit) => self.insert(ATTEMPTS, HeaderValue::from_static(digit)),
             None => self.say(ATTEMPTS, &[itoa::Buffer::new().format(about.attempts).as_bytes()]),

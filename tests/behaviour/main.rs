@@ -15,4 +15,5 @@ mod screens;
 mod server;
 mod streams;
 mod tokens;
+mod trace;
 mod unread;

@@ -233,6 +233,10 @@ impl Step for Screen {
         self.window.map(|window| 2 * window.size)
     }
 
+    fn is_guard(&self) -> bool {
+        true
+    }
+
     fn deeds(&self) -> Vec<Deed> {
         let sides = [(Side::Request, self.screens_requests), (Side::Answer, self.screens_answers)];
         let sides = sides.into_iter().filter(|(_, is_on)| *is_on);

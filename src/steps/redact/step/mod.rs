@@ -260,6 +260,10 @@ impl Step for Redact {
         self.guard.holds_back()
     }
 
+    fn is_guard(&self) -> bool {
+        true
+    }
+
     fn deeds(&self) -> Vec<Deed> {
         let mut deeds = Vec::new();
         for (side, is_on) in [(Side::Request, self.guard.is_on_requests()), (Side::Answer, self.guard.is_on_answers())]
