@@ -47,7 +47,15 @@ fn body(size: usize) -> Bytes {
 async fn ask(gateway: &Gateway, body: &Bytes) {
     let (started, endpoint, headers) = (Instant::now(), Endpoint::Chat, HeaderMap::new());
     let dialect = Some(DialectId::OPENAI_CHAT);
-    let arrival = Arrival { started, endpoint, dialect, headers, peer_certificate: None };
+    let arrival = Arrival {
+        started,
+        endpoint,
+        dialect,
+        headers,
+        method: &http::Method::POST,
+        path: "/v1/chat/completions",
+        peer_certificate: None,
+    };
     let (visit, admitted) = gateway.enter(arrival).await;
     admitted.unwrap();
     let (_, answer) = visit.chat(body.clone()).await;

@@ -50,7 +50,15 @@ providers: {{ sim: {{ kind: simulator, simulate: {{ latency: 0s, token_delay: 0s
 async fn ask(gateway: &Gateway) {
     let (started, endpoint, headers) = (Instant::now(), Endpoint::Chat, HeaderMap::new());
     let dialect = Some(DialectId::OPENAI_CHAT);
-    let arrival = Arrival { started, endpoint, dialect, headers, peer_certificate: None };
+    let arrival = Arrival {
+        started,
+        endpoint,
+        dialect,
+        headers,
+        method: &http::Method::POST,
+        path: "/v1/chat/completions",
+        peer_certificate: None,
+    };
     let (visit, admitted) = gateway.enter(arrival).await;
     admitted.unwrap();
     let (_, answer) = visit.chat(Bytes::from_static(BODY.as_bytes())).await;

@@ -22,5 +22,5 @@ pub use extra::Extra;
 pub use loss::{Loss, Losses};
 pub use message::{Content, File, Image, Message, Other, Part, Role, Source, Thinking, ToolCall, ToolResult};
 pub use request::{Format, Params, Reasoning, Request, Tool, ToolChoice};
-pub use usage::Usage;
+pub use usage::{TokenKind, Usage};
 pub use verbatim::{Edits, Verbatim};

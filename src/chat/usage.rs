@@ -27,7 +27,42 @@ pub struct Usage {
     pub wire: Option<Json>,
 }
 
+/// A way in which a token is counted, and charged for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    TextIn,
+    CacheRead,
+    CacheWrite5m,
+    CacheWrite1h,
+    AudioIn,
+    ImageIn,
+    Out,
+    ReasoningOut,
+    AudioOut,
+}
+
+impl TokenKind {
+    pub fn is_input(self) -> bool {
+        !matches!(self, Self::Out | Self::ReasoningOut | Self::AudioOut)
+    }
+}
+
 impl Usage {
+    /// The counts, input first.
+    pub fn parts(&self) -> [(TokenKind, Option<u64>); 9] {
+        [
+            (TokenKind::TextIn, self.text_in),
+            (TokenKind::CacheRead, self.cache_read),
+            (TokenKind::CacheWrite5m, self.cache_write_5m),
+            (TokenKind::CacheWrite1h, self.cache_write_1h),
+            (TokenKind::AudioIn, self.audio_in),
+            (TokenKind::ImageIn, self.image_in),
+            (TokenKind::Out, self.out),
+            (TokenKind::ReasoningOut, self.reasoning_out),
+            (TokenKind::AudioOut, self.audio_out),
+        ]
+    }
+
     /// So much text in and out, and nothing else.
     pub fn of(input: u64, output: u64) -> Self {
         Self { text_in: Some(input), out: Some(output), ..Self::default() }

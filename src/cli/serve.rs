@@ -44,6 +44,8 @@ const PORT_TAKEN: u8 = 3;
 const CUT_OFF: u8 = 4;
 /// How long tokens of the last requests may be counted.
 const CLOSING: Duration = Duration::from_secs(2);
+/// How long collectors may take the last traces.
+const FLUSH: Duration = Duration::from_secs(3);
 
 pub fn run(args: &ServeArgs) -> ExitCode {
     run_with(args, |_, _| {})
@@ -232,6 +234,7 @@ async fn run_until_stopped(
     // What is not counted by then is estimated.
     let _ = tokio::time::timeout(CLOSING, gateway.world().closed()).await;
     drop(workers);
+    gateway.world().traces.flush(FLUSH).await;
     background.abort();
     gateway.world().access.flush();
     if let Some(ledger) = &gateway.world().stores.ledger

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
+use http::{HeaderValue, Method};
 use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -22,6 +23,7 @@ use crate::gateway::bill::{Bill, Payee, Tab};
 use crate::gateway::closing::Closing;
 use crate::gateway::glean::Tail;
 use crate::gateway::settle;
+use crate::gateway::told::Traced;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
@@ -45,6 +47,8 @@ pub struct Account {
     held: Option<Held>,
     /// What was decided, once it is.
     trail: Trail,
+    /// What its trace says beside; `None` if nobody wants to know.
+    traced: Option<Box<Traced>>,
     /// The caller has hung up, and its request goes on.
     has_left: bool,
     is_closed: bool,
@@ -55,9 +59,14 @@ impl Account {
         Self::of(world, cx, None, now)
     }
 
-    /// The account of a copy of the request `original`. It is none of those that callers have made.
-    pub fn of_copy(world: Arc<World>, cx: &Cx, original: RequestId, now: Timestamp) -> Box<Self> {
-        Self::of(world, cx, Some(original), now)
+    /// The account of a copy of the request `original`. It is none of those that callers have made, and has a trace of
+    /// its own.
+    pub fn of_copy(world: Arc<World>, cx: &Cx, original: &Cx, now: Timestamp) -> Box<Self> {
+        let mut account = Self::of(world, cx, Some(original.id), now);
+        if let Some(traced) = &mut account.traced {
+            traced.link = Some(original.trace);
+        }
+        account
     }
 
     fn of(world: Arc<World>, cx: &Cx, shadow_of: Option<RequestId>, now: Timestamp) -> Box<Self> {
@@ -72,7 +81,17 @@ impl Account {
             user: cx.caller.user.clone(),
             ..Line::default()
         };
-        Self::new(world, line, cx.started)
+        let mut account = Self::new(world, line, cx.started);
+        account.traced = account.world.traces.is_on().then(|| Traced::of(cx));
+        account
+    }
+
+    /// Notes how the request came, and under which revision.
+    pub fn came_as(&mut self, method: &Method, path: &str, revision: &HeaderValue) {
+        if let Some(traced) = &mut self.traced {
+            (traced.method, traced.path) = (method.to_string(), path.to_owned());
+            traced.revision = Some(revision.clone());
+        }
     }
 
     /// The account of a request that is for no endpoint.
@@ -93,6 +112,7 @@ impl Account {
             failed: Vec::new(),
             held: None,
             trail: Trail::default(),
+            traced: None,
             has_left: false,
             is_closed: false,
         })
@@ -115,6 +135,9 @@ impl Account {
     pub fn note(&mut self, cx: &mut Cx, overhead: Duration) {
         self.describe(cx);
         self.charge(cx);
+        if let Some(traced) = &mut self.traced {
+            traced.describe(cx);
+        }
         let line = &mut self.line;
         line.attempts = cx.trail.asked();
         line.overhead = Some(overhead);
@@ -204,6 +227,9 @@ impl Account {
             if self.line.first_token.is_none() && is_semantic(frame) {
                 self.line.first_token = Some(self.started.elapsed());
             }
+            if let Some(traced) = &mut self.traced {
+                traced.observe(frame);
+            }
             for event in frame.iter() {
                 self.bill.observe(event);
                 match event {
@@ -233,6 +259,7 @@ impl Account {
             failed: std::mem::take(&mut self.failed),
             held: self.held.take(),
             trail: std::mem::take(&mut self.trail),
+            traced: self.traced.take(),
         };
         closing.begin();
     }

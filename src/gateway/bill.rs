@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
 use crate::base::money::Nanos;
-use crate::chat::{Event, Request, Usage};
+use crate::chat::{Event, Request, TokenKind, Usage};
 use crate::dialect;
 use crate::pipeline::charge::{Asked, Question};
 use crate::pipeline::ending::{bytes_in, tokens_in};
@@ -179,6 +179,11 @@ impl Bill {
         usage.text_in = usage.text_in.or(input.is_none().then_some(self.input));
         usage.out = usage.out.or(output.is_none().then_some(self.factor.of(tokens_in(self.bytes))));
         Some(Cost { nanos: rates.cost(&usage, terms), usage, is_estimate: true })
+    }
+
+    /// What kinds of token have cost, of a usage that was charged for.
+    pub fn parts(&self, usage: &Usage) -> Vec<(TokenKind, Nanos)> {
+        self.quote().map(|quote| quote.rates.parts(usage, terms(usage, self.service))).unwrap_or_default()
     }
 
     /// Somebody was asked whose price nobody knows, or what it was for.

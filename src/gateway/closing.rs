@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::gateway::bill::Bill;
 use crate::gateway::settle;
+use crate::gateway::told::{Told, Traced};
 use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::charge::Held;
@@ -25,6 +26,8 @@ pub struct Closing {
     pub failed: Vec<settle::Failed>,
     pub held: Option<Held>,
     pub trail: Trail,
+    /// What its trace says beside; `None` if nobody wants to know.
+    pub traced: Option<Box<Traced>>,
 }
 
 impl Closing {
@@ -94,6 +97,15 @@ impl Closing {
         if let Some(witness) = self.world.witness().filter(|_| line.shadow_of.is_none()) {
             let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
             witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
+        } else if let Some(traced) = self.traced.take() {
+            let told = Told {
+                traced,
+                line: std::mem::take(line),
+                trail: std::mem::take(&mut self.trail),
+                bill: std::mem::take(&mut self.bill),
+                failed: std::mem::take(&mut self.failed),
+            };
+            self.world.traces.hand_over(told.spans(), || told.story());
         }
     }
 }
@@ -132,7 +144,15 @@ mod tests {
         let question = Question { body: body.into(), dialect: DialectId::OPENAI_CHAT, estimated: 27, is_text: true };
         let bill = Bill::of(payee, &question, Factor::default(), Service::Standard).keeping(question, &model);
         let line = Line { target: Some(target), endpoint: "chat", ..Line::default() };
-        Closing { world: Arc::clone(world), line, bill, failed: Vec::new(), held: None, trail: Trail::default() }
+        Closing {
+            world: Arc::clone(world),
+            line,
+            bill,
+            failed: Vec::new(),
+            held: None,
+            trail: Trail::default(),
+            traced: None,
+        }
     }
 
     #[derive(Clone, Default)]

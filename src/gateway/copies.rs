@@ -79,7 +79,7 @@ impl Copy {
             outgoing: of.outgoing.clone(),
             ..Cx::new(of.endpoint, of.clock, Arc::clone(&of.tokens))
         };
-        let account = Account::of_copy(Arc::clone(world), &cx, of.id, now);
+        let account = Account::of_copy(Arc::clone(world), &cx, of, now);
         Self {
             cx: Box::new(cx),
             headers: of.headers.clone(),
@@ -96,6 +96,7 @@ impl Copy {
         let Self { mut cx, request, mut account, place, .. } = self;
         let overhead = cx.started.elapsed().saturating_sub(cx.trail.waited());
         account.note(&mut cx, overhead);
+        account.keep(std::mem::take(&mut cx.trail));
         if request.stream {
             account.streams();
         }

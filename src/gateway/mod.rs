@@ -8,6 +8,7 @@
 
 mod account;
 mod bill;
+mod carry;
 mod closing;
 mod copies;
 mod errand;
@@ -19,6 +20,7 @@ pub mod reload;
 mod settle;
 mod standings;
 mod stated;
+mod told;
 mod visit;
 mod witness;
 mod world;
@@ -61,14 +63,18 @@ pub struct Arrival<'a> {
     pub endpoint: Endpoint,
     pub dialect: Option<DialectId>,
     pub headers: HeaderMap,
+    pub method: &'a http::Method,
+    /// Without its query.
+    pub path: &'a str,
     /// The verified certificate of the peer, DER.
     pub peer_certificate: Option<&'a [u8]>,
 }
 
 impl Gateway {
     pub fn new(world: Arc<World>, snapshot: Arc<Snapshot>) -> Self {
-        world.metrics.revision_is(&snapshot.revision);
-        Self { world, snapshot: ArcSwap::new(snapshot) }
+        let gateway = Self { world, snapshot: ArcSwap::new(Arc::clone(&snapshot)) };
+        gateway.put_in_charge(snapshot);
+        gateway
     }
 
     pub fn world(&self) -> &Arc<World> {
@@ -83,6 +89,7 @@ impl Gateway {
     /// Puts another revision in charge. Requests under way keep theirs.
     pub fn put_in_charge(&self, snapshot: Arc<Snapshot>) {
         self.world.metrics.revision_is(&snapshot.revision);
+        self.world.trace_to(&snapshot.exporters);
         self.snapshot.store(snapshot);
     }
 
@@ -118,7 +125,8 @@ impl Gateway {
             basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
             ..Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens))
         };
-        let account = Account::open(Arc::clone(&self.world), &cx, now);
+        let mut account = Account::open(Arc::clone(&self.world), &cx, now);
+        account.came_as(arrival.method, arrival.path, &snapshot.short_revision);
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
     }
 }

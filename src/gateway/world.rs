@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::base::clock::Clock;
+use crate::gateway::carry::Way;
 use crate::gateway::copies::Copies;
 use crate::gateway::outlive::Afterlife;
 use crate::gateway::witness::Witness;
@@ -14,6 +15,7 @@ use crate::pipeline::trail::Detail;
 use crate::provider::Pools;
 use crate::state::Ledger;
 use crate::steps::Stores;
+use crate::telemetry::otlp::{Carrier, Exporter, Traces};
 use crate::telemetry::{AccessLog, Metrics};
 
 /// Everything a reload must not reset: connections, breakers, counts.
@@ -27,6 +29,7 @@ pub struct World {
     pub afterlife: Afterlife,
     pub metrics: Metrics,
     pub access: AccessLog,
+    pub traces: Traces,
     /// Accounts whose tokens are being counted before they close.
     closings: TaskTracker,
     witness: Option<Arc<dyn Witness>>,
@@ -45,6 +48,7 @@ impl World {
             afterlife: Afterlife::default(),
             metrics: Metrics::default(),
             access,
+            traces: Traces::default(),
             witness: None,
         }
     }
@@ -67,6 +71,17 @@ impl World {
     #[must_use]
     pub fn before(self, witness: Arc<dyn Witness>) -> Self {
         Self { witness: Some(witness), ..self }
+    }
+
+    /// Has these exporters told of requests. Where providers are played, nobody is.
+    pub(super) fn trace_to(&self, exporters: &[Exporter]) {
+        if self.pools.is_staged() {
+            return;
+        }
+        self.traces.tell(exporters, |exporter| {
+            let way = Way::to(&exporter.name, exporter.endpoint.expose(), exporter.ca.as_deref(), &self.pools)?;
+            Ok(Arc::new(way) as Arc<dyn Carrier>)
+        });
     }
 
     /// Resolves when no account is being counted any more.

@@ -140,6 +140,11 @@ impl Remarks {
         Arc::clone(self.answer.get_or_insert_default())
     }
 
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.all().next().is_none()
+    }
+
     /// The name and value of each; the counts of the answer, so far, as a JSON object named `answer`.
     pub fn all(&self) -> impl Iterator<Item = (Cow<'static, str>, String)> {
         let answer = self.answer.iter().filter_map(|counts| counts.json());

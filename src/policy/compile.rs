@@ -8,6 +8,7 @@ mod plugins;
 mod providers;
 mod routes;
 mod screens;
+mod telemetry;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -68,6 +69,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let targets = providers::targets(config, parts, &mut problems);
     let budgets = budgets(config, &targets, &mut problems);
     let screens = screens::open(config, parts, &mut problems);
+    let exporters = telemetry::exporters(config, parts, &mut problems);
     let webhook = webhook(config, parts, &mut problems);
     let secrets = secrets(config, parts, &mut problems);
     let library = plugins::open(config, parts, &mut problems);
@@ -103,6 +105,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             targets: targets.into_values().collect(),
             budgets,
             webhook,
+            exporters,
             unknown_price: config.prices.unknown,
             server: ServerSettings { body_limit: usize::try_from(config.limits.body).unwrap_or(usize::MAX) },
         }),

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::codes;
 use super::condition::Condition;
 use super::decode::At;
-use super::document::{CertificateName, Content, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
+use super::document::{CertificateName, ExporterProtocol, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
 use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
@@ -32,6 +32,7 @@ use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
 use crate::steps::redact::step::Seed;
 use crate::steps::screen;
+use crate::telemetry::otlp::Sampling;
 
 pub use route::*;
 
@@ -43,7 +44,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     pub limits: Limits,
     pub log: Log,
-    pub telemetry: Telemetry,
+    /// Who is told of requests, as traces.
+    pub exporters: Vec<ExporterConfig>,
     pub callers: Callers,
     pub providers: BTreeMap<ProviderName, ProviderConfig>,
     /// The named targets, and those that routes and models name as `provider/model` or by the provider.
@@ -180,11 +182,18 @@ pub struct Log {
     pub level: LogLevel,
 }
 
-#[derive(Debug, Clone, Default)]
-pub struct Telemetry {
-    pub headers: Vec<(String, At<Template>)>,
+/// A collector of traces.
+#[derive(Debug, Clone)]
+pub struct ExporterConfig {
+    /// Empty for none.
+    pub endpoint: At<Template>,
+    pub protocol: ExporterProtocol,
+    pub headers: Vec<(At<String>, At<Template>)>,
+    /// The path of a PEM file.
+    pub ca: Option<At<Template>>,
     pub dialects: Vec<TelemetryDialect>,
-    pub content: Content,
+    pub sampling: Sampling,
+    pub timeout: Duration,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -339,7 +348,8 @@ impl Config {
         let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.names_url());
         let guards = self.screens.values().filter_map(|screen| screen.ca.as_ref());
         let registries = self.plugins.registries.values().filter_map(|registry| registry.ca.as_ref());
-        tls.chain(authorities).chain(guards).chain(registries).chain(&self.callers.keys).chain(jwks)
+        let collectors = self.exporters.iter().filter_map(|exporter| exporter.ca.as_ref());
+        tls.chain(authorities).chain(guards).chain(registries).chain(collectors).chain(&self.callers.keys).chain(jwks)
     }
 
     /// Every text that may hold references, for verifying that they stand for something.
@@ -348,7 +358,10 @@ impl Config {
         if let Some(tls) = &self.tls {
             all.extend([&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
         }
-        all.extend(self.telemetry.headers.iter().map(|(_, template)| template));
+        for exporter in &self.exporters {
+            all.extend(std::iter::once(&exporter.endpoint).chain(&exporter.ca));
+            all.extend(exporter.headers.iter().map(|(_, template)| template));
+        }
         all.extend(&self.callers.keys);
         all.extend(self.webhook.iter().chain(&self.placeholder_key));
         all.extend(self.secrets.values());

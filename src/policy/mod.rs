@@ -35,7 +35,9 @@ pub use compile::{Parts, compile, hold_backs};
 pub use condition::Condition;
 pub use config::{Config, State};
 pub use decode::{At, OneOrMany, Table};
-pub use document::{CertificateName, Content, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect};
+pub use document::{
+    CertificateName, ExporterProtocol, LogFormat, LogLevel, Losses, Mode, Pick, Sticky, TelemetryDialect,
+};
 pub use file::read as read_file;
 pub use load::{Loaded, default_file, load};
 pub use mutate::{Mutant, mutants};

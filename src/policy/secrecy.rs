@@ -16,6 +16,7 @@ pub(super) fn is_secret(path: &[&str]) -> bool {
             | ["screens", _, "key"]
             | ["secrets", ..]
             | ["telemetry", "headers", ..]
+            | ["telemetry", "otlp", "headers", ..]
             | ["state", "redis" | "placeholder_key"]
             | ["alerts", "webhook"]
     )

@@ -17,6 +17,7 @@ use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Considered, Verdict};
 use crate::pricing::Unknown;
 use crate::steps::budget::Budget;
+use crate::telemetry::otlp::Exporter;
 
 /// Everything a request needs to know that a policy file says.
 pub struct Snapshot {
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub unknown_price: Unknown,
     /// Where warnings of budgets are posted to.
     pub webhook: Option<Secret>,
+    /// Who is told of requests, as traces.
+    pub exporters: Vec<Exporter>,
     pub server: ServerSettings,
 }
 

@@ -1,7 +1,7 @@
 //! The prices of one tier, and the tiers of one service.
 
 use crate::base::money::Nanos;
-use crate::chat::Usage;
+use crate::chat::{TokenKind, Usage};
 
 /// What a million tokens cost, for each way a token is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,18 +50,26 @@ impl Card {
 
     /// In millionths of a nano-dollar.
     pub(super) fn cost(&self, usage: &Usage) -> i128 {
-        let parts = [
-            (self.text_in, usage.text_in),
-            (self.cache_read, usage.cache_read),
-            (self.cache_write_5m, usage.cache_write_5m),
-            (self.cache_write_1h, usage.cache_write_1h),
-            (self.audio_in, usage.audio_in),
-            (self.image_in, usage.image_in),
-            (self.out, usage.out),
-            (self.reasoning, usage.reasoning_out),
-            (self.audio_out, usage.audio_out),
-        ];
-        parts.iter().fold(0, |sum, (price, tokens)| sum.saturating_add(product(*price, tokens.unwrap_or(0))))
+        self.parts(usage).fold(0, |sum, (_, cost)| sum.saturating_add(cost))
+    }
+
+    /// The same by kinds of token.
+    pub(super) fn parts(&self, usage: &Usage) -> impl Iterator<Item = (TokenKind, i128)> {
+        usage.parts().into_iter().map(|(kind, tokens)| (kind, product(self.price(kind), tokens.unwrap_or(0))))
+    }
+
+    fn price(&self, kind: TokenKind) -> Nanos {
+        match kind {
+            TokenKind::TextIn => self.text_in,
+            TokenKind::CacheRead => self.cache_read,
+            TokenKind::CacheWrite5m => self.cache_write_5m,
+            TokenKind::CacheWrite1h => self.cache_write_1h,
+            TokenKind::AudioIn => self.audio_in,
+            TokenKind::ImageIn => self.image_in,
+            TokenKind::Out => self.out,
+            TokenKind::ReasoningOut => self.reasoning,
+            TokenKind::AudioOut => self.audio_out,
+        }
     }
 
     #[cfg(test)]
@@ -113,9 +121,14 @@ impl Card {
 impl Tariff {
     /// In millionths of a nano-dollar.
     pub(super) fn cost(&self, usage: &Usage) -> i128 {
+        self.card_for(usage).cost(usage)
+    }
+
+    /// The card that holds for a request of so many tokens.
+    pub(super) fn card_for(&self, usage: &Usage) -> &Card {
         let input = usage.input();
         let tier = self.over.iter().rev().find(|(bound, _)| input > *bound);
-        tier.map_or(&self.card, |(_, card)| card).cost(usage)
+        tier.map_or(&self.card, |(_, card)| card)
     }
 
     /// The most that so much may cost, in millionths of a nano-dollar.

@@ -2,7 +2,7 @@
 
 use super::card::{Card, Parts, Tariff};
 use crate::base::money::Nanos;
-use crate::chat::Usage;
+use crate::chat::{TokenKind, Usage};
 
 /// What one model cost from some day on: every dimension, tier and service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,19 @@ impl Rates {
     /// What the usage cost, rounded up. A service that has no prices of its own costs what the standard one does.
     pub fn cost(&self, usage: &Usage, terms: Terms) -> Nanos {
         self.with_request(self.tariff(terms).cost(usage))
+    }
+
+    /// The same by kinds of token: together exactly what [`cost`](Self::cost) says. What belongs to no kind, and what
+    /// was rounded up, is with the input.
+    pub fn parts(&self, usage: &Usage, terms: Terms) -> Vec<(TokenKind, Nanos)> {
+        let whole = |cost: i128| Nanos(i64::try_from(cost / MILLION).unwrap_or(i64::MAX));
+        let card = self.tariff(terms).card_for(usage);
+        let mut parts: Vec<_> = card.parts(usage).map(|(kind, cost)| (kind, whole(cost))).collect();
+        let sum = parts.iter().fold(Nanos::ZERO, |sum, (_, cost)| sum.plus(*cost));
+        if let Some((_, first)) = parts.first_mut() {
+            first.0 = first.0.saturating_add(self.cost(usage, terms).0.saturating_sub(sum.0));
+        }
+        parts
     }
 
     /// The most that a request of text may cost with at most so many tokens of input and output, thoughts and
@@ -311,6 +324,14 @@ mod tests {
             prop_assert!(rates.cost(&usage, terms) <= media);
             let text = Usage { audio_in: None, image_in: None, audio_out: None, ..usage };
             prop_assert!(rates.cost(&text, terms) <= rates.worst(text.input(), text.output(), terms));
+        }
+
+        #[test]
+        fn the_parts_of_a_cost_are_the_cost(rates in any_rates(), usage in any_usage()) {
+            let parts = rates.parts(&usage, standard());
+            prop_assert!(parts.iter().all(|(_, cost)| *cost >= Nanos::ZERO));
+            let sum = parts.iter().fold(Nanos::ZERO, |sum, (_, cost)| sum.plus(*cost));
+            prop_assert_eq!(sum, rates.cost(&usage, standard()));
         }
 
         #[test]

@@ -63,6 +63,11 @@ impl Pools {
         Self { stage: Some(stage), ..Self::through(Matcher::builder().build()) }
     }
 
+    /// Whether providers are played, and nothing reaches the network.
+    pub fn is_staged(&self) -> bool {
+        self.stage.is_some()
+    }
+
     pub(super) fn stage(&self) -> Option<Arc<dyn Stage>> {
         self.stage.clone()
     }

@@ -44,6 +44,7 @@ async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     let states = snapshot.targets.iter().map(|target| (target.name.as_str(), target.health.breaker.state()));
     world.metrics.targets_are(states);
     world.metrics.dropped(world.access.dropped(), world.copies.dropped());
+    world.metrics.spans_dropped(world.traces.dropped());
     world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
     world.metrics.guard_actions_are("redact", world.stores.guards.counts());
     world

@@ -64,6 +64,8 @@ impl Entrance {
                     endpoint,
                     dialect: Some(dialect),
                     headers: head.headers,
+                    method: &head.method,
+                    path,
                     peer_certificate: certificate,
                 })
                 .await;

@@ -5,7 +5,7 @@
 
 mod labels;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,9 +22,9 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
 use labels::{
-    AttemptLabels, BudgetLabels, CacheLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels,
-    PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels,
-    TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheLabels, ExporterLabels, GuardLabels, HoldLabels, PluginCallLabels,
+    PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels, StateLabels,
+    TargetLabels, TokenLabels, WarningLabels,
 };
 
 /// What one plugin has done since the start.
@@ -76,6 +76,7 @@ pub struct Metrics {
     in_flight: Gauge,
     dropped_lines: Gauge<u64, AtomicU64>,
     dropped_shadows: Gauge<u64, AtomicU64>,
+    dropped_spans: Family<ExporterLabels, Counter>,
 }
 
 /// What was looked up before, by names that are shared: labels are spelled out, and hashed letter by letter, only
@@ -178,6 +179,7 @@ impl Default for Metrics {
             in_flight: Gauge::default(),
             dropped_lines: Gauge::default(),
             dropped_shadows: Gauge::default(),
+            dropped_spans: Family::default(),
         };
         metrics.register();
         metrics
@@ -236,6 +238,7 @@ impl Metrics {
         r.register("tidegate_requests_in_flight", "Requests under way", self.in_flight.clone());
         r.register("tidegate_access_log_dropped", "Access log lines dropped", self.dropped_lines.clone());
         r.register("tidegate_shadows_dropped", "Shadow copies not sent", self.dropped_shadows.clone());
+        r.register("tidegate_otlp_spans_dropped", "Spans that no collector has", self.dropped_spans.clone());
     }
 
     pub fn request_began(&self) {
@@ -397,6 +400,14 @@ impl Metrics {
 
     pub fn reservations_open(&self, count: u64) {
         self.reservations_open.set(count);
+    }
+
+    /// Spans that no collector has, by exporter.
+    pub fn spans_dropped(&self, dropped: BTreeMap<String, u64>) {
+        for (exporter, count) in dropped {
+            let counter = self.dropped_spans.get_or_create_owned(&ExporterLabels { exporter });
+            counter.inner().store(count, Ordering::Relaxed);
+        }
     }
 
     pub fn dropped(&self, access_lines: u64, shadows: u64) {

@@ -1,4 +1,4 @@
-//! What operators see: logs, the access log, metrics.
+//! What operators see: logs, the access log, metrics, traces.
 //!
 //! Nothing on the request path waits for any of it: lines and counts are handed over, and dropped (and
 //! counted) when nobody takes them. No body, key or matched secret is ever handed over.
@@ -6,6 +6,7 @@
 pub mod access;
 pub mod log;
 pub mod metrics;
+pub mod otlp;
 mod tray;
 
 pub use access::{AccessLog, Line};

@@ -8,6 +8,7 @@ mod callers;
 mod costs;
 mod fallback;
 mod guards;
+mod otlp;
 mod policy;
 mod providers;
 mod reload;

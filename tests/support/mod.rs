@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod client;
+pub mod collector;
 mod house;
 pub mod redis;
 pub mod running;

@@ -11,6 +11,7 @@ mod routes;
 mod screens;
 mod server;
 mod state;
+mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +59,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let admin = builder.admin(document.admin, listen);
     let tls = document.tls.map(|tls| builder.tls(tls));
     let callers = builder.callers(document.callers, tls.as_ref());
-    let telemetry = builder.telemetry(document.telemetry);
+    let exporters = builder.telemetry(document.telemetry);
     let placeholder_key = document.state.as_ref().and_then(|state| state.placeholder_key.clone());
     let placeholder_key = placeholder_key.map(|key| builder.placed(key));
     let state = builder.state(document.state, !document.budgets.0.is_empty());
@@ -85,7 +86,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         tls,
         limits: server::limits(document.limits),
         log: server::log(document.log),
-        telemetry,
+        exporters,
         callers,
         providers: builder.providers,
         targets: builder.targets,

@@ -1,13 +1,13 @@
-//! The sections about the process itself: addresses, limits, telemetry.
+//! The sections about the process itself: addresses, limits, logs.
 
 use std::net::SocketAddr;
 
 use super::Builder;
 use crate::base::units::Address;
 use crate::policy::codes;
-use crate::policy::config::{DEFAULT_ADMIN, Limits, Log, Telemetry, Tls};
+use crate::policy::config::{DEFAULT_ADMIN, Limits, Log, Tls};
 use crate::policy::decode::At;
-use crate::policy::document::{GatewayDoc, LimitsDoc, LogDoc, TelemetryDoc, TlsDoc};
+use crate::policy::document::{GatewayDoc, LimitsDoc, LogDoc, TlsDoc};
 use crate::policy::problem::Problem;
 
 impl Builder<'_, '_> {
@@ -41,23 +41,6 @@ impl Builder<'_, '_> {
             cert: self.placed(tls.cert),
             key: self.placed(tls.key),
             client_ca: tls.client_ca.map(|ca| self.placed(ca)),
-        }
-    }
-
-    /// Traces are not written in this version; an address for them that is empty asks for none.
-    pub(super) fn telemetry(&mut self, telemetry: Option<TelemetryDoc>) -> Telemetry {
-        let telemetry = telemetry.unwrap_or_default();
-        if let Some(otlp) = &telemetry.otlp {
-            let is_empty = otlp.resolve(self.material.environment).is_ok_and(|url| url.is_empty());
-            if !is_empty {
-                let problem = Problem::error(codes::NOT_AVAILABLE, "`otlp` is not available in this version");
-                self.note(problem.at(otlp.span, "this is not empty").help("leave it out, or let it be empty"));
-            }
-        }
-        Telemetry {
-            headers: telemetry.headers.0.into_iter().map(|(name, value)| (name.value, self.placed(value))).collect(),
-            dialects: telemetry.dialects,
-            content: telemetry.content.unwrap_or_default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{PluginsDoc, PolicyDoc, ScreenDoc};
+use super::{PluginsDoc, PolicyDoc, ScreenDoc, TelemetryDoc};
 use crate::base::units::{Address, Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table};
 use crate::policy::reference::Template;
@@ -320,37 +320,6 @@ pub enum LogLevel {
     Info,
     Debug,
     Trace,
-}
-
-/// Traces for a collector.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TelemetryDoc {
-    /// The collector's URL; empty for none.
-    pub otlp: Option<At<Template>>,
-    #[serde(default)]
-    pub headers: Table<At<Template>>,
-    #[serde(default)]
-    pub dialects: Vec<TelemetryDialect>,
-    pub content: Option<Content>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TelemetryDialect {
-    Genai,
-    Langfuse,
-    Openinference,
-}
-
-/// Which texts of requests and answers a trace may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Content {
-    #[default]
-    None,
-    Redacted,
-    Raw,
 }
 
 /// When a canary is taken out.

@@ -9,8 +9,10 @@ mod outside;
 pub(super) mod planned;
 mod policy;
 mod route;
+mod telemetry;
 
 pub use gateway::*;
 pub use outside::*;
 pub use policy::*;
 pub use route::*;
+pub use telemetry::*;

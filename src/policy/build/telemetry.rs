@@ -1,0 +1,103 @@
+//! Collectors of traces.
+
+use std::time::Duration;
+
+use super::Builder;
+use crate::base::units::Usd;
+use crate::policy::codes;
+use crate::policy::config::ExporterConfig;
+use crate::policy::decode::{At, Table, TextOr};
+use crate::policy::document::{AlwaysDoc, Content, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc};
+use crate::policy::problem::Problem;
+use crate::policy::reference::Template;
+use crate::provider::Address;
+use crate::telemetry::otlp::Sampling;
+
+impl Builder<'_, '_> {
+    pub(super) fn telemetry(&mut self, telemetry: Option<TelemetryDoc>) -> Vec<ExporterConfig> {
+        let TelemetryDoc { otlp, headers, dialects, content } = telemetry.unwrap_or_default();
+        let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
+        if let (false, false, Some((name, _))) = (is_shared, otlp.0.is_empty(), headers.0.first()) {
+            let message = "these headers are for collectors that are written as a URL, and there is none";
+            let problem = Problem::error(codes::CONTRADICTION, message).at(name.span, "");
+            self.note(problem.help("write `headers` beside the `endpoint` of each collector"));
+        }
+        let exporters = otlp.0.into_iter().filter_map(|exporter| {
+            let span = exporter.span;
+            let document = match exporter.value {
+                TextOr::Other(document) => *document,
+                TextOr::Text(url) => ExporterDoc {
+                    endpoint: At::new(span, self.template(span, &url)?),
+                    protocol: ExporterProtocol::Http,
+                    headers: headers.clone(),
+                    ca: None,
+                    dialects: dialects.clone(),
+                    content: content.clone(),
+                    sample: None,
+                    always: None,
+                    timeout: None,
+                },
+            };
+            Some(self.exporter(document))
+        });
+        exporters.collect()
+    }
+
+    fn exporter(&mut self, document: ExporterDoc) -> ExporterConfig {
+        if document.endpoint.is_literal()
+            && let Ok(url) = document.endpoint.resolve(self.material.environment)
+            && !url.is_empty()
+            && let Err(why) = Address::parse(url.expose())
+        {
+            self.note(Problem::error(codes::WRONG_VALUE, why).at(document.endpoint.span, "this URL"));
+        }
+        if let Some(content) = document.content.as_ref().filter(|content| content.value != Content::None) {
+            let problem = Problem::error(codes::NOT_AVAILABLE, "traces hold no texts in this version");
+            self.note(problem.at(content.span, "").help("leave it out, or write `content: none`"));
+        }
+        if let Some(timeout) = document.timeout.as_ref().filter(|timeout| timeout.0.is_zero()) {
+            let problem = Problem::error(codes::OUT_OF_RANGE, "a collector cannot answer in no time");
+            self.note(problem.at(timeout.span, "").help("leave it out for 10s"));
+        }
+        let dialects = if document.dialects.is_empty() { vec![TelemetryDialect::Genai] } else { document.dialects };
+        ExporterConfig {
+            endpoint: self.placed(document.endpoint),
+            protocol: document.protocol,
+            headers: self.exporter_headers(document.headers),
+            ca: document.ca.map(|ca| self.placed(ca)),
+            dialects,
+            sampling: sampling(document.sample.map_or(1.0, |share| share.fraction()), document.always),
+            timeout: document.timeout.map_or(USUAL_TIMEOUT, |timeout| timeout.0),
+        }
+    }
+
+    fn exporter_headers(&mut self, headers: Table<At<Template>>) -> Vec<(At<String>, At<Template>)> {
+        let headers = headers.0.into_iter().map(|(name, value)| {
+            if http::HeaderName::try_from(&name.value).is_err() {
+                let problem =
+                    Problem::error(codes::WRONG_VALUE, format!("`{}` is not the name of a header", name.value));
+                self.note(problem.at(name.span, ""));
+            }
+            self.literal_secret(&format!("the header `{}`", name.value), &value);
+            (name, self.placed(value))
+        });
+        headers.collect()
+    }
+
+    fn template(&mut self, span: crate::policy::source::Span, text: &str) -> Option<Template> {
+        let parsed = Template::parse(text);
+        parsed.map_err(|why| self.note(Problem::error(codes::WRONG_VALUE, why).at(span, ""))).ok()
+    }
+}
+
+fn sampling(rate: f64, always: Option<AlwaysDoc>) -> Sampling {
+    let AlwaysDoc { errors, refusals, above } = always.unwrap_or_default();
+    Sampling {
+        rate,
+        all_errors: errors.unwrap_or(true),
+        all_refusals: refusals.unwrap_or(true),
+        all_above: above.map(|Usd(amount)| amount),
+    }
+}
+
+const USUAL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,90 @@
+//! Traces, as they are written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::base::units::{Period, Share, Usd};
+use crate::policy::decode::{At, OneOrMany, Table, TextOr};
+use crate::policy::reference::Template;
+
+/// Traces for a collector.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryDoc {
+    /// Collectors, each by its URL (empty for none) or with settings of its own.
+    #[serde(default)]
+    pub otlp: OneOrMany<At<TextOr<Box<ExporterDoc>>>>,
+    /// Headers for those that are written as a URL.
+    #[serde(default)]
+    pub headers: Table<At<Template>>,
+    /// Whose names for things those use that are written as a URL; `genai` if not said.
+    #[serde(default)]
+    pub dialects: Vec<TelemetryDialect>,
+    /// Which texts those get that are written as a URL.
+    pub content: Option<At<Content>>,
+}
+
+/// A collector of traces.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExporterDoc {
+    /// Its URL; `/v1/traces` is added if it speaks HTTP.
+    pub endpoint: At<Template>,
+    #[serde(default)]
+    pub protocol: ExporterProtocol,
+    #[serde(default)]
+    pub headers: Table<At<Template>>,
+    /// A PEM file with the authorities to trust for it.
+    pub ca: Option<At<Template>>,
+    /// Whose names for things it gets; `genai` if not said.
+    #[serde(default)]
+    pub dialects: Vec<TelemetryDialect>,
+    /// Which texts it gets; none if not said.
+    pub content: Option<At<Content>>,
+    /// The share of requests it is told of; all if not said.
+    pub sample: Option<At<Share>>,
+    /// What it is told of in any case.
+    pub always: Option<AlwaysDoc>,
+    /// How long it may take to answer; `10s` if not said.
+    pub timeout: Option<At<Period>>,
+}
+
+/// Requests that a collector is told of whatever its share.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlwaysDoc {
+    /// Those that failed or broke off; `true` if not said.
+    pub errors: Option<bool>,
+    /// Those that the gateway refused; `true` if not said.
+    pub refusals: Option<bool>,
+    /// Those that cost as much or more, in US dollars.
+    pub above: Option<Usd>,
+}
+
+/// How a collector takes traces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExporterProtocol {
+    /// Protobuf over HTTP.
+    #[default]
+    Http,
+    Grpc,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TelemetryDialect {
+    Genai,
+    Langfuse,
+    Openinference,
+}
+
+/// Which texts of requests and answers a trace may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    #[default]
+    None,
+    Redacted,
+    Raw,
+}

@@ -1,0 +1,30 @@
+//! Traces for collectors, over OTLP.
+//!
+//! Whoever ends a request hands over what is to be told of it ([`Traces::hand_over`]), which costs a move and a push.
+//! A task makes a [`Story`] of it, and each [exporter](exporter) that wants it makes [spans](tree) of the story in the
+//! dialects of its own backend. Every queue between them is bounded and lets go of the oldest first, counted: a slow,
+//! dead or lying collector changes neither the latency of requests nor the memory of the process.
+//!
+//! The names of attributes are in one table, [`names`]. Collectors are reached by whatever the gateway is given as a
+//! [`Carrier`]; only those that speak gRPC are reached by its own client.
+
+mod attributes;
+mod dialects;
+mod exporter;
+mod genai;
+mod langfuse;
+mod names;
+mod openinference;
+mod patience;
+mod queue;
+mod sampling;
+mod settings;
+mod story;
+mod traces;
+mod tree;
+
+pub use patience::Carrier;
+pub use sampling::Sampling;
+pub use settings::{Dialect, Exporter, Protocol};
+pub use story::{Asked, Attempt, Bill, Link, Part, PassedOver, StepTaken, Story};
+pub use traces::Traces;

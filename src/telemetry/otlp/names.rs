@@ -1,0 +1,129 @@
+//! Every name of an attribute that a trace may have: this table is the one place to change when conventions do.
+//!
+//! The names of OpenTelemetry are those of its semantic conventions 1.38, where all of `gen_ai.*` is still in
+//! development; those of OpenInference of its specification of autumn 2026; those of Langfuse of its third version.
+
+use opentelemetry::{Array, KeyValue, StringValue, Value};
+
+/// The version of this table, which traces carry as the version of their instrumentation scope.
+pub const VERSION: &str = "1";
+/// The name of that scope.
+pub const SCOPE: &str = "tidegate";
+
+// What everybody knows: OpenTelemetry's stable names, and the gateway's own.
+pub const METHOD: &str = "http.request.method";
+pub const PATH: &str = "url.path";
+pub const STATUS: &str = "http.response.status_code";
+pub const ERROR: &str = "error.type";
+pub const HOST: &str = "server.address";
+pub const PORT: &str = "server.port";
+pub const USER: &str = "user.id";
+pub const SESSION: &str = "session.id";
+pub const REQUEST: &str = "tidegate.request.id";
+pub const ENDPOINT: &str = "tidegate.endpoint";
+pub const OUTCOME: &str = "tidegate.outcome";
+pub const POLICY: &str = "tidegate.policy";
+pub const REVISION: &str = "tidegate.revision";
+pub const KEY: &str = "tidegate.key.id";
+pub const TEAM: &str = "tidegate.team";
+pub const TAGS: &str = "tidegate.tags";
+pub const CACHE: &str = "tidegate.cache.status";
+pub const SAVED: &str = "tidegate.cache.saved_usd";
+pub const ATTEMPTS: &str = "tidegate.attempts";
+pub const OVERHEAD: &str = "tidegate.overhead_ms";
+pub const SHADOW_OF: &str = "tidegate.shadow_of";
+pub const STEP: &str = "tidegate.step";
+pub const VERDICT: &str = "tidegate.verdict";
+/// Followed by the name of the note.
+pub const NOTE: &str = "tidegate.note.";
+pub const TARGET: &str = "tidegate.target";
+pub const ATTEMPT_NUMBER: &str = "tidegate.attempt.number";
+pub const ATTEMPT_OUTCOME: &str = "tidegate.attempt.outcome";
+pub const ATTEMPT_REASON: &str = "tidegate.attempt.reason";
+pub const ESTIMATED: &str = "tidegate.usage.estimated";
+pub const COST: &str = "tidegate.cost_usd";
+pub const CHUNKS: &str = "tidegate.stream.chunks";
+pub const PER_CHUNK: &str = "tidegate.stream.seconds_per_chunk";
+pub const CUT: &str = "tidegate.stream.cut";
+/// The event of a target that was not asked.
+pub const PASSED_OVER: &str = "tidegate.passed_over";
+/// The event of the first token of a stream.
+pub const FIRST_TOKEN: &str = "tidegate.first_token";
+
+/// OpenTelemetry's conventions for generative AI.
+pub mod genai {
+    pub const OPERATION: &str = "gen_ai.operation.name";
+    pub const PROVIDER: &str = "gen_ai.provider.name";
+    pub const CONVERSATION: &str = "gen_ai.conversation.id";
+    pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+    pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
+    pub const RESPONSE_ID: &str = "gen_ai.response.id";
+    pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
+    pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+    /// In seconds.
+    pub const FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
+    pub const INPUT: &str = "gen_ai.usage.input_tokens";
+    pub const OUTPUT: &str = "gen_ai.usage.output_tokens";
+    pub const CACHE_READ: &str = "gen_ai.usage.cache_read.input_tokens";
+    pub const CACHE_WRITE: &str = "gen_ai.usage.cache_creation.input_tokens";
+    pub const REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
+
+    /// What the conventions call a provider of this kind; kinds that they do not know keep their name.
+    pub fn provider(kind: &str) -> &str {
+        match kind {
+            "azure_openai" => "azure.ai.openai",
+            "bedrock" => "aws.bedrock",
+            "gemini" => "gcp.gemini",
+            "vertex" => "gcp.vertex_ai",
+            "mistral" => "mistral_ai",
+            "xai" => "x_ai",
+            kind => kind,
+        }
+    }
+}
+
+pub mod langfuse {
+    pub const TRACE_NAME: &str = "langfuse.trace.name";
+    pub const TRACE_TAGS: &str = "langfuse.trace.tags";
+    /// The real root of the trace is somebody else's; this span is to be shown as one.
+    pub const AS_ROOT: &str = "langfuse.internal.as_root";
+    pub const TYPE: &str = "langfuse.observation.type";
+    pub const LEVEL: &str = "langfuse.observation.level";
+    pub const MESSAGE: &str = "langfuse.observation.status_message";
+    pub const MODEL: &str = "langfuse.observation.model.name";
+    /// JSON: disjoint counts, and their sum as `total`.
+    pub const USAGE: &str = "langfuse.observation.usage_details";
+    /// JSON: US dollars by the same keys.
+    pub const COST: &str = "langfuse.observation.cost_details";
+    /// JSON: a time.
+    pub const COMPLETION_START: &str = "langfuse.observation.completion_start_time";
+}
+
+pub mod openinference {
+    pub const KIND: &str = "openinference.span.kind";
+    pub const TAGS: &str = "tag.tags";
+    pub const MODEL: &str = "llm.model_name";
+    pub const PROVIDER: &str = "llm.provider";
+    pub const PROMPT: &str = "llm.token_count.prompt";
+    pub const COMPLETION: &str = "llm.token_count.completion";
+    pub const TOTAL: &str = "llm.token_count.total";
+    pub const CACHE_READ: &str = "llm.token_count.prompt_details.cache_read";
+    pub const CACHE_WRITE: &str = "llm.token_count.prompt_details.cache_write";
+    pub const AUDIO_IN: &str = "llm.token_count.prompt_details.audio";
+    pub const REASONING: &str = "llm.token_count.completion_details.reasoning";
+    pub const AUDIO_OUT: &str = "llm.token_count.completion_details.audio";
+    /// In US dollars.
+    pub const COST_PROMPT: &str = "llm.cost.prompt";
+    pub const COST_COMPLETION: &str = "llm.cost.completion";
+    pub const COST_TOTAL: &str = "llm.cost.total";
+}
+
+/// An attribute.
+pub fn pair(name: &'static str, value: impl Into<Value>) -> KeyValue {
+    KeyValue::new(name, value)
+}
+
+/// A list of texts.
+pub fn list(texts: impl IntoIterator<Item = impl Into<StringValue>>) -> Value {
+    Value::Array(Array::String(texts.into_iter().map(Into::into).collect()))
+}

@@ -1,0 +1,64 @@
+//! OpenInference, which Arize Phoenix reads.
+
+use super::attributes::Attributes;
+use super::dialects::{Vocabulary, is_generation};
+use super::names::{genai::provider, openinference as name};
+use super::story::{Attempt, Bill, StepTaken, Story};
+use crate::base::money::Nanos;
+
+pub struct OpenInference;
+
+impl Vocabulary for OpenInference {
+    fn every(&self, story: &Story, out: &mut Attributes) {
+        out.list(name::TAGS, &story.tags);
+    }
+
+    fn root(&self, _: &Story, out: &mut Attributes) {
+        out.say(name::KIND, "CHAIN");
+    }
+
+    fn step(&self, step: &StepTaken, out: &mut Attributes) {
+        out.say(name::KIND, if step.is_guard { "GUARDRAIL" } else { "CHAIN" });
+    }
+
+    fn attempt(&self, story: &Story, attempt: &Attempt, out: &mut Attributes) {
+        out.say(name::KIND, kind(story));
+        out.text(name::PROVIDER, Some(provider(&attempt.asked.kind)));
+        let answered = attempt.bill.as_ref().and_then(|bill| bill.response_model.as_deref());
+        out.text(name::MODEL, Some(answered.unwrap_or(&attempt.asked.model)));
+        let Some(bill) = &attempt.bill else { return };
+        cost(bill, out);
+        let Some(usage) = &bill.usage else { return };
+        out.count(name::PROMPT, usage.input());
+        out.count(name::COMPLETION, usage.output());
+        out.count(name::TOTAL, usage.total());
+        out.told(name::CACHE_READ, usage.cache_read);
+        if usage.cache_write_5m.or(usage.cache_write_1h).is_some() {
+            out.count(name::CACHE_WRITE, usage.cache_write());
+        }
+        out.told(name::AUDIO_IN, usage.audio_in);
+        out.told(name::REASONING, usage.reasoning_out);
+        out.told(name::AUDIO_OUT, usage.audio_out);
+    }
+}
+
+fn kind(story: &Story) -> &'static str {
+    match story.line.endpoint {
+        "embeddings" => "EMBEDDING",
+        _ if is_generation(story) => "LLM",
+        _ => "CHAIN",
+    }
+}
+
+fn cost(bill: &Bill, out: &mut Attributes) {
+    if bill.cost.is_none() {
+        return;
+    }
+    let of = |is_input: bool| {
+        let parts = bill.parts.iter().filter(|(kind, _)| kind.is_input() == is_input);
+        parts.fold(Nanos::ZERO, |sum, (_, cost)| sum.plus(*cost))
+    };
+    out.usd(name::COST_PROMPT, Some(of(true)));
+    out.usd(name::COST_COMPLETION, Some(of(false)));
+    out.usd(name::COST_TOTAL, bill.cost);
+}

@@ -1,0 +1,138 @@
+//! Where requests that are over are handed over, and who is told of them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::join_all;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::exporter::Running;
+use super::patience::Carrier;
+use super::queue::Queue;
+use super::settings::Exporter;
+use super::story::Story;
+
+/// Tells a story when there is time for it, and whom.
+struct Telling {
+    teller: Box<dyn FnOnce() -> Story + Send>,
+    exporters: Exporters,
+}
+
+type Exporters = Arc<Vec<Arc<Running>>>;
+
+/// The exporters of the process.
+pub struct Traces {
+    tellings: Arc<Queue<Telling>>,
+    running: ArcSwap<Vec<Arc<Running>>>,
+    /// Spans that were lost, by exporter, also by those that run no more.
+    dropped: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+    has_begun: AtomicBool,
+}
+
+/// Whose the spans are that were lost before anybody was told.
+const NOBODY: &str = "none";
+/// Requests that may wait to be told of.
+const QUEUE: usize = 4096;
+/// How many are told of before others get a turn on the thread.
+const TURN: usize = 64;
+
+impl Default for Traces {
+    fn default() -> Self {
+        let lost = Arc::<AtomicU64>::default();
+        let dropped = BTreeMap::from([(NOBODY.to_owned(), Arc::clone(&lost))]);
+        let (tellings, running) = (Arc::new(Queue::of(QUEUE, lost)), ArcSwap::default());
+        Self { tellings, running, dropped: Mutex::new(dropped), has_begun: AtomicBool::new(false) }
+    }
+}
+
+impl Traces {
+    /// Whether anybody wants to be told.
+    pub fn is_on(&self) -> bool {
+        !self.running.load().is_empty()
+    }
+
+    /// Hands over a request that is over, and makes so many spans. Nothing is made of it here.
+    pub fn hand_over(&self, spans: usize, teller: impl FnOnce() -> Story + Send + 'static) {
+        self.tellings.put(Telling { teller: Box::new(teller), exporters: self.running.load_full() }, spans);
+    }
+
+    /// Has these told from now on, and those that are not among them no more. Exporters that stay as they are keep
+    /// what waits for them; others still tell what was handed over before. Without a runtime nobody is told.
+    pub fn tell(&self, exporters: &[Exporter], carrier: impl Fn(&Exporter) -> Result<Arc<dyn Carrier>, String>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let before = self.running.load_full();
+        let mut running = Vec::new();
+        for settings in exporters {
+            if let Some(same) = before.iter().find(|known| known.settings == *settings) {
+                running.push(Arc::clone(same));
+                continue;
+            }
+            match carrier(settings) {
+                Ok(carrier) => {
+                    let fresh = Arc::new(Running::new(settings.clone(), self.lost_by(&settings.name)));
+                    runtime.spawn(Arc::clone(&fresh).run(carrier));
+                    running.push(fresh);
+                }
+                Err(reason) => warn!(exporter = settings.name, reason, "traces cannot be exported"),
+            }
+        }
+        let is_gone = |known: &&Arc<Running>| !running.iter().any(|kept| Arc::ptr_eq(kept, known));
+        let gone: Vec<_> = before.iter().filter(is_gone).map(Arc::clone).collect();
+        if !running.is_empty() && !self.has_begun.swap(true, Ordering::Relaxed) {
+            runtime.spawn(tell_all(Arc::clone(&self.tellings)));
+        }
+        self.running.store(Arc::new(running));
+        if !gone.is_empty() {
+            let tellings = Arc::clone(&self.tellings);
+            runtime.spawn(async move {
+                tellings.flushed().await;
+                gone.iter().for_each(|gone| gone.queue.close());
+            });
+        }
+    }
+
+    /// Waits, for so long at the most, until collectors have what was handed over.
+    pub async fn flush(&self, limit: Duration) {
+        let flushing = async {
+            self.tellings.flushed().await;
+            let running = self.running.load_full();
+            join_all(running.iter().map(|exporter| exporter.queue.flushed())).await;
+        };
+        if self.is_on() && timeout(limit, flushing).await.is_err() {
+            warn!("collectors have not taken the last traces");
+        }
+    }
+
+    /// Spans that were lost so far, by exporter. Those that were lost before anybody was told are `none`'s.
+    pub fn dropped(&self) -> BTreeMap<String, u64> {
+        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        dropped.iter().map(|(name, count)| (name.clone(), count.load(Ordering::Relaxed))).collect()
+    }
+
+    fn lost_by(&self, exporter: &str) -> Arc<AtomicU64> {
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(dropped.entry(exporter.to_owned()).or_default())
+    }
+}
+
+/// Has stories told, and passes them on to those that want them.
+async fn tell_all(tellings: Arc<Queue<Telling>>) {
+    while let Some(batch) = tellings.take(QUEUE).await {
+        let count = batch.len();
+        for (number, Telling { teller, exporters }) in batch.into_iter().enumerate() {
+            if number % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            let story = Arc::new(teller());
+            for exporter in exporters.iter().filter(|exporter| exporter.settings.sampling.keeps(&story)) {
+                exporter.queue.put(Arc::clone(&story), story.spans());
+            }
+        }
+        tellings.are_done(count);
+    }
+}
