@@ -171,7 +171,7 @@ async fn a_stream_that_breaks_off_is_marked_as_one() {
 #[tokio::test]
 async fn an_answer_that_was_kept_has_no_attempt_and_says_what_it_saved() {
     let (collector, up) = (Collector::start().await, FakeUpstream::answering(&completion("hi")).await);
-    let rest = "policies: [{ policy: p, steps: [{ cache: { ttl: 1h, shared_by: policy } }], route: up }]\n";
+    let rest = "policies: [{ policy: p, steps: [{ cache: { keep: 1h, shared_by: policy } }], route: up }]\n";
     let house = House::with(&gateway(&collector, &up, rest)).await;
     house.http.post("/v1/chat/completions", &chat("m")).await;
     house.http.post("/v1/chat/completions", &chat("m")).await;

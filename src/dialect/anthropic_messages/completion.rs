@@ -50,8 +50,11 @@ pub(super) fn read(body: &ByteString) -> Result<Completion> {
 pub(super) fn skim(body: &ByteString) -> Result<Completion> {
     let mut reader = Reader::new(body);
     let (mut has_content, mut stop_reason, mut used) = (false, None, None);
+    let (mut id, mut model) = Default::default();
     reader.object(|reader, key| {
         match key {
+            "id" if reader.peek()? == Kind::String => id = reader.text()?,
+            "model" if reader.peek()? == Kind::String => model = reader.text()?,
             "type" => expect(reader, "message")?,
             "content" => has_content = reader.peek()? == Kind::Array,
             "stop_reason" => stop_reason = reader.nullable(Reader::text)?.filter(|reason| !reason.is_empty()),
@@ -63,7 +66,7 @@ pub(super) fn skim(body: &ByteString) -> Result<Completion> {
     reader.end()?;
     required(has_content.then_some(()), "content")?;
     let choice = Choice { finish: finish::read(stop_reason, None), ..Choice::default() };
-    let (id, model, created, extra) = Default::default();
+    let (created, extra) = Default::default();
     Ok(Completion { dialect: ID, id, model, created, choices: vec![choice], usage: used, extra })
 }
 

@@ -51,9 +51,12 @@ pub fn read(body: &ByteString) -> Result<Completion> {
 pub fn skim(body: &ByteString) -> Result<Completion> {
     let mut reader = Reader::new(body);
     let (mut choices, mut error, mut service) = (None, None, None);
+    let (mut id, mut model) = Default::default();
     let mut used: Option<Usage> = None;
     reader.object(|reader, key| {
         match key {
+            "id" if reader.peek()? == Kind::String => id = reader.text()?,
+            "model" if reader.peek()? == Kind::String => model = reader.text()?,
             "choices" if reader.peek()? == Kind::Array => choices = Some(reader.list(skim_choice)?),
             "usage" if reader.peek()? == Kind::Object => used = Some(usage::read(reader)?),
             "error" if reader.peek()? != Kind::Null => error = Some(reader.raw()?),
@@ -67,7 +70,7 @@ pub fn skim(body: &ByteString) -> Result<Completion> {
     if let Some(used) = &mut used {
         used.service = service;
     }
-    let (id, model, created, extra) = Default::default();
+    let (created, extra) = Default::default();
     Ok(Completion { dialect: ID, id, model, created, choices, usage: used, extra })
 }
 
