@@ -29,6 +29,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sled", &["state"]),
     ("redis", &["state"]),
     ("opentelemetry", &["telemetry"]),
+    ("tonic", &["telemetry"]),
     ("prometheus_client", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
     ("hyper_rustls", &["provider"]),

@@ -46,7 +46,7 @@ pub trait Dialect: Send + Sync {
     /// When the body is not what the dialect promises.
     fn read_completion(&self, body: &ByteString) -> Result<Completion, Malformed>;
 
-    /// Reads of a whole answer what the gateway itself goes by: usage, and how each choice ended. For an answer
+    /// Reads of a whole answer what the gateway itself goes by: who says it, usage, and how each choice ended. For an answer
     /// that nobody looks into and that leaves as its own bytes: without its parts it must not be written.
     ///
     /// # Errors

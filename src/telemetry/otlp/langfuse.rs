@@ -8,7 +8,7 @@ use super::attributes::Attributes;
 use super::dialects::{Vocabulary, is_generation};
 use super::names::langfuse as name;
 use super::story::{Attempt, Bill, StepTaken, Story};
-use crate::base::json::{Number, Writer};
+use crate::base::json::Writer;
 use crate::base::money::Nanos;
 use crate::chat::TokenKind;
 
@@ -86,9 +86,9 @@ fn cost(bill: &Bill) -> Option<String> {
     let mut writer = Writer::new();
     writer.object(|w| {
         for (kind, cost) in bill.parts.iter().filter(|(_, cost)| *cost != Nanos::ZERO) {
-            w.key(key(*kind)).number(&Number::from(*cost));
+            w.key(key(*kind)).dollars(*cost);
         }
-        w.key("total").number(&Number::from(total));
+        w.key("total").dollars(total);
     });
     Some(writer.into_json().0.to_string())
 }
