@@ -96,6 +96,8 @@
 //! | a kind of guard outside | `src/steps/screen/report.rs`, a word in `src/policy/document/gateway.rs` |
 //! | a model's price | a row of `src/pricing/prices.yaml` |
 //! | a problem code | a line in `src/policy/codes.rs` and its page |
+//! | a name in traces | a line of the table `src/telemetry/otlp/names.rs` |
+//! | a dialect of traces | a file in `src/telemetry/otlp`, its arm in `dialects.rs`, a word in `src/policy/document/telemetry.rs` |
 //! | a lint on orders of steps | a [deed](pipeline::step::Deed) that steps state, a rule in `src/policy/lint.rs` |
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]

@@ -170,8 +170,11 @@ async fn trace_context_goes_to_providers_that_are_to_have_it_and_to_no_other() {
             let answer = house.http.post_with("/v1/chat/completions", &trace, chat("m").to_string()).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
             let received = upstream.received();
-            for (name, value) in trace {
-                assert_eq!(received[0].header(name), arrives.then_some(value), "{kind}{propagate}: {name}");
+            // The trace goes on with the span of the attempt.
+            let parent = received[0].header("traceparent");
+            assert_eq!(parent.is_some_and(|line| line.starts_with(&trace[0].1[..36])), arrives, "{parent:?}");
+            for (name, value) in &trace[1..] {
+                assert_eq!(received[0].header(name), arrives.then_some(*value), "{kind}{propagate}: {name}");
             }
         }
     }

@@ -22,12 +22,12 @@ impl Builder<'_, '_> {
             let problem = Problem::error(codes::CONTRADICTION, message).at(name.span, "");
             self.note(problem.help("write `headers` beside the `endpoint` of each collector"));
         }
-        let exporters = otlp.0.into_iter().filter_map(|exporter| {
+        let exporters = otlp.0.into_iter().map(|exporter| {
             let span = exporter.span;
             let document = match exporter.value {
                 TextOr::Other(document) => *document,
                 TextOr::Text(url) => ExporterDoc {
-                    endpoint: At::new(span, self.template(span, &url)?),
+                    endpoint: At::new(span, url),
                     protocol: ExporterProtocol::Http,
                     headers: headers.clone(),
                     ca: None,
@@ -38,7 +38,7 @@ impl Builder<'_, '_> {
                     timeout: None,
                 },
             };
-            Some(self.exporter(document))
+            self.exporter(document)
         });
         exporters.collect()
     }
@@ -82,11 +82,6 @@ impl Builder<'_, '_> {
             (name, self.placed(value))
         });
         headers.collect()
-    }
-
-    fn template(&mut self, span: crate::policy::source::Span, text: &str) -> Option<Template> {
-        let parsed = Template::parse(text);
-        parsed.map_err(|why| self.note(Problem::error(codes::WRONG_VALUE, why).at(span, ""))).ok()
     }
 }
 

@@ -72,23 +72,23 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
 
 /// A text where a map with settings may stand as well.
 #[derive(Debug, Clone, PartialEq)]
-pub enum TextOr<T> {
-    Text(String),
+pub enum TextOr<T, S = String> {
+    Text(S),
     Other(T),
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOr<T> {
+impl<'de, T: Deserialize<'de>, S: Deserialize<'de>> Deserialize<'de> for TextOr<T, S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either<T>(PhantomData<T>);
+        struct Either<T, S>(PhantomData<(T, S)>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
-            type Value = TextOr<T>;
+        impl<'de, T: Deserialize<'de>, S: Deserialize<'de>> Visitor<'de> for Either<T, S> {
+            type Value = TextOr<T, S>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text or a map")
             }
 
-            fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<TextOr<T>, A::Error> {
+            fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<TextOr<T, S>, A::Error> {
                 match access.variant()? {
                     (true, content) => content.newtype_variant().map(TextOr::Text),
                     (false, content) => content.newtype_variant().map(TextOr::Other),
@@ -185,7 +185,7 @@ impl<T: JsonSchema> JsonSchema for At<T> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for TextOr<T> {
+impl<T: JsonSchema, S: JsonSchema> JsonSchema for TextOr<T, S> {
     fn inline_schema() -> bool {
         true
     }
@@ -195,8 +195,8 @@ impl<T: JsonSchema> JsonSchema for TextOr<T> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let other = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [{ "type": "string" }, other] })
+        let (text, other) = (generator.subschema_for::<S>(), generator.subschema_for::<T>());
+        json_schema!({ "anyOf": [text, other] })
     }
 }
 

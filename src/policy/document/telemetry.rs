@@ -13,7 +13,7 @@ use crate::policy::reference::Template;
 pub struct TelemetryDoc {
     /// Collectors, each by its URL (empty for none) or with settings of its own.
     #[serde(default)]
-    pub otlp: OneOrMany<At<TextOr<Box<ExporterDoc>>>>,
+    pub otlp: OneOrMany<At<TextOr<Box<ExporterDoc>, Template>>>,
     /// Headers for those that are written as a URL.
     #[serde(default)]
     pub headers: Table<At<Template>>,
