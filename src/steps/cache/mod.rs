@@ -10,6 +10,7 @@
 //! Where a policy only observes, nobody is answered from here and nobody waits, but answers are kept, so that the trail
 //! says what would have been found.
 
+pub mod canonical;
 mod flight;
 mod moment;
 mod question;
