@@ -1,7 +1,10 @@
 //! `tidegate cache`: what the answers that are kept come to, and whether questions in other words may share one.
 
+mod door;
 mod eval;
+mod forget;
 mod pairs;
+mod stats;
 mod tally;
 
 use std::process::ExitCode;
@@ -15,11 +18,15 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    Stats(stats::Args),
+    Forget(forget::Args),
     Eval(eval::Args),
 }
 
 pub fn run(args: &Args) -> ExitCode {
     let done = match &args.action {
+        Action::Stats(args) => args.perform(),
+        Action::Forget(args) => args.perform(),
         Action::Eval(args) => args.perform(),
     };
     match done {
