@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::time::{interval, sleep};
 use tracing::warn;
 
-use crate::base::json::{Number, Writer};
+use crate::base::json::Writer;
 use crate::gateway::Gateway;
 use crate::gateway::errand::Errand;
 use crate::provider::Body;
@@ -56,9 +56,9 @@ fn written(at: Timestamp, alert: &Alert) -> Vec<u8> {
         w.key("at").str(&at.to_string());
         w.key("budget").str(&alert.budget);
         w.key("account").str(balance.account.as_str());
-        w.key("usd").number(&Number::from(balance.cap));
-        w.key("spent_usd").number(&Number::from(balance.spent));
-        w.key("held_usd").number(&Number::from(balance.held));
+        w.key("usd").dollars(balance.cap);
+        w.key("spent_usd").dollars(balance.spent);
+        w.key("held_usd").dollars(balance.held);
         if let Some(renews) = alert.renews {
             w.key("renews_at").str(&renews.to_string());
         }

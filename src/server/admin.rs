@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
-use crate::base::json::{Number, Writer};
+use crate::base::json::Writer;
 use crate::base::money::Nanos;
 use crate::gateway::reload::{Reloader, Status};
 use crate::gateway::{AccountStanding, Gateway, standings};
@@ -109,9 +109,9 @@ async fn budgets(gateway: &Gateway) -> Response<Outgoing> {
             for standing in &standings {
                 w.object(|w| {
                     w.key("account").str(standing.account.as_str());
-                    w.key("usd").number(&Number::from(standing.budget.cap));
-                    w.key("spent_usd").number(&Number::from(standing.spent));
-                    w.key("held_usd").number(&Number::from(standing.held));
+                    w.key("usd").dollars(standing.budget.cap);
+                    w.key("spent_usd").dollars(standing.spent);
+                    w.key("held_usd").dollars(standing.held);
                     if let Some(renews) = standing.renews {
                         w.key("renews_at").str(&renews.to_string());
                     }

@@ -13,7 +13,7 @@ use http_body::Frame as BodyFrame;
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::json::Writer;
 use crate::base::millis::Millis;
-use crate::base::money::Nanos;
+use crate::base::money::{Dollars, Nanos};
 use crate::base::stop::{FaultClass, Refusal, Stop};
 use crate::chat::{Event, Frame, Losses};
 use crate::dialect::{self, Asked, Dialect, StreamWriter};
@@ -58,7 +58,7 @@ pub fn whole(about: &About, head: Head, whole: Whole) -> Response<Outgoing> {
     let mut response = Response::new(Outgoing::full(whole.bytes));
     let mut headers = Headers::of_answer(&mut response, head, "application/json");
     if let Some(cost) = whole.cost {
-        headers.say(COST, &[cost.to_string().as_bytes()]);
+        headers.say(COST, &[Dollars::of(cost).as_str().as_bytes()]);
     }
     headers.describe(about);
     response

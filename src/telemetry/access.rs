@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::base::ids::{KeyName, ModelName, PolicyName, RequestId, TargetName};
-use crate::base::json::{Number, Writer, member};
+use crate::base::json::{Writer, member};
 use crate::base::millis::Millis;
 use crate::base::money::Nanos;
 use crate::telemetry::tray::{Sender, Tray};
@@ -88,7 +88,7 @@ impl Line {
             count(w, member!("input_tokens"), self.input_tokens);
             count(w, member!("output_tokens"), self.output_tokens);
             if let Some(cost) = self.cost {
-                w.member(member!("cost_usd")).number(&Number::from(cost));
+                w.member(member!("cost_usd")).dollars(cost);
             }
             if self.is_cost_estimated {
                 w.member(member!("cost_estimated")).bool(true);
@@ -96,7 +96,7 @@ impl Line {
             word(w, member!("cache"), self.cache);
             word(w, member!("cache_tier"), self.cache_tier);
             if let Some(saved) = self.saved {
-                w.member(member!("saved_usd")).number(&Number::from(saved));
+                w.member(member!("saved_usd")).dollars(saved);
             }
             word(w, member!("finish"), self.finish);
             millis(w, member!("took_ms"), Some(self.took));

@@ -1,6 +1,5 @@
 //! Values that keep their bytes.
 
-use crate::base::money::Nanos;
 use std::fmt;
 
 use bytestring::ByteString;
@@ -62,13 +61,6 @@ impl Number {
 impl From<u64> for Number {
     fn from(n: u64) -> Self {
         Self(n.to_string().into())
-    }
-}
-
-/// US dollars, exact to the last place.
-impl From<Nanos> for Number {
-    fn from(amount: Nanos) -> Self {
-        Self(amount.to_string().into())
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Json, Number};
 use crate::base::ids::RequestId;
 use crate::base::millis::Millis;
+use crate::base::money::{Dollars, Nanos};
 use crate::base::text::{self, Text};
 
 /// A key that needs no escapes, as it stands in an object behind another member.
@@ -118,6 +119,11 @@ impl Writer {
 
     pub fn millis(&mut self, value: Millis) {
         self.value(|out| out.extend_from_slice(value.as_bytes()));
+    }
+
+    /// US dollars, exact to the last place.
+    pub fn dollars(&mut self, amount: Nanos) {
+        self.value(|out| out.extend_from_slice(Dollars::of(amount).as_str().as_bytes()));
     }
 
     pub fn request_id(&mut self, id: &RequestId) {
