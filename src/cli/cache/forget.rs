@@ -1,6 +1,7 @@
 //! `tidegate cache forget`: answers that are not to be given again.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 use super::door::{self, Door};
 use crate::state::Answers as _;
@@ -26,7 +27,7 @@ impl Args {
             Some(folder) => door::open(folder, async |answers| answers.forget(&whose).await)?,
             None => {
                 let path = format!("/cache?scope={}", utf8_percent_encode(&self.scope, NON_ALPHANUMERIC));
-                self.door.ask("DELETE", &path)?["forgotten"].as_u64().unwrap_or_default()
+                self.door.ask("DELETE", &path)?.get("forgotten").and_then(Value::as_u64).unwrap_or_default()
             }
         };
         println!("{forgotten} answers forgotten");

@@ -65,16 +65,19 @@ fn of_gateway(told: &Value) -> Table {
         right("FOUND"),
         ("SAVED USD", Align::Point),
     ]);
-    for policy in told["policies"].as_array().into_iter().flatten() {
-        let count = |result: &str| policy["since_start"][result].as_u64().unwrap_or_default();
+    for policy in told.get("policies").and_then(Value::as_array).into_iter().flatten() {
+        let said = |name: &str| policy.get(name);
+        let count =
+            |result: &str| said("since_start").and_then(|counts| counts.get(result)?.as_u64()).unwrap_or_default();
         let found = count("hit") + count("stale") + count("shared");
         let looked = found + count("miss") + count("refresh");
         let share = match looked {
             0 => "-".to_owned(),
             looked => format!("{:.1} %", found as f64 * 100.0 / looked as f64),
         };
-        let number = |name: &str| policy[name].as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string());
-        let text = |name: &str| policy[name].as_str().unwrap_or_default().to_owned();
+        let number =
+            |name: &str| said(name).and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let text = |name: &str| said(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let counts = ["hit", "stale", "shared", "miss", "bypass"].map(|result| count(result).to_string());
         let first = [text("policy"), number("answers"), number("bytes")];
         table.row(first.into_iter().chain(counts).chain([share, text("saved_usd")]));
