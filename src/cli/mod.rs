@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod cache;
 pub mod check;
 pub mod demo;
 pub mod explain;
@@ -43,6 +44,7 @@ enum Command {
     /// Make, list and revoke the virtual keys of callers
     Key(key::KeyArgs),
     Ledger(ledger::Args),
+    Cache(cache::Args),
     Plugin(plugin::Args),
 }
 
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Redact(args) => redact::run(&args),
         Command::Schema(args) => schema::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Cache(args) => cache::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Key(args) => match key::run(args) {

@@ -142,6 +142,7 @@ impl Account {
         line.attempts = cx.trail.asked();
         line.overhead = Some(overhead);
         line.cache = cx.cached.map(|cached| cached.result);
+        line.cache_tier = cx.cached.and_then(|cached| cached.tier);
         line.saved = cx.cached.and_then(|cached| cached.saved);
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(&attempt.target, attempt.outcome);

@@ -78,6 +78,7 @@ impl Closing {
             is_unpriced: self.bill.is_unpriced(),
             is_copy: line.shadow_of.is_some(),
             cache: line.cache,
+            cache_tier: line.cache_tier,
             saved: line.saved,
         });
         let stores = &self.world.stores;

@@ -109,6 +109,8 @@ impl Cx {
 pub struct Cached {
     /// `hit`, `stale`, `shared`, `miss`, `refresh` or `bypass`.
     pub result: &'static str,
+    /// How the answer was found that is given: `exact`, or `canonical` if the question was put in other words.
+    pub tier: Option<&'static str>,
     /// What the answer cost when it was made, if nobody was asked for it now and that is known.
     pub saved: Option<Nanos>,
 }

@@ -1,6 +1,11 @@
-//! The admin port: health, metrics, policies. Never on the data port.
+//! The admin port: health, metrics, policies, kept answers. Never on the data port.
+//!
+//! It is there to be read; the one thing that it does is to forget answers, and only for who is on the same machine.
+
+mod cache;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use http::{HeaderValue, Method, Request, Response};
@@ -22,7 +27,11 @@ pub async fn handle(
     reloader: &Reloader,
     drain: &Drain,
     request: &Request<Incoming>,
+    peer: SocketAddr,
 ) -> Response<Outgoing> {
+    if request.method() == Method::DELETE && request.uri().path() == "/cache" {
+        return cache::forget(gateway, request.uri().query().unwrap_or_default(), peer).await;
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return text(405, "the admin port is read-only\n".into());
     }
@@ -33,9 +42,12 @@ pub async fn handle(
         "/readyz" | "/healthz" => text(200, "ok\n".into()),
         "/metrics" => metrics(gateway).await,
         "/budgets" => budgets(gateway).await,
+        "/cache" => cache::stats(gateway).await,
         "/policies" => json(200, policies(&gateway.pin(), &reloader.status())),
-        "/" => text(200, "tidegate admin: /livez /readyz /healthz /metrics /policies /budgets\n".into()),
-        path => text(404, format!("`{path}` is not here; try /livez /readyz /healthz /metrics /policies /budgets\n")),
+        "/" => text(200, "tidegate admin: /livez /readyz /healthz /metrics /policies /budgets /cache\n".into()),
+        path => {
+            text(404, format!("`{path}` is not here; try /livez /readyz /healthz /metrics /policies /budgets /cache\n"))
+        }
     }
 }
 

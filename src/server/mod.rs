@@ -52,9 +52,9 @@ pub async fn serve_one(
 /// the gateway not ready.
 pub async fn serve_admin(gateway: Arc<Gateway>, reloader: Arc<Reloader>, data: Drain, listener: Listener, stop: Drain) {
     listener
-        .run(Arc::new(Workers::here()), stop, move |request, _| {
+        .run(Arc::new(Workers::here()), stop, move |request, peer| {
             let (gateway, reloader, data) = (Arc::clone(&gateway), Arc::clone(&reloader), data.clone());
-            async move { admin::handle(&gateway, &reloader, &data, &request).await }
+            async move { admin::handle(&gateway, &reloader, &data, &request, peer.address).await }
         })
         .await;
 }

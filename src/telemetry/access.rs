@@ -49,6 +49,7 @@ pub struct Line {
     /// What came of looking for the answer among those that are kept: `hit`, `miss` and so on.
     pub cache: Option<&'static str>,
     /// What a kept answer cost when it was made.
+    pub cache_tier: Option<&'static str>,
     pub saved: Option<Nanos>,
     pub finish: Option<&'static str>,
     pub took: Duration,
@@ -93,6 +94,7 @@ impl Line {
                 w.member(member!("cost_estimated")).bool(true);
             }
             word(w, member!("cache"), self.cache);
+            word(w, member!("cache_tier"), self.cache_tier);
             if let Some(saved) = self.saved {
                 w.member(member!("saved_usd")).dollars(saved);
             }

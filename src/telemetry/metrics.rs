@@ -22,9 +22,9 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
 use labels::{
-    AttemptLabels, BudgetLabels, CacheLabels, ExporterLabels, GuardLabels, HoldLabels, PluginCallLabels,
-    PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels, StateLabels,
-    TargetLabels, TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheLabels, CacheTierLabels, ExporterLabels, GuardLabels, HoldLabels,
+    PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels,
+    StateLabels, TargetLabels, TokenLabels, WarningLabels,
 };
 
 /// What one plugin has done since the start.
@@ -69,6 +69,7 @@ pub struct Metrics {
     counted_guards: Prepared<(Arc<str>, &'static str, String), Counter>,
     target_state: Family<StateLabels, Gauge>,
     cache: Family<CacheLabels, Counter>,
+    cache_given: Family<CacheTierLabels, Counter>,
     cache_saved: Family<PolicyLabels, Counter<f64, AtomicU64>>,
     of_cache: Prepared<(Option<PolicyName>, &'static str), CacheMeters>,
     revision: Family<RevisionLabels, Gauge>,
@@ -140,6 +141,8 @@ pub struct Counted<'a> {
     /// What came of looking for the answer among those that are kept.
     pub cache: Option<&'static str>,
     /// What a kept answer cost when it was made.
+    /// How the answer was found, if one was given.
+    pub cache_tier: Option<&'static str>,
     pub saved: Option<Nanos>,
 }
 
@@ -172,6 +175,7 @@ impl Default for Metrics {
             counted_guards: Prepared::default(),
             target_state: Family::default(),
             cache: Family::default(),
+            cache_given: Family::default(),
             cache_saved: Family::default(),
             of_cache: Prepared::default(),
             revision: Family::default(),
@@ -226,6 +230,8 @@ impl Metrics {
         r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
         let help = "Requests by what came of looking for their answers among those that are kept";
         r.register("tidegate_cache", help, self.cache.clone());
+        let help = "Answers that were given to others than those they were made for, by how they were found";
+        r.register("tidegate_cache_given", help, self.cache_given.clone());
         let help = "What answers cost when they were made that were given again, in US dollars";
         r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
@@ -263,6 +269,7 @@ impl Metrics {
         }
         if let Some(result) = counted.cache.filter(|_| !counted.is_copy) {
             self.cached(counted.policy, result, counted.saved);
+            self.given(counted.policy, counted.cache_tier);
         }
         let Some(target) = counted.target else { return };
         let meters = self.of_target.get(target.clone(), |target| self.meters(target));
@@ -295,6 +302,25 @@ impl Metrics {
         if let Some(saved) = saved {
             meters.saved.inc_by(saved.0.max(0) as f64 / 1e9);
         }
+    }
+
+    /// How often each result came of looking for kept answers of a policy, and what those saved that were given, in US
+    /// dollars, since the start.
+    pub fn cache_of(&self, policy: &PolicyName) -> (Vec<(&'static str, u64)>, f64) {
+        let policy = policy.to_string();
+        let count = |result| {
+            let count = self.cache.get(&CacheLabels { policy: policy.clone(), result })?.get();
+            Some((result, count))
+        };
+        let results = ["hit", "stale", "shared", "miss", "refresh", "bypass"].into_iter().filter_map(count).collect();
+        let saved = self.cache_saved.get(&PolicyLabels { policy: policy.clone() }).map_or(0.0, |saved| saved.get());
+        (results, saved)
+    }
+
+    fn given(&self, policy: Option<&PolicyName>, tier: Option<&'static str>) {
+        let Some(tier) = tier else { return };
+        let policy = policy.map(ToString::to_string).unwrap_or_default();
+        self.cache_given.get_or_create_owned(&CacheTierLabels { policy, tier }).inc();
     }
 
     fn meters(&self, target: &TargetName) -> TargetMeters {

@@ -55,6 +55,84 @@ async fn a_hit_leaves_as_the_bytes_that_came_but_for_its_id() {
     assert_eq!(upstream.count(), 1);
 }
 
+fn asking(text: &str) -> serde_json::Value {
+    json!({"model": "m", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}]})
+}
+
+#[tokio::test]
+async fn a_question_in_other_words_has_the_same_answer_where_the_policy_says_so() {
+    let upstream = FakeUpstream::answering(&completion("like this")).await;
+    let house = House::with(&one_upstream(&upstream, "canonical: true")).await;
+    for (text, result, tier) in [
+        ("How do I reset my password?", "miss", ""),
+        ("Hi, how can I reset my password?", "hit", "canonical"),
+        ("How do I reset my password?", "hit", "exact"),
+        ("How do I reset your password?", "miss", ""),
+        ("Translate: how do I reset my password", "miss", ""),
+    ] {
+        let answer = ask(&house, &asking(text)).await;
+        assert_eq!(
+            (answer.header("x-tidegate-cache"), answer.header("x-tidegate-cache-tier")),
+            (result, tier),
+            "{text}"
+        );
+    }
+    let lines = house.access_lines(5).await;
+    assert_eq!((lines[1]["cache_tier"].as_str(), lines[2]["cache_tier"].as_str()), (Some("canonical"), Some("exact")));
+    let metrics = house.admin.get("/metrics").await;
+    let expected = "tidegate_cache_given_total{policy=\"p\",tier=\"canonical\"} 1";
+    assert!(metrics.text().contains(expected), "{}", metrics.text());
+}
+
+#[tokio::test]
+async fn whatever_else_differs_other_words_are_another_question() {
+    let upstream = FakeUpstream::answering(&completion("like this")).await;
+    let house = House::with(&one_upstream(&upstream, "canonical: true")).await;
+    ask(&house, &asking("How do I reset my password?")).await;
+    let other = || asking("how can I reset my password");
+    let (mut told, mut formed, mut later, mut warm, mut armed) = (other(), other(), other(), other(), other());
+    told["messages"][0]["content"] = json!("Be brief");
+    formed["response_format"] = json!({"type": "json_object"});
+    later["messages"].as_array_mut().unwrap().insert(1, json!({"role": "assistant", "content": "Yes?"}));
+    warm["temperature"] = json!(0.5);
+    armed["tools"] = json!([{"type": "function", "function": {"name": "f", "parameters": {}}}]);
+    for body in [told, formed, later, warm, armed] {
+        assert_eq!(ask(&house, &body).await.header("x-tidegate-cache"), "miss", "{body}");
+    }
+    assert_eq!(ask(&house, &other()).await.header("x-tidegate-cache"), "hit");
+}
+
+#[tokio::test]
+async fn words_are_taken_to_the_letter_unless_the_policy_says_otherwise() {
+    let upstream = FakeUpstream::answering(&completion("like this")).await;
+    let house = House::with(&one_upstream(&upstream, "")).await;
+    ask(&house, &asking("How do I reset my password?")).await;
+    assert_eq!(ask(&house, &asking("how do I reset my password?")).await.header("x-tidegate-cache"), "miss");
+}
+
+#[tokio::test]
+async fn the_admin_port_counts_what_is_kept_and_forgets_it() {
+    let upstream = FakeUpstream::answering(&completion("like this")).await;
+    let house = House::with(&one_upstream(&upstream, "shared_by: policy")).await;
+    for _ in 0..3 {
+        ask(&house, &chat("m")).await;
+    }
+    house.access_lines(3).await;
+    let told = house.admin.get("/cache").await.json();
+    let policy = &told["policies"][0];
+    assert_eq!((policy["answers"].as_u64(), policy["saved_usd"].as_str()), (Some(1), Some("0.000028")), "{told}");
+    assert_eq!(policy["since_start"], json!({"hit": 2, "miss": 1}));
+    let forget = async |scope: &str| {
+        let path = format!("/cache?scope={scope}");
+        let answer = house.admin.send(Method::DELETE, &path, &[], Bytes::new()).await;
+        (answer.status, answer.text().to_owned())
+    };
+    assert_eq!(forget("policy%3Dp,team=t").await, (200, "{\"forgotten\":0}".to_owned()));
+    assert_eq!(forget("team=t").await.0, 400);
+    assert_eq!(forget("policy=p").await, (200, "{\"forgotten\":1}".to_owned()));
+    assert_eq!(ask(&house, &chat("m")).await.header("x-tidegate-cache"), "miss");
+}
+
 #[tokio::test]
 async fn a_hit_is_a_stream_for_whoever_wants_one_in_any_dialect() {
     let upstream = FakeUpstream::answering(&completion(
@@ -141,6 +219,27 @@ async fn who_is_first_may_hang_up_in_the_middle_and_the_others_hear_the_rest() {
     let paid: Vec<_> = lines.iter().filter(|line| line.get("cost_usd").is_some()).collect();
     assert_eq!((paid.len(), paid[0]["outcome"].as_str()), (1, Some("hang_up")));
     assert_eq!(ask(&house, &streamed("m")).await.header("x-tidegate-cache"), "hit");
+}
+
+#[tokio::test]
+async fn an_answer_too_large_to_be_kept_is_not_held_for_those_who_come_late() {
+    let long = "many words ".repeat(20);
+    let frames = stream_of(&[long.as_str(); 40]);
+    let mut script = vec![sse::head()];
+    script.extend(frames[..30].iter().map(|frame| sse::data(frame)));
+    script.push(Act::Wait(Duration::from_millis(400)));
+    script.extend(frames[30..].iter().map(|frame| sse::data(frame)));
+    script.push(sse::end());
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&one_upstream(&upstream, "largest: 1KiB")).await;
+    let asked = streamed("m");
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        ask(&house, &asked).await
+    };
+    let (first, late) = tokio::join!(ask(&house, &asked), late);
+    assert_eq!((first.says(), late.says()), (long.repeat(40), long.repeat(40)));
+    assert_eq!((late.header("x-tidegate-cache"), upstream.count()), ("miss", 2));
 }
 
 #[tokio::test]

@@ -1,32 +1,46 @@
 //! Answers in a folder of this machine, by sled: they outlive the process, but perhaps not a power cut.
 //!
-//! What was used lately is in memory as well, where it is found at once. Each answer is written together with an entry
-//! of its policy's order, by which the oldest go when there is no more room. What is damaged is not there, and a folder
-//! that cannot be read is moved aside: answers can be asked for anew.
+//! What was used lately is in memory as well, where it is found at once. An answer is read when it is asked for, not
+//! before: what there is is known by the [order](order), in which each has one entry. What is damaged is not there, and
+//! a folder that cannot be read is moved aside: answers can be asked for anew. Those that are of no use any more go at
+//! the start and now and then, whichever policy they were of.
+
+mod order;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use sled::{Batch, IVec};
+use jiff::Timestamp;
+use sled::Batch;
 use tokio::runtime::Handle;
 use tracing::warn;
 
-use super::{Answers, Kept, LocalAnswers, Place, Room, policy_hash};
+use super::{Answers, Kept, LocalAnswers, Place, Room, Stock, Whose, policy_hash};
 use crate::base::clock::Clock;
+use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
+use order::{Entry, ORDER};
 
 /// The answers of one machine. Nobody else may use its folder.
 #[derive(Clone)]
 pub struct EmbeddedAnswers {
     db: sled::Db,
     near: Arc<LocalAnswers>,
-    /// What each policy has. Held while that is changed.
-    taken: Arc<Mutex<HashMap<[u8; 16], Taken>>>,
+    clock: Clock,
+    books: Arc<Mutex<Books>>,
 }
 
+/// What is known of what there is. Held while that is changed.
+#[derive(Default)]
+struct Books {
+    taken: HashMap<[u8; 16], Taken>,
+    swept: Timestamp,
+}
+
+/// What a policy has.
 #[derive(Debug, Clone, Copy, Default)]
 struct Taken {
     bytes: u64,
@@ -39,30 +53,66 @@ impl EmbeddedAnswers {
     /// # Errors
     /// When neither it nor a fresh one in its place can be used.
     pub fn open(folder: &Path, clock: Clock) -> Result<Self, Trouble> {
-        let open = || -> sled::Result<(sled::Db, HashMap<[u8; 16], Taken>)> {
-            let db = sled::Config::new().path(folder).cache_capacity(CACHE).open()?;
-            let taken = taken(&db)?;
-            Ok((db, taken))
-        };
-        let (db, taken) = open().or_else(|error| {
+        let open = || Self::read_in(folder, clock);
+        open().or_else(|error| {
+            // Whoever holds it has it in order.
+            if is_held(&error) {
+                return Err(Trouble::io(folder)(std::io::Error::other(error)));
+            }
             let aside = folder.with_extension(format!("broken-{}", clock.now().as_second()));
             warn!(%error, aside = %aside.display(), "the answers that were kept cannot be read, and are moved aside");
             std::fs::rename(folder, aside).map_err(Trouble::io(folder))?;
             open().map_err(|error| Trouble::io(folder)(std::io::Error::other(error)))
-        })?;
-        Ok(Self { db, near: Arc::default(), taken: Arc::new(Mutex::new(taken)) })
+        })
+    }
+
+    fn read_in(folder: &Path, clock: Clock) -> sled::Result<Self> {
+        let db = sled::Config::new().path(folder).cache_capacity(CACHE).open()?;
+        if db.get(LAYOUT.0)?.as_deref() != Some(LAYOUT.1) {
+            db.clear()?;
+            db.insert(LAYOUT.0, LAYOUT.1)?;
+        }
+        let answers = Self { db, near: Arc::default(), clock, books: Arc::default() };
+        answers.sweep(&mut answers.lock())?;
+        Ok(answers)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entries(&self, prefix: &[u8]) -> impl Iterator<Item = sled::Result<Entry>> + use<> {
+        self.db.scan_prefix(prefix).filter_map(|entry| entry.map(|(key, value)| Entry::read(&key, &value)).transpose())
+    }
+
+    /// Drops what is of no use any more, and counts the rest.
+    fn sweep(&self, books: &mut Books) -> sled::Result<()> {
+        let now = self.clock.now();
+        books.swept = now;
+        books.taken.clear();
+        for entry in self.entries(&[ORDER]) {
+            let entry = entry?;
+            if entry.ends < now.as_millisecond() {
+                self.remove(&entry)?;
+            } else {
+                books.taken.entry(entry.policy).or_default().add(entry.bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, entry: &Entry) -> sled::Result<()> {
+        let mut batch = Batch::default();
+        batch.remove(entry.key());
+        batch.remove(entry.answer());
+        self.db.apply_batch(batch)
     }
 
     fn read(&self, place: &Place) -> sled::Result<Option<Kept>> {
-        let key = answer_key(place);
-        let Some(found) = self.db.get(&key)? else { return Ok(None) };
+        let Some(found) = self.db.get(answer_key(place))? else { return Ok(None) };
         let kept = Kept::read(Bytes::copy_from_slice(&found));
         if kept.is_none() {
-            // Its entry in the order goes when it is the oldest.
-            let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-            if let (Some(_), Some(taken)) = (self.db.remove(&key)?, all.get_mut(&policy_hash(place.policy()))) {
-                taken.give_back(found.len());
-            }
+            self.drop_where(&policy_hash(place.policy()), |entry| entry.place == place.key())?;
         }
         Ok(kept)
     }
@@ -70,91 +120,95 @@ impl EmbeddedAnswers {
     fn write(&self, place: &Place, kept: &Kept, room: Room) -> sled::Result<()> {
         let policy = policy_hash(place.policy());
         let value = kept.write();
-        let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = all.entry(policy).or_default();
-        let mut batch = Batch::default();
-        let key = answer_key(place);
-        if let Some(old) = self.db.get(&key)? {
-            taken.give_back(old.len());
+        let entry = Entry::of(place, kept, room, value.len() as u64);
+        let mut books = self.lock();
+        if !books.taken.contains_key(&policy) {
+            self.db.insert(name_key(&policy), place.policy().as_str())?;
         }
-        taken.entries += 1;
-        taken.bytes += value.len() as u64;
-        let order = order_key(&policy, kept, place);
-        batch.insert(order.as_slice(), key.as_slice());
-        batch.insert(key.as_slice(), value);
+        let taken = books.taken.entry(policy).or_default();
+        let mut batch = Batch::default();
+        if let Some(old) = self.db.get(answer_key(place))?
+            && let Some(before) = Entry::before(&old, &entry)
+        {
+            taken.give_back(old.len() as u64);
+            batch.remove(before.key());
+        }
+        taken.add(entry.bytes);
+        batch.insert(entry.key(), entry.value());
+        batch.insert(entry.answer(), value);
         self.db.apply_batch(batch)?;
-        self.make_room(&policy, taken, room, &order)
+        self.make_room(taken, room, &entry)?;
+        if self.clock.now().duration_since(books.swept).as_secs() > SWEEP_EVERY {
+            self.sweep(&mut books)?;
+        }
+        Ok(())
     }
 
     /// Drops the oldest of a policy until the others fit, but not the one that has just come.
-    fn make_room(&self, policy: &[u8; 16], taken: &mut Taken, room: Room, newest: &[u8]) -> sled::Result<()> {
-        let prefix = [&[ORDER][..], policy].concat();
-        for entry in self.db.scan_prefix(&prefix) {
-            if taken.bytes <= room.bytes && taken.entries <= room.entries {
+    fn make_room(&self, taken: &mut Taken, room: Room, newest: &Entry) -> sled::Result<()> {
+        for entry in self.entries(&order::prefix(&newest.policy)) {
+            let entry = entry?;
+            if taken.bytes <= room.bytes && taken.entries <= room.entries || entry == *newest {
                 break;
             }
-            let (order, key) = entry?;
-            if &*order == newest {
-                break;
-            }
-            let mut batch = Batch::default();
-            batch.remove(order.clone());
-            // An answer that was renewed has a later entry, too.
-            if let Some(old) = self.db.get(&key)?
-                && is_of(&order, &old)
-            {
-                taken.give_back(old.len());
-                batch.remove(key);
-            }
-            self.db.apply_batch(batch)?;
+            taken.give_back(entry.bytes);
+            self.remove(&entry)?;
         }
         Ok(())
+    }
+
+    /// Drops what fits of a policy's, and says how many that were.
+    fn drop_where(&self, policy: &[u8; 16], fits: impl Fn(&Entry) -> bool) -> sled::Result<u64> {
+        let mut books = self.lock();
+        let taken = books.taken.entry(*policy).or_default();
+        let mut dropped = 0;
+        for entry in self.entries(&order::prefix(policy)) {
+            let entry = entry?;
+            if fits(&entry) {
+                taken.give_back(entry.bytes);
+                self.remove(&entry)?;
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// What there is, by policy. Blocks.
+    fn count(&self) -> sled::Result<Vec<Stock>> {
+        let mut stock = Vec::new();
+        for (policy, taken) in self.lock().taken.iter().filter(|(_, taken)| taken.entries > 0) {
+            let name = self.db.get(name_key(policy))?;
+            let name = name.as_deref().and_then(|name| std::str::from_utf8(name).ok()).unwrap_or("?");
+            stock.push(Stock { policy: PolicyName::new(name), answers: taken.entries, bytes: Some(taken.bytes) });
+        }
+        Ok(stock)
     }
 }
 
 impl Taken {
-    fn give_back(&mut self, bytes: usize) {
+    fn add(&mut self, bytes: u64) {
+        self.entries += 1;
+        self.bytes += bytes;
+    }
+
+    fn give_back(&mut self, bytes: u64) {
         self.entries = self.entries.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes as u64);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
-/// What policies have, by going through all there is. Entries of the order that lead nowhere are dropped.
-fn taken(db: &sled::Db) -> sled::Result<HashMap<[u8; 16], Taken>> {
-    let mut all: HashMap<[u8; 16], Taken> = HashMap::new();
-    for entry in db.scan_prefix([ORDER]) {
-        let (order, key) = entry?;
-        let answer = db.get(&key)?.filter(|answer| is_of(&order, answer));
-        let policy = order.get(1..).and_then(<[u8]>::first_chunk::<16>);
-        match (answer, policy) {
-            (Some(answer), Some(policy)) => {
-                let taken = all.entry(*policy).or_default();
-                taken.entries += 1;
-                taken.bytes += answer.len() as u64;
-            }
-            _ => drop(db.remove(&order)?),
-        }
-    }
-    Ok(all)
+/// Whether the folder is another process's.
+fn is_held(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        || error.to_string().contains("could not acquire lock")
 }
 
 fn answer_key(place: &Place) -> Vec<u8> {
-    let [scope, question] = place.key();
-    [&[ANSWER][..], &scope, &question].concat()
+    order::answer(&place.key())
 }
 
-/// Policy, time, place: the oldest of a policy come first.
-fn order_key(policy: &[u8; 16], kept: &Kept, place: &Place) -> Vec<u8> {
-    let at = kept.origin.at.as_millisecond().to_be_bytes();
-    let [scope, question] = place.key();
-    [&[ORDER][..], policy, &at, &scope, &question].concat()
-}
-
-/// Whether an entry of the order is this answer's, and not that of one in the same place before it.
-fn is_of(order: &IVec, answer: &IVec) -> bool {
-    let at = order.get(17..25).and_then(<[u8]>::first_chunk::<8>).map(|at| i64::from_be_bytes(*at));
-    let kept = Kept::read(Bytes::copy_from_slice(answer));
-    kept.is_some_and(|kept| Some(kept.origin.at.as_millisecond()) == at)
+fn name_key(policy: &[u8; 16]) -> Vec<u8> {
+    [&[NAME][..], policy].concat()
 }
 
 impl Answers for EmbeddedAnswers {
@@ -189,75 +243,37 @@ impl Answers for EmbeddedAnswers {
             Err(_) => write(),
         }
     }
+
+    fn stock<'a>(&'a self, _: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>> {
+        let this = self.clone();
+        Box::pin(async move { blocking(move || this.count()).await })
+    }
+
+    fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>> {
+        self.near.drop_of(whose);
+        let (this, whose) = (self.clone(), whose.clone());
+        Box::pin(async move {
+            blocking(move || {
+                let is_theirs = |entry: &Entry| whose.scope.as_ref().is_none_or(|scope| scope.has(&entry.place[0]));
+                this.drop_where(&policy_hash(&whose.policy), is_theirs)
+            })
+            .await
+        })
+    }
 }
 
-const ANSWER: u8 = b'a';
-const ORDER: u8 = b'o';
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> sled::Result<T> + Send + 'static) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| "the gateway is stopping".to_owned())?;
+    done.map_err(|error| error.to_string())
+}
+
+const NAME: u8 = b'n';
+/// What the keys and values mean. Whatever was written otherwise is given up.
+const LAYOUT: (&[u8], &[u8]) = (b"layout", b"2");
 /// Bytes of memory for what was read lately, beside the answers themselves.
 const CACHE: u64 = 8 << 20;
+/// Seconds.
+const SWEEP_EVERY: i64 = 600;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::state::answers::tests::{ROOM, keeps_its_promises, kept, place, said};
-
-    fn open(folder: &Path) -> EmbeddedAnswers {
-        EmbeddedAnswers::open(folder, Clock::system()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_folder_keeps_its_promises() {
-        let folder = tempfile::tempdir().unwrap();
-        keeps_its_promises(&open(&folder.path().join("answers"))).await;
-    }
-
-    #[tokio::test]
-    async fn a_folder_keeps_what_it_was_given_and_counts_it_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("answers");
-        let answers = open(&path);
-        answers.write(&place("again", 1), &kept("one"), ROOM).unwrap();
-        answers.write(&place("again", 1), &kept("two"), ROOM).unwrap();
-        drop(answers);
-        let answers = open(&path);
-        assert_eq!(said(answers.find(&place("again", 1)).await).as_deref(), Some("two"));
-        let taken = *answers.taken.lock().unwrap().values().next().unwrap();
-        assert_eq!((taken.entries, taken.bytes), (1, kept("two").write().len() as u64));
-    }
-
-    #[tokio::test]
-    async fn what_is_damaged_is_not_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let answers = open(&folder.path().join("answers"));
-        let whole = kept("one").write();
-        for at in 0..whole.len() {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 1;
-            assert!(Kept::read(damaged.into()).is_none(), "byte {at}");
-            assert!(Kept::read(Bytes::copy_from_slice(&whole[..at])).is_none(), "the first {at} bytes");
-        }
-        let mut damaged = whole;
-        damaged[30] ^= 1;
-        answers.db.insert(answer_key(&place("bad", 1)), damaged).unwrap();
-        assert!(answers.find(&place("bad", 1)).await.is_none());
-        assert!(answers.db.get(answer_key(&place("bad", 1))).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_folder_has_no_more_room_than_it_is_given_and_the_oldest_go() {
-        let folder = tempfile::tempdir().unwrap();
-        let answers = open(&folder.path().join("answers"));
-        let at = |second: u8| {
-            let mut one = (*kept("x")).clone();
-            one.origin.at = jiff::Timestamp::from_second(second.into()).unwrap();
-            one
-        };
-        let room = Room { entries: 3, ..ROOM };
-        for number in 0..10 {
-            answers.write(&place("room", number), &at(number), room).unwrap();
-        }
-        let left: Vec<u8> = (0..10).filter(|number| answers.read(&place("room", *number)).unwrap().is_some()).collect();
-        assert_eq!(left, [7, 8, 9]);
-        assert_eq!(answers.db.len(), 6, "an answer and its entry of the order each");
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use crate::base::money::Nanos;
 use crate::base::text::Place;
 use crate::chat::Completion;
 use crate::dialect;
+use crate::state::answers::Question;
 
 /// An answer that may be given again.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct Origin {
     pub model: ModelName,
     /// What it cost, if that is known.
     pub cost: Option<Nanos>,
+    /// The question to the letter, where questions in other words are given the answer, too.
+    pub wording: Option<Question>,
 }
 
 impl Kept {
@@ -72,13 +75,14 @@ impl Kept {
 
     /// The answer as a store may write it, with all that is needed to know it again.
     pub fn write(&self) -> Vec<u8> {
-        let Origin { at, dialect, provider, model, cost } = &self.origin;
+        let Origin { at, dialect, provider, model, cost, wording } = &self.origin;
         let head = Head {
             at: at.as_millisecond(),
             dialect: dialect.0.to_owned(),
             provider: provider.clone(),
             model: model.clone(),
             cost: *cost,
+            wording: wording.map(|wording| wording.0),
         };
         // Nothing in it can fail to be JSON.
         let head = serde_json::to_vec(&head).unwrap_or_default();
@@ -97,10 +101,18 @@ impl Kept {
         }
         let (length, rest) = rest.split_first_chunk()?;
         let length = u32::from_be_bytes(*length) as usize;
-        let Head { at, dialect, provider, model, cost } = serde_json::from_slice(rest.get(..length)?).ok()?;
+        let Head { at, dialect, provider, model, cost, wording } = serde_json::from_slice(rest.get(..length)?).ok()?;
         let known = dialect::ALL.iter().find(|known| known.id().0 == dialect)?;
-        let origin = Origin { at: Timestamp::from_millisecond(at).ok()?, dialect: known.id(), provider, model, cost };
+        let (at, wording) = (Timestamp::from_millisecond(at).ok()?, wording.map(Question));
+        let origin = Origin { at, dialect: known.id(), provider, model, cost, wording };
         Self::new(origin, stored.slice(BEFORE + length..)).ok()
+    }
+
+    /// When an answer was made that [`write`](Self::write) wrote; Unix milliseconds.
+    pub(super) fn made_at(stored: &[u8]) -> Option<i64> {
+        let (length, rest) = stored.get(BEFORE - 4..)?.split_first_chunk()?;
+        let head: Head = serde_json::from_slice(rest.get(..u32::from_be_bytes(*length) as usize)?).ok()?;
+        Some(head.at)
     }
 
     /// Bytes that it takes, about.
@@ -118,10 +130,11 @@ struct Head {
     provider: Option<ProviderName>,
     model: ModelName,
     cost: Option<Nanos>,
+    wording: Option<[u8; 32]>,
 }
 
 /// Another one whenever what is written means something else.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Version, checksum and length.
 const BEFORE: usize = 9;
 /// What is kept beside the body.

@@ -8,7 +8,7 @@ use futures_core::future::BoxFuture;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::{Answers, Kept, Place, Room};
+use super::{Answers, Kept, Place, Room, Stock, Whose};
 use crate::base::ids::PolicyName;
 
 /// Forgets everything with the process. What was not asked for lately goes first.
@@ -70,6 +70,16 @@ impl LocalAnswers {
         }
     }
 
+    pub(super) fn drop_of(&self, whose: &Whose) -> u64 {
+        let Some(shelf) = self.shelf(&whose.policy) else { return 0 };
+        let before = shelf.answers.len();
+        match &whose.scope {
+            None => shelf.answers.clear(),
+            Some(scope) => shelf.answers.retain(|[of, _], _| !scope.has(of)),
+        }
+        before.saturating_sub(shelf.answers.len()) as u64
+    }
+
     fn shelf(&self, policy: &PolicyName) -> Option<Arc<Shelf>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(policy).cloned()
     }
@@ -82,6 +92,20 @@ impl Answers for LocalAnswers {
 
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
         self.put(&place, kept, room);
+    }
+
+    fn stock<'a>(&'a self, _: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>> {
+        let shelves = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let stock = |(policy, shelf): (&PolicyName, &Arc<Shelf>)| Stock {
+            policy: policy.clone(),
+            answers: shelf.answers.len() as u64,
+            bytes: Some(shelf.answers.iter().map(|(_, kept)| kept.size()).sum()),
+        };
+        Box::pin(ready(Ok(shelves.iter().map(stock).collect())))
+    }
+
+    fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>> {
+        Box::pin(ready(Ok(self.drop_of(whose))))
     }
 }
 

@@ -30,13 +30,41 @@ pub trait Answers: Send + Sync {
 
     /// Keeps an answer, in the place of the one there, if there is room at all. Nobody waits for it.
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room);
+
+    /// What is kept, by policy: of those that are `known`, and of others if the store remembers them.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    fn stock<'a>(&'a self, known: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>>;
+
+    /// Forgets what is kept for these callers, and says how many answers that were.
+    ///
+    /// # Errors
+    /// Why it, or a part of it, is there still.
+    fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>>;
+}
+
+/// What is kept for a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stock {
+    pub policy: PolicyName,
+    pub answers: u64,
+    /// If that is counted.
+    pub bytes: Option<u64>,
+}
+
+/// Callers whose answers are spoken of: of one policy, all or those of one scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    pub policy: PolicyName,
+    pub scope: Option<Scope>,
 }
 
 /// Who shares answers: callers of one policy who are alike in something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     policy: PolicyName,
-    digest: [u8; 32],
+    pub(in crate::state) digest: [u8; 32],
 }
 
 impl Scope {
@@ -55,6 +83,11 @@ impl Scope {
             }
         }
         Self { policy: policy.clone(), digest: hash.finalize().into() }
+    }
+
+    /// Whether it is the one of a place's key.
+    fn has(&self, scope: &[u8]) -> bool {
+        self.digest == scope
     }
 
     pub fn place(&self, question: Question) -> Place {
@@ -86,7 +119,7 @@ impl Place {
 }
 
 /// A hash by which a store that is no map of policies tells them apart.
-fn policy_hash(policy: &PolicyName) -> [u8; 16] {
+pub(in crate::state) fn policy_hash(policy: &PolicyName) -> [u8; 16] {
     let hash: [u8; 32] = Sha256::digest(policy.as_str()).into();
     let mut short = [0; 16];
     short.copy_from_slice(hash.split_at(16).0);

@@ -7,7 +7,7 @@ use super::*;
 use crate::base::ids::{DialectId, ModelName, ProviderName};
 use crate::base::money::Nanos;
 
-pub(in crate::state) const ROOM: Room = Room { bytes: 1 << 20, entries: 1_000, lasts: Duration::from_secs(3_600) };
+pub(in crate::state) const ROOM: Room = Room { bytes: 1 << 20, entries: 1_000, lasts: Duration::from_secs(1 << 30) };
 
 pub(in crate::state) fn scope(team: &str) -> Scope {
     Scope::new(&PolicyName::new("p"), "team", &[Some(team)])
@@ -28,6 +28,7 @@ pub(in crate::state) fn kept(text: &str) -> Arc<Kept> {
         provider: Some(ProviderName::new("up")),
         model: ModelName::new("m"),
         cost: Some(Nanos(7)),
+        wording: Some(Question([9; 32])),
     };
     Arc::new(Kept::new(origin, body.into()).unwrap())
 }
@@ -42,6 +43,30 @@ pub(in crate::state) fn said(found: Option<Arc<Kept>>) -> Option<String> {
 pub(in crate::state) async fn keeps_its_promises(answers: &dyn Answers) {
     what_was_kept_last_is_found(answers).await;
     no_scope_comes_upon_anothers(answers).await;
+    what_is_forgotten_is_gone_and_nothing_else(answers).await;
+}
+
+async fn what_is_forgotten_is_gone_and_nothing_else(answers: &dyn Answers) {
+    let policy = PolicyName::new("p");
+    let other = Scope::new(&PolicyName::new("q"), "team", &[Some("a")]).place(Question([7; 32]));
+    for place in [place("x", 7), place("x", 8), place("y", 7), other.clone()] {
+        answers.keep(place.clone(), kept("here"), ROOM);
+        found(answers, &place, "here").await;
+    }
+    let count = async |name: &str| {
+        let known = [PolicyName::new("p"), PolicyName::new("q")];
+        let stock = answers.stock(&known).await.unwrap();
+        stock.iter().find(|stock| stock.policy.as_str() == name).map_or(0, |stock| stock.answers)
+    };
+    assert!(count("p").await >= 3 && count("q").await == 1);
+    let of_x = Whose { policy: policy.clone(), scope: Some(scope("x")) };
+    assert_eq!(answers.forget(&of_x).await, Ok(2));
+    assert!(answers.find(&place("x", 7)).await.is_none() && answers.find(&place("x", 8)).await.is_none());
+    assert!(answers.find(&place("y", 7)).await.is_some());
+    assert!(answers.forget(&Whose { policy, scope: None }).await.unwrap() >= 1);
+    assert!(answers.find(&place("y", 7)).await.is_none());
+    assert!(answers.find(&other).await.is_some());
+    assert_eq!((count("p").await, count("q").await), (0, 1));
 }
 
 async fn what_was_kept_last_is_found(answers: &dyn Answers) {

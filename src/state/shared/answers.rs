@@ -1,4 +1,5 @@
-//! Answers that all gateways share. How much is kept the server decides by its own bounds on memory.
+//! Answers that all gateways share. How much is kept the server decides by its own bounds on memory; in a cluster only
+//! one node has them, that of the hash tag, so going through all keys means going through its.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::hub::Hub;
-use crate::state::answers::{Answers, Kept, Place, Room};
+use super::link::Session;
+use crate::base::ids::PolicyName;
+use crate::state::answers::{Answers, Kept, Place, Room, Stock, Whose, policy_hash};
 
 pub(super) struct SharedAnswers {
     hub: Arc<Hub>,
@@ -25,8 +28,70 @@ impl SharedAnswers {
 
     fn key(&self, place: &Place) -> Vec<u8> {
         let [scope, question] = place.key();
-        [self.hub.link.root.as_bytes(), b"ca:", &scope, &question].concat()
+        [self.of(place.policy()).as_slice(), &scope, &question].concat()
     }
+
+    /// What the keys of a policy's answers begin with.
+    fn of(&self, policy: &PolicyName) -> Vec<u8> {
+        [self.hub.link.root.as_bytes(), b"ca:", &policy_hash(policy)].concat()
+    }
+
+    /// A page of the keys with a beginning; `place` is where it begins, and then where the next does, `None` at the end.
+    async fn page(&self, session: &Session, begin: &[u8], place: &mut Option<String>) -> Result<Vec<Vec<u8>>, String> {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(place.as_deref().unwrap_or("0")).arg("MATCH").arg(pattern(begin)).arg("COUNT").arg(PAGE);
+        let page = session.ask(scan, self.hub.link.patience()).await?;
+        let (next, keys): (String, Vec<Vec<u8>>) = from_redis_value(page).map_err(|error| error.to_string())?;
+        *place = Some(next).filter(|next| next != "0");
+        Ok(keys)
+    }
+
+    fn session(&self) -> Result<Session, String> {
+        self.hub.link.current().ok_or_else(|| "the store is away".to_owned())
+    }
+
+    async fn count(&self, policy: &PolicyName) -> Result<Stock, String> {
+        let (session, begin) = (self.session()?, self.of(policy));
+        let (mut answers, mut place) = (0, None);
+        loop {
+            answers += self.page(&session, &begin, &mut place).await?.len() as u64;
+            if place.is_none() {
+                return Ok(Stock { policy: policy.clone(), answers, bytes: None });
+            }
+        }
+    }
+
+    async fn drop_of(&self, whose: &Whose) -> Result<u64, String> {
+        let session = self.session()?;
+        let scope = whose.scope.as_ref().map(|scope| scope.digest.as_slice()).unwrap_or_default();
+        let begin = [self.of(&whose.policy).as_slice(), scope].concat();
+        let (mut dropped, mut place) = (0, None);
+        loop {
+            let keys = self.page(&session, &begin, &mut place).await?;
+            if !keys.is_empty() {
+                let mut unlink = redis::cmd("UNLINK");
+                unlink.arg(keys);
+                let gone = session.ask(unlink, self.hub.link.patience()).await?;
+                dropped += from_redis_value::<u64>(gone).map_err(|error| error.to_string())?;
+            }
+            if place.is_none() {
+                return Ok(dropped);
+            }
+        }
+    }
+}
+
+/// A pattern that fits what begins so, to the letter.
+fn pattern(begin: &[u8]) -> Vec<u8> {
+    let mut pattern = Vec::with_capacity(begin.len() + 8);
+    for byte in begin {
+        if b"*?[]\\^-".contains(byte) {
+            pattern.push(b'\\');
+        }
+        pattern.push(*byte);
+    }
+    pattern.push(b'*');
+    pattern
 }
 
 impl Answers for SharedAnswers {
@@ -56,8 +121,24 @@ impl Answers for SharedAnswers {
             drop(place_to_send);
         });
     }
+
+    fn stock<'a>(&'a self, known: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>> {
+        Box::pin(async move {
+            let mut stock = Vec::with_capacity(known.len());
+            for policy in known {
+                stock.push(self.count(policy).await?);
+            }
+            Ok(stock)
+        })
+    }
+
+    fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>> {
+        Box::pin(self.drop_of(whose))
+    }
 }
 
 const AT_ONCE: usize = 64;
+/// Keys that the store goes through at a time.
+const PAGE: usize = 1_000;
 /// Some thirty years, in milliseconds.
 const LONGEST: u64 = 1 << 40;

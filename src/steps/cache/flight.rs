@@ -4,6 +4,9 @@
 //! next burst from its source when it wants one, and all hear it: nobody is held up by a slower one, nor does it matter
 //! who leaves. When the last has left, the source is dropped. If the first comes to nothing before there is an answer,
 //! one of the others is the first.
+//!
+//! Of an answer that grows beyond what is kept, only the latest part is held for those who are behind: nobody joins it
+//! any more, who waits for it and has heard nothing goes on alone, and who is further behind than that is cut off.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -17,10 +20,11 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
 use http::HeaderMap;
 
-use crate::base::stop::Stop;
+use crate::base::stop::{Refusal, Stop};
 use crate::pipeline::step::{Audience, Listeners};
 use crate::pipeline::{Answer, Burst, Head};
-use crate::state::answers::Place;
+use crate::state::answers::{Place, Question};
+use crate::steps::cache::window::Window;
 
 /// The answers that are under way. Clones are the same.
 #[derive(Clone, Default)]
@@ -37,7 +41,8 @@ pub enum Joined {
 }
 
 impl Flights {
-    pub fn join(&self, place: &Place, is_stream: bool) -> Joined {
+    /// Joins those who ask for what lies in a place. Who goes first says in what words.
+    pub fn join(&self, place: &Place, is_stream: bool, wording: Option<Question>) -> Joined {
         let key = (place.clone(), is_stream);
         let mut flights = self.lock();
         if let Some(flight) = flights.get(&key).and_then(Weak::upgrade) {
@@ -45,6 +50,7 @@ impl Flights {
         }
         let flight = Arc::new(Flight {
             key: key.clone(),
+            wording,
             flights: self.clone(),
             stage: Mutex::new(Stage::Awaited),
             bell: Arc::default(),
@@ -69,6 +75,7 @@ impl Flights {
 
 struct Flight {
     key: Key,
+    wording: Option<Question>,
     flights: Flights,
     stage: Mutex<Stage>,
     bell: Arc<Bell>,
@@ -88,7 +95,7 @@ struct Begun {
     head: Head,
     /// `None` once it is over.
     source: Option<BoxStream<'static, Result<Burst, Stop>>>,
-    heard: Vec<Burst>,
+    heard: Window,
     /// Why it broke off, if it did.
     broken: Option<Stop>,
 }
@@ -105,9 +112,12 @@ impl Flight {
         if let Some(burst) = begun.heard.get(number) {
             return Poll::Ready(Some(Ok(burst.clone())));
         }
+        if begun.heard.is_gone(number) {
+            return Poll::Ready(Some(Err(behind())));
+        }
         let Some(source) = &mut begun.source else {
             // The end, and the reason for it before that.
-            let is_next = number == begun.heard.len();
+            let is_next = number == begun.heard.end();
             return Poll::Ready(begun.broken.clone().filter(|_| is_next).map(Err));
         };
         // Before the source is asked, which may call at any time from then on.
@@ -118,14 +128,15 @@ impl Flight {
             Poll::Ready(drawn) => drawn,
         };
         if let Some(Ok(burst)) = &drawn {
-            begun.heard.push(burst.clone());
+            begun.heard.push(burst.clone(), begun.head.dialect);
         } else {
             begun.broken = drawn.as_ref().and_then(|broken| broken.as_ref().err().cloned());
             begun.source = None;
         }
-        let is_over = begun.source.is_none();
+        // Whoever came now might not hear its beginning.
+        let is_closed = begun.source.is_none() || begun.heard.has_overflowed();
         drop(stage);
-        if is_over {
+        if is_closed {
             self.flights.close(self);
         }
         self.bell.ring();
@@ -195,12 +206,12 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// There is an answer, for all who wait.
-    pub fn begin(mut self, answer: Answer) -> Answer {
+    /// There is an answer, for all who wait. Of what has been heard, no more than `room` bytes are held.
+    pub fn begin(mut self, answer: Answer, room: u64) -> Answer {
         let Some(present) = self.present.take() else { return answer };
         let Answer { head, frames } = answer;
         let told = Head { target: None, headers: HeaderMap::new(), audience: None, ..head.clone() };
-        let begun = Begun { head: told, source: Some(frames), heard: Vec::new(), broken: None };
+        let begun = Begun { head: told, source: Some(frames), heard: Window::with_room(room), broken: None };
         *present.0.stage() = Stage::Begun(Box::new(begun));
         present.0.bell.ring();
         let audience = Some(Audience(Arc::clone(&present.0) as _));
@@ -221,6 +232,11 @@ impl Drop for Lead {
 pub struct Seat(Present);
 
 impl Seat {
+    /// The words of who is first, where others are given the same answer.
+    pub fn wording(&self) -> Option<Question> {
+        self.0.0.wording
+    }
+
     /// Waits for the answer to begin. `None` if there will be none.
     pub async fn hear(self) -> Option<Answer> {
         let flight = &self.0.0;
@@ -229,6 +245,7 @@ impl Seat {
             flight.bell.tell(cx.waker());
             match &*flight.stage() {
                 Stage::Awaited => Poll::Pending,
+                Stage::Begun(begun) if begun.heard.is_gone(0) => Poll::Ready(None),
                 Stage::Begun(begun) => Poll::Ready(Some(begun.head.clone())),
                 Stage::Lost => Poll::Ready(None),
             }
@@ -254,4 +271,10 @@ impl Stream for Hearing {
         }
         burst
     }
+}
+
+/// Who listens more slowly than can be waited for.
+fn behind() -> Stop {
+    let message = "the answer went on faster than it was read; ask again";
+    Refusal::new(503, "too_slow", message).into()
 }

@@ -4,20 +4,26 @@
 //! whoever asked it first: see `question` and `sharing`. It is looked at as earlier steps have left it, and what is
 //! kept is what later steps have made of the answer; earlier steps treat a kept answer like any other.
 //!
+//! Where a policy says `canonical`, a conversation's opening question is the same, too, if it differs only in how it is
+//! written: see [`canonical`] and `opening`. Everything else must be equal as before.
+//!
 //! Only what was said to its end and as it should be is kept: see `worth`. Those who ask the same at the same time
 //! hear one and the same answer while it comes: see `flight`.
 //!
 //! Where a policy only observes, nobody is answered from here and nobody waits, but answers are kept, so that the trail
 //! says what would have been found.
 
+pub mod canonical;
 mod flight;
 mod moment;
+mod opening;
 mod question;
 mod record;
 mod replay;
 mod sharing;
 #[cfg(test)]
 mod tests;
+mod window;
 mod word;
 mod worth;
 
@@ -44,19 +50,24 @@ use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step, Tap};
 use crate::state::Answers;
-use crate::state::answers::{Kept, Place, Room};
+use crate::state::answers::{Kept, Place, Question, Room};
 use crate::steps::Site;
 
 pub use flight::Flights;
 use flight::{Joined, Lead};
 use record::{Recording, Shelf};
-pub use sharing::SharedBy;
+pub use sharing::{SharedBy, whose};
 use word::Word;
 
 /// The settings of a `cache` step.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Whether a question that opens a conversation is the same as one that differs only in politeness, contractions, the
+    /// capital of its first word, the mark at its end and "how do I" for "how can I". For policies whose users ask
+    /// questions: where their texts are to be translated, sorted or corrected, each letter counts.
+    #[serde(default)]
+    pub canonical: bool,
     /// For how long an answer is given again; `1h` if not said.
     #[serde(default)]
     pub keep: Option<Period>,
@@ -89,6 +100,7 @@ pub struct Cache {
     policy: PolicyName,
     revision: String,
     mode: Mode,
+    canonical: bool,
     shared_by: SharedBy,
     keep: Duration,
     stale: Duration,
@@ -130,6 +142,7 @@ impl Cache {
             policy: site.policy.clone(),
             revision: site.revision.to_owned(),
             mode: site.mode,
+            canonical: config.canonical,
             shared_by: config.shared_by,
             keep,
             stale,
@@ -147,58 +160,59 @@ impl Cache {
 
     async fn look(&self, cx: &mut Cx, request: &Request) -> Flow {
         let word = Word::of(&cx.headers);
-        let place = match self.place(cx, request, word) {
-            Ok(place) => place,
+        let wanted = match self.wanted(cx, request, word) {
+            Ok(wanted) => wanted,
             Err(why) => {
                 cx.remarks.note("why", why);
-                conclude(cx, "bypass", None);
+                conclude(cx, "bypass", None, None);
                 return Flow::Tap(Box::new(PassedBy));
             }
         };
         if word == Some(Word::Refresh) {
-            return self.ask(cx, request, "refresh", place, None);
+            return self.ask(cx, request, "refresh", wanted, None);
         }
         // Who has waited in vain for two others asks for itself: what keeps failing is not waited for in a row.
         for _ in 0..TURNS {
-            let found = self.find(&place).await;
+            let found = self.find(&wanted.place).await;
             if let Some((kept, Age::Fresh)) = &found
-                && let Some(answer) = self.give(cx, request, kept, "hit")
+                && let Some(answer) = self.give(cx, request, &wanted, kept, "hit")
             {
                 return Flow::Answer(answer);
             }
             if self.mode == Mode::Observe {
                 break;
             }
-            let seat = match self.flights.join(&place, request.stream) {
+            let seat = match self.flights.join(&wanted.place, request.stream, wanted.wording) {
                 Joined::First(lead) => {
                     // Whoever was first a moment ago may have kept it meanwhile.
-                    if let Some((kept, Age::Fresh)) = self.find(&place).await
-                        && let Some(answer) = self.give(cx, request, &kept, "hit")
+                    if let Some((kept, Age::Fresh)) = self.find(&wanted.place).await
+                        && let Some(answer) = self.give(cx, request, &wanted, &kept, "hit")
                     {
                         return Flow::Answer(answer);
                     }
-                    return self.ask(cx, request, "miss", place, Some(lead));
+                    return self.ask(cx, request, "miss", wanted, Some(lead));
                 }
                 Joined::Later(seat) => seat,
             };
             if let Some((kept, Age::Stale)) = &found
-                && let Some(answer) = self.give(cx, request, kept, "stale")
+                && let Some(answer) = self.give(cx, request, &wanted, kept, "stale")
             {
                 return Flow::Answer(answer);
             }
+            let tier = wanted.tier(seat.wording());
             let begun = Instant::now();
             let heard = seat.hear().await;
             cx.trail.pauses += begun.elapsed();
             if let Some(answer) = heard {
-                conclude(cx, "shared", None);
-                return Flow::Answer(marked(answer, "shared"));
+                conclude(cx, "shared", Some(tier), None);
+                return Flow::Answer(given(answer, "shared", tier));
             }
         }
-        self.ask(cx, request, "miss", place, None)
+        self.ask(cx, request, "miss", wanted, None)
     }
 
     /// Where the request's answer would lie, or why it is none of those that are kept.
-    fn place(&self, cx: &Cx, request: &Request, word: Option<Word>) -> Result<Place, &'static str> {
+    fn wanted(&self, cx: &mut Cx, request: &Request, word: Option<Word>) -> Result<Wanted, &'static str> {
         if word == Some(Word::NoStore) {
             return Err("no_store");
         }
@@ -216,8 +230,17 @@ impl Cache {
             revision: &self.revision,
             route: self.route.as_deref(),
             shared_by: self.shared_by,
+            steers: self.targets.iter().chain(&cx.detour).any(|target| target.dialect.id() == request.dialect),
         };
-        Ok(scope.place(question::of(&circumstances, cx, request)))
+        let form = self.form(cx, request);
+        let question::Asked { question, wording } = question::of(&circumstances, cx, request, form.as_deref());
+        Ok(Wanted { place: scope.place(question), wording })
+    }
+
+    /// The form that the request's question shares with others, where the policy wants that and it has one.
+    fn form(&self, cx: &mut Cx, request: &Request) -> Option<String> {
+        let opening = opening::text(request).filter(|_| self.canonical)?;
+        canonical::canonical(&opening.as_str()).inspect_err(|never| cx.remarks.note("exact", never.as_str())).ok()
     }
 
     async fn find(&self, place: &Place) -> Option<(Arc<Kept>, Age)> {
@@ -231,22 +254,31 @@ impl Cache {
     }
 
     /// A kept answer, given again.
-    fn give(&self, cx: &mut Cx, request: &Request, kept: &Kept, result: &'static str) -> Option<Answer> {
+    fn give(
+        &self,
+        cx: &mut Cx,
+        request: &Request,
+        wanted: &Wanted,
+        kept: &Kept,
+        result: &'static str,
+    ) -> Option<Answer> {
         let mut answer = replay::answer(kept, cx, request.stream)?;
         let age = age(kept, self.clock.now()).as_secs();
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
         cx.remarks.note("age", age.to_string());
-        conclude(cx, result, kept.origin.cost);
-        Some(marked(answer, result))
+        let tier = wanted.tier(kept.origin.wording);
+        conclude(cx, result, Some(tier), kept.origin.cost);
+        Some(given(answer, result, tier))
     }
 
     /// Has the request asked, and its answer kept.
-    fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, place: Place, lead: Option<Lead>) -> Flow {
-        conclude(cx, result, None);
+    fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, wanted: Wanted, lead: Option<Lead>) -> Flow {
+        conclude(cx, result, None, None);
         let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
         let shelf = Shelf {
             answers: Arc::clone(&self.answers),
-            place,
+            place: wanted.place,
+            wording: wanted.wording,
             room: self.room,
             largest: self.largest,
             tool_calls: self.tool_calls,
@@ -257,6 +289,20 @@ impl Cache {
         };
         let keeping = Keeping { shelf, lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
         Flow::Tap(Box::new(keeping))
+    }
+}
+
+/// Where a request's answer would lie.
+struct Wanted {
+    place: Place,
+    /// The question to the letter, if it is known by its canonical form.
+    wording: Option<Question>,
+}
+
+impl Wanted {
+    /// How an answer to a question of that wording is found.
+    fn tier(&self, wording: Option<Question>) -> &'static str {
+        if self.wording == wording { "exact" } else { "canonical" }
     }
 }
 
@@ -272,12 +318,21 @@ fn age(kept: &Kept, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(kept.origin.at)).unwrap_or_default()
 }
 
-fn conclude(cx: &mut Cx, result: &'static str, saved: Option<Nanos>) {
+fn conclude(cx: &mut Cx, result: &'static str, tier: Option<&'static str>, saved: Option<Nanos>) {
     cx.remarks.conclude(result);
+    if let Some(tier) = tier {
+        cx.remarks.note("tier", tier);
+    }
     if let Some(saved) = saved {
         cx.remarks.note("saved_usd", saved.to_string());
     }
-    cx.cached = Some(Cached { result, saved });
+    cx.cached = Some(Cached { result, tier, saved });
+}
+
+/// An answer that was made for somebody else.
+fn given(mut answer: Answer, result: &'static str, tier: &'static str) -> Answer {
+    answer.head.headers.insert(TIER, HeaderValue::from_static(tier));
+    marked(answer, result)
 }
 
 fn marked(mut answer: Answer, result: &'static str) -> Answer {
@@ -316,9 +371,10 @@ impl Tap for Keeping {
         let Answer { head, frames } = answer;
         let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
         let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
+        let room = shelf.largest;
         let recording = Recording::new(frames, &head, quote, shelf).boxed();
         let answer = match lead {
-            Some(lead) => lead.begin(Answer { head, frames: recording }),
+            Some(lead) => lead.begin(Answer { head, frames: recording }, room),
             None => Answer { head, frames: recording },
         };
         marked(answer, result)
@@ -343,6 +399,7 @@ impl Tap for PassedBy {
 }
 
 const HEADER: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const TIER: HeaderName = HeaderName::from_static("x-tidegate-cache-tier");
 const TURNS: usize = 2;
 const USUAL_KEEP: Duration = Duration::from_secs(3_600);
 const USUAL_SIZE: u64 = 64 << 20;

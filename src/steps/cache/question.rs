@@ -2,6 +2,9 @@
 //!
 //! Each thing goes into the hash with what it is and how long it is, so that no two things run into one. Requests of two
 //! dialects that say the same are the same question, unless one says something that only its dialect knows.
+//!
+//! Of a question that is known by its canonical form, the form goes into the hash in the place of the user's text, and
+//! everything else as it is. No such question has the hash of one that is known to the letter.
 
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
@@ -21,14 +24,32 @@ pub struct Circumstances<'a> {
     pub revision: &'a str,
     pub route: Option<&'a Route>,
     pub shared_by: SharedBy,
+    /// Whether headers of the caller's that its dialect defines go to a target.
+    pub steers: bool,
 }
 
-/// The question that a request asks.
-pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request) -> Question {
+/// A question as answers are kept for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub question: Question,
+    /// The question to the letter, if it is known by its canonical form.
+    pub wording: Option<Question>,
+}
+
+/// The question that a request asks; `form` is the canonical one of its [opening](super::opening) text, if it is to be
+/// known by that.
+pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request, form: Option<&str>) -> Asked {
     let mut said = Said::default();
     said.circumstances(circumstances, cx, request);
     said.text("model", &request.model);
-    said.all("messages", &request.messages, Said::message);
+    let opening = form.and_then(|form| Some((form, request.messages.split_last()?)));
+    match &opening {
+        None => said.all("messages", &request.messages, Said::message),
+        Some((_, (last, before))) => {
+            said.all("before", before, Said::message);
+            said.but_for_its_text(last);
+        }
+    }
     said.all("tools", &request.tools, Said::tool);
     said.option("tool_choice", request.tool_choice.as_ref(), Said::choice);
     said.params(&request.params, circumstances.shared_by);
@@ -36,7 +57,11 @@ pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request) -> Ques
     if said.is_own {
         said.word("dialect", request.dialect.0);
     }
-    Question(said.hash.finalize().into())
+    let Some((form, (last, _))) = opening else { return Asked { question: said.question(), wording: None } };
+    let mut to_the_letter = Said { hash: said.hash.clone(), is_own: said.is_own };
+    to_the_letter.all("parts", &last.parts, Said::part);
+    said.word("form", form);
+    Asked { question: said.question(), wording: Some(to_the_letter.question()) }
 }
 
 #[derive(Default)]
@@ -47,6 +72,10 @@ struct Said {
 }
 
 impl Said {
+    fn question(self) -> Question {
+        Question(self.hash.finalize().into())
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
         self.hash.update((bytes.len() as u64).to_be_bytes());
         self.hash.update(bytes);
@@ -98,7 +127,7 @@ impl Said {
         self.all("route", &chosen, |said, branch| said.hash.update((*branch as u64).to_be_bytes()));
         self.option("detour", cx.detour.as_ref(), |said, target| said.bytes(target.name.as_str().as_bytes()));
         self.headers("from steps", &cx.outgoing, |_| true);
-        self.headers("from caller", &cx.headers, |name| STEERING.contains(&name));
+        self.headers("from caller", &cx.headers, |name| circumstances.steers && STEERING.contains(&name));
     }
 
     fn headers(&mut self, what: &'static str, headers: &HeaderMap, goes_on: impl Fn(&str) -> bool) {
@@ -130,6 +159,14 @@ impl Said {
         self.word("role", message.role.name());
         self.option("name", message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
         self.all("parts", &message.parts, Self::part);
+        self.extra(&message.extra);
+    }
+
+    /// A message whose text is said elsewhere.
+    fn but_for_its_text(&mut self, message: &Message) {
+        self.word("role", message.role.name());
+        self.option("name", message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
+        self.all("parts", &message.parts, |said, part| said.extra(&part.extra));
         self.extra(&message.extra);
     }
 

@@ -21,12 +21,14 @@ use crate::pipeline::trail::Counts;
 use crate::pipeline::{Burst, Head};
 use crate::pricing::Terms;
 use crate::state::Answers;
-use crate::state::answers::{Kept, Origin, Place, Room};
+use crate::state::answers::{Kept, Origin, Place, Question, Room};
 
 /// Where an answer is to be kept, and on what terms.
 pub struct Shelf {
     pub answers: Arc<dyn Answers>,
     pub place: Place,
+    /// The question to the letter, if it is known otherwise.
+    pub wording: Option<Question>,
     pub room: Room,
     /// Bytes of the largest answer that is kept.
     pub largest: u64,
@@ -139,6 +141,7 @@ impl Recording {
             provider: self.head.provider.clone(),
             model: self.head.model.clone(),
             cost: self.quote.as_ref().and_then(cost),
+            wording: shelf.wording,
         }
     }
 }

@@ -4,7 +4,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::auth::Caller;
 use crate::base::ids::{KeyName, PolicyName};
-use crate::state::answers::Scope;
+use crate::state::answers::{Scope, Whose};
 
 /// Those who share answers, all within one policy. Never wider than a key unless the policy says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
@@ -55,6 +55,41 @@ impl SharedBy {
     }
 }
 
+/// Reads whose answers are meant: `policy=support`, or of these those of one `key`, `team` or `user` of a team, as in
+/// `policy=support,team=emea,user=ann`. An empty `key` means callers with tokens in place of keys.
+///
+/// # Errors
+/// What is wrong with it, for the person who wrote it.
+pub fn whose(text: &str) -> Result<Whose, String> {
+    let form =
+        "write `policy=NAME`, and then `,key=NAME`, `,team=NAME` or `,team=NAME,user=NAME` for some of its callers";
+    let [mut policy, mut key, mut team, mut user] = [None::<&str>; 4];
+    for pair in text.split(',') {
+        let (name, value) = pair.split_once('=').ok_or_else(|| format!("`{pair}` says nothing of anybody; {form}"))?;
+        let slot = match name {
+            "policy" => &mut policy,
+            "key" => &mut key,
+            "team" => &mut team,
+            "user" => &mut user,
+            other => return Err(format!("nobody is told apart by `{other}`; {form}")),
+        };
+        if slot.replace(value).is_some() {
+            return Err(format!("`{name}` is said twice; {form}"));
+        }
+    }
+    let policy = PolicyName::new(policy.filter(|name| !name.is_empty()).ok_or_else(|| format!("no policy; {form}"))?);
+    let scope = |shared_by: SharedBy, names: &[Option<&str>]| Some(Scope::new(&policy, shared_by.name(), names));
+    let scope = match (key, user, team) {
+        (Some(""), user, team) => scope(SharedBy::Key, &[None, team, user]),
+        (Some(key), None, None) => scope(SharedBy::Key, &[Some(key)]),
+        (Some(_), ..) => return Err(format!("a key is one caller, whatever its team and user; {form}")),
+        (None, Some(user), team) => scope(SharedBy::User, &[team, Some(user)]),
+        (None, None, Some(team)) => scope(SharedBy::Team, &[Some(team)]),
+        (None, None, None) => None,
+    };
+    Ok(Whose { policy, scope })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +129,25 @@ mod tests {
         let nobody = Caller::anonymous();
         assert_eq!((scope(SharedBy::User, &nobody), scope(SharedBy::Team, &nobody)), (None, None));
         assert!(scope(SharedBy::Key, &nobody).is_some(), "anybody may call, and anybody is one");
+    }
+
+    #[test]
+    fn whose_answers_are_meant_is_read_as_they_were_shared() {
+        let read = |text: &str| whose(text).unwrap().scope;
+        let (key, team, user) = (Some("k"), Some("t"), Some("u"));
+        assert_eq!(read("policy=p"), None);
+        assert_eq!(read("policy=p,key=k"), scope(SharedBy::Key, &caller(key, team, user)));
+        assert_eq!(read("policy=p,key=,team=t,user=u"), scope(SharedBy::Key, &caller(None, team, user)));
+        assert_eq!(read("policy=p,team=t"), scope(SharedBy::Team, &caller(key, team, user)));
+        assert_eq!(read("policy=p,user=u,team=t"), scope(SharedBy::User, &caller(key, team, user)));
+        assert_eq!(read("policy=p,user=u"), scope(SharedBy::User, &caller(key, None, user)));
+    }
+
+    #[test]
+    fn who_is_not_said_rightly_is_not_guessed() {
+        for text in ["", "p", "team=t", "policy=", "policy=p,policy=q", "policy=p,tenant=t", "policy=p,key=k,team=t"] {
+            assert!(whose(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -124,10 +124,15 @@ fn cx(case: &Case) -> Cx {
 }
 
 fn place_of(case: &Case, request: &Request) -> Place {
+    formed_place_of(case, request, None)
+}
+
+fn formed_place_of(case: &Case, request: &Request, form: Option<&str>) -> Place {
     let cx = cx(case);
     let scope = case.shared_by.scope(&PolicyName::new(name(case.policy)), &cx.caller).unwrap();
-    let circumstances = Circumstances { revision: name(case.revision), route: None, shared_by: case.shared_by };
-    scope.place(question::of(&circumstances, &cx, request))
+    let (revision, shared_by) = (name(case.revision), case.shared_by);
+    let circumstances = Circumstances { revision, route: None, shared_by, steers: true };
+    scope.place(question::of(&circumstances, &cx, request, form).question)
 }
 
 fn place(case: &Case) -> Place {
@@ -155,6 +160,18 @@ proptest! {
         }
         prop_assert_ne!(place(&one), place(&other));
         prop_assert_eq!(place(&one), place(&one));
+    }
+
+    #[test]
+    fn of_a_question_known_by_its_form_nothing_but_its_text_is_overlooked(one in case(), other in case()) {
+        let formed = |case: &Case| {
+            let place = formed_place_of(case, &request(case), Some("form"));
+            prop_assert_ne!(&place, &self::place(case));
+            Ok(place)
+        };
+        let is_same = Case { last: 0, ..one.clone() } == Case { last: 0, ..other.clone() };
+        prop_assert_eq!(formed(&one)? == formed(&other)?, is_same);
+        prop_assert_ne!(formed(&one)?, formed_place_of(&one, &request(&one), Some("forms")));
     }
 
     #[test]

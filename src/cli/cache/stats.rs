@@ -1,0 +1,86 @@
+//! `tidegate cache stats`: what is kept, and what that has come to.
+
+use std::io;
+
+use serde_json::Value;
+
+use super::door::{self, Door};
+use crate::cli::table::{Align, Table};
+use crate::state::Answers as _;
+
+/// Show how many answers are kept for each policy, how often they were found, and what that saved
+///
+/// Of a running gateway the counts are since its start; of a folder there is only what is kept.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    door: Door,
+    /// The gateway's JSON instead of a table
+    #[arg(long, conflicts_with = "dir")]
+    json: bool,
+}
+
+impl Args {
+    pub fn perform(&self) -> Result<(), String> {
+        let table = match self.door.folder() {
+            Some(folder) => of_folder(folder)?,
+            None => {
+                let told = self.door.ask("GET", "/cache")?;
+                if self.json {
+                    println!("{told}");
+                    return Ok(());
+                }
+                of_gateway(&told)
+            }
+        };
+        match table.write(&mut io::stdout().lock()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn of_folder(folder: &std::path::Path) -> Result<Table, String> {
+    let mut stock = door::open(folder, async |answers| answers.stock(&[]).await)?;
+    stock.sort_by(|one, other| one.policy.as_str().cmp(other.policy.as_str()));
+    let mut table = Table::of([("POLICY", Align::Left), ("ANSWERS", Align::Right), ("BYTES", Align::Right)]);
+    for stock in stock {
+        let bytes = stock.bytes.unwrap_or_default();
+        table.row([stock.policy.to_string(), stock.answers.to_string(), bytes.to_string()]);
+    }
+    Ok(table)
+}
+
+fn of_gateway(told: &Value) -> Table {
+    let right = |head| (head, Align::Right);
+    let mut table = Table::of([
+        ("POLICY", Align::Left),
+        right("ANSWERS"),
+        right("BYTES"),
+        right("HIT"),
+        right("STALE"),
+        right("SHARED"),
+        right("MISS"),
+        right("BYPASS"),
+        right("FOUND"),
+        ("SAVED USD", Align::Point),
+    ]);
+    for policy in told.get("policies").and_then(Value::as_array).into_iter().flatten() {
+        let said = |name: &str| policy.get(name);
+        let count =
+            |result: &str| said("since_start").and_then(|counts| counts.get(result)?.as_u64()).unwrap_or_default();
+        let found = count("hit") + count("stale") + count("shared");
+        let looked = found + count("miss") + count("refresh");
+        let share = match looked {
+            0 => "-".to_owned(),
+            looked => format!("{:.1} %", found as f64 * 100.0 / looked as f64),
+        };
+        let number =
+            |name: &str| said(name).and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let text = |name: &str| said(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let counts = ["hit", "stale", "shared", "miss", "bypass"].map(|result| count(result).to_string());
+        let first = [text("policy"), number("answers"), number("bytes")];
+        table.row(first.into_iter().chain(counts).chain([share, text("saved_usd")]));
+    }
+    table
+}

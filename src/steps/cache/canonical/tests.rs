@@ -1,0 +1,91 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn form(text: &str) -> String {
+    canonical(text).unwrap_or_else(|never| panic!("{text}: {never}"))
+}
+
+#[test]
+fn what_is_said_around_a_question_is_overlooked() {
+    for text in [
+        "How do I reset my password?",
+        "how do i reset my password",
+        "how can I  reset my password ?",
+        "How to reset my password",
+        "Hi there, how do I reset my password? Thanks!",
+        "hello how do i reset my password??",
+        "Please tell me how to reset my password.",
+        "Can you tell me how to reset my password, please?",
+    ] {
+        assert_eq!(form(text), "how to reset my password", "{text}");
+    }
+}
+
+#[test]
+fn contractions_are_written_out() {
+    assert_eq!(form("What’s a lease?"), form("what is a lease"));
+    assert_eq!(form("I'm sure it isn't mine"), "I am sure it is not mine");
+    assert_ne!(form("You can't pay"), form("You can not pay"));
+}
+
+#[test]
+fn a_mark_stays_where_the_words_alone_are_no_question() {
+    assert_ne!(form("It works."), form("It works?"));
+    assert_ne!(form("Do it."), form("Do it?"));
+    assert_ne!(form("What is n!?"), form("What is n?"));
+    assert_ne!(form("Once upon a time..."), form("Once upon a time."));
+}
+
+#[test]
+fn capitals_stay_where_they_may_mean_something() {
+    for (a, b) in
+        [("What is SALT?", "What is salt?"), ("Turkey recipes", "turkey recipes"), ("Is Java nice?", "Is java nice?")]
+    {
+        assert_ne!(form(a), form(b));
+    }
+}
+
+#[test]
+fn a_way_to_do_something_is_not_how_somebody_is() {
+    assert_ne!(form("How do I look in it?"), form("How can I look in it?"));
+    assert_ne!(form("How can I not cry there?"), form("How do I not cry there?"));
+    assert_ne!(form("How to train your dragon"), form("How do I train your dragon"));
+    assert_ne!(form("How do we breathe under water?"), form("How do I breathe under water?"));
+}
+
+#[test]
+fn a_power_is_no_digit() {
+    assert_ne!(form("What is 10²?"), form("What is 102?"));
+    assert_eq!(form("What is a cafe\u{301}?"), form("What is a café?"));
+}
+
+#[test]
+fn what_may_speak_of_its_own_letters_has_no_form() {
+    assert_eq!(canonical("Translate Hello, please"), Err(Never::Words));
+    assert_eq!(canonical("Is please polite enough?"), Err(Never::Words));
+    assert_eq!(canonical("Hi, what is that?"), Err(Never::Words));
+    assert_eq!(canonical("What is \"a  b\"?"), Err(Never::Sign('"')));
+    assert_eq!(canonical("Explain: a"), Err(Never::Sign(':')));
+    assert_eq!(canonical("one\ntwo"), Err(Never::Lines));
+    assert_eq!(canonical(" \n "), Err(Never::Empty));
+    assert_eq!(canonical(&"word ".repeat(300)), Err(Never::Long));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_gone_through_and_a_form_is_its_own(text in "(how|How|do|can|i|I|to|hi|Hi,|please|thanks|tell|me|you|is|isn't|the|cat|a|\\?|\\.| ){1,14}|.{0,80}") {
+        if let Ok(form) = canonical(&text) {
+            prop_assert!(!form.trim().is_empty());
+            prop_assert_eq!(canonical(&format!("  {text} ")), Ok(form));
+        }
+    }
+
+    #[test]
+    fn a_word_that_one_text_has_and_the_other_has_not_is_never_overlooked(word in "[b-df-hj-np-tv-z]{5,9}", at in 0_usize..6) {
+        let words = ["how", "do", "plants", "store", "water", "well"];
+        let mut longer = words.to_vec();
+        longer.insert(at, &word);
+        prop_assert_ne!(form(&words.join(" ")), form(&longer.join(" ")));
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether two questions may share an answer by their canonical form, held to numbers.
+//!
+//! `tidegate cache eval` prints the table of a file of pairs: `held_out.jsonl` was written before the rule it tries and
+//! changed nothing about it, `by_hand.jsonl` before that. Those of the generator are written to a file by
+//! `cargo test --test likeness pairs_as_a_file -- --ignored --nocapture`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tidegate::steps::cache::canonical::canonical;
+
+#[path = "likeness/data.rs"]
+mod data;
+#[path = "likeness/generator.rs"]
+mod generator;
+
+use data::TEMPLATES;
+use generator::Pair;
+
+/// Pairs, and of those that are different the ones that are taken for the same.
+struct Measured {
+    alike: usize,
+    hits: usize,
+    different: usize,
+    wrong: Vec<(String, String)>,
+}
+
+fn measured(pairs: impl IntoIterator<Item = (String, String, bool)>) -> Measured {
+    let mut measured = Measured { alike: 0, hits: 0, different: 0, wrong: Vec::new() };
+    for (a, b, is_same) in pairs {
+        let hit = canonical(&a).is_ok_and(|form| canonical(&b) == Ok(form));
+        match is_same {
+            true => (measured.alike, measured.hits) = (measured.alike + 1, measured.hits + usize::from(hit)),
+            false => {
+                measured.different += 1;
+                measured.wrong.extend(hit.then_some((a, b)));
+            }
+        }
+    }
+    measured
+}
+
+fn generated() -> Vec<Pair> {
+    TEMPLATES.pairs()
+}
+
+fn written(name: &str) -> Vec<(String, String, bool)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/likeness").join(name);
+    let text = std::fs::read_to_string(path).unwrap();
+    let pair = |line: &str| {
+        let pair: Value = serde_json::from_str(line).unwrap();
+        let said = |key: &str| pair[key].as_str().unwrap().to_owned();
+        (said("a"), said("b"), pair["same"].as_bool().unwrap())
+    };
+    text.lines().map(pair).collect()
+}
+
+fn holds(measured: &Measured) {
+    let share = measured.wrong.len() as f64 / measured.different as f64;
+    assert!(share <= 0.005, "{} of {}: {:#?}", measured.wrong.len(), measured.different, measured.wrong);
+}
+
+#[test]
+fn pairs_of_the_generator_that_are_different_do_not_share_answers() {
+    let measured = measured(generated().into_iter().map(|pair| (pair.a, pair.b, pair.same)));
+    assert!(measured.different >= 2_000 && measured.alike >= 1_500, "{} {}", measured.different, measured.alike);
+    assert_eq!(measured.wrong, []);
+    assert!(measured.hits > 0);
+}
+
+#[test]
+fn pairs_written_before_the_rule_do_not_share_answers_either() {
+    let measured = measured(written("held_out.jsonl"));
+    holds(&measured);
+    assert!(measured.hits * 2 > measured.alike, "{} of {}", measured.hits, measured.alike);
+    holds(&self::measured(written("by_hand.jsonl")));
+}
+
+#[test]
+#[ignore = "writes a file"]
+fn pairs_as_a_file() {
+    let line =
+        |pair: Pair| format!("{}\n", json!({"a": pair.a, "b": pair.b, "same": pair.same, "category": pair.category}));
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pairs.jsonl");
+    std::fs::write(&path, generated().into_iter().map(line).collect::<String>()).unwrap();
+    println!("{}", path.display());
+}
