@@ -4,10 +4,11 @@
 //! number of series is bounded by the configuration.
 
 mod labels;
+mod shown;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -26,20 +27,7 @@ use labels::{
     PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels,
     StateLabels, TargetLabels, TokenLabels, WarningLabels,
 };
-
-/// What one plugin has done since the start.
-pub struct PluginCounts<'a> {
-    pub plugin: &'a str,
-    pub policy: &'a str,
-    /// The hook, what calls have come to, and how many.
-    pub calls: Vec<(&'static str, &'static str, u64)>,
-    /// The hook, and how long its calls have taken.
-    pub took: Vec<(&'static str, Duration)>,
-    /// Bytes of log lines that were dropped.
-    pub log_dropped: u64,
-    /// What it counts itself: name, label and count.
-    pub own: Vec<(String, String, u64)>,
-}
+pub use shown::PluginCounts;
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -350,95 +338,6 @@ impl Metrics {
             self.guard_actions.get_or_create_owned(&labels)
         });
         actions.inc();
-    }
-
-    pub fn revision_is(&self, revision: &str) {
-        self.revision.clear();
-        self.revision.get_or_create(&RevisionLabels { revision: revision.to_owned() }).set(1);
-        self.reload_failed.set(0);
-    }
-
-    pub fn reload_failed(&self) {
-        self.reload_failed.set(1);
-    }
-
-    /// States are shown as they are when somebody looks.
-    pub fn targets_are<'a>(&self, states: impl Iterator<Item = (&'a str, &'static str)>) {
-        self.target_state.clear();
-        for (target, state) in states {
-            for known in ["closed", "open", "probing"] {
-                let labels = StateLabels { target: target.to_owned(), state: known };
-                self.target_state.get_or_create(&labels).set(i64::from(known == state));
-            }
-        }
-    }
-
-    /// What is left of each budget and scope. Shown as it is when somebody looks.
-    pub fn budgets_are(&self, remaining: impl IntoIterator<Item = ((String, String), Nanos)>) {
-        self.budget_remaining.clear();
-        for ((budget, scope), left) in remaining {
-            self.budget_remaining.get_or_create(&BudgetLabels { budget, scope }).set(left.0 as f64 / 1e9);
-        }
-    }
-
-    pub fn budget_warnings_are(&self, counts: impl IntoIterator<Item = (Arc<str>, u64)>) {
-        for (budget, count) in counts {
-            self.budget_warnings.get_or_create(&WarningLabels { budget: budget.to_string() }).set(count);
-        }
-    }
-
-    /// What a guard has done since the start: the action, the kind it was about, and how often.
-    pub fn guard_actions_are(&self, guard: &'static str, counts: Vec<(&'static str, String, u64)>) {
-        for (action, kind, count) in counts {
-            let counter =
-                self.guard_actions.get_or_create_owned(&GuardLabels { guard: guard.to_owned(), action, kind });
-            counter.inner().store(count, Ordering::Relaxed);
-        }
-    }
-
-    /// The bounds that the policies in charge have. Shown as they are when somebody looks.
-    pub fn guard_hold_backs_are(&self, bounds: impl IntoIterator<Item = (String, &'static str, usize)>) {
-        self.guard_hold_back.clear();
-        for (policy, guard, bytes) in bounds {
-            self.guard_hold_back.get_or_create(&HoldLabels { policy, guard }).set(bytes as u64);
-        }
-    }
-
-    /// What a plugin has done.
-    pub fn plugin_is(&self, counts: PluginCounts<'_>) {
-        let (plugin, policy) = (|| counts.plugin.to_owned(), || counts.policy.to_owned());
-        for (hook, outcome, count) in counts.calls {
-            let labels = PluginCallLabels { plugin: plugin(), policy: policy(), hook, outcome };
-            self.plugin_calls.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
-        }
-        for (hook, took) in counts.took {
-            let labels = PluginHookLabels { plugin: plugin(), policy: policy(), hook };
-            let seconds = took.as_secs_f64().to_bits();
-            self.plugin_seconds.get_or_create_owned(&labels).inner().store(seconds, Ordering::Relaxed);
-        }
-        let labels = PluginLabels { plugin: plugin(), policy: policy() };
-        self.plugin_log_dropped.get_or_create_owned(&labels).inner().store(counts.log_dropped, Ordering::Relaxed);
-        for (name, label, count) in counts.own {
-            let labels = PluginCountLabels { plugin: plugin(), policy: policy(), name, label };
-            self.plugin_counts.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
-        }
-    }
-
-    pub fn reservations_open(&self, count: u64) {
-        self.reservations_open.set(count);
-    }
-
-    /// Spans that no collector has, by exporter.
-    pub fn spans_dropped(&self, dropped: BTreeMap<String, u64>) {
-        for (exporter, count) in dropped {
-            let counter = self.dropped_spans.get_or_create_owned(&ExporterLabels { exporter });
-            counter.inner().store(count, Ordering::Relaxed);
-        }
-    }
-
-    pub fn dropped(&self, access_lines: u64, shadows: u64) {
-        self.dropped_lines.set(access_lines);
-        self.dropped_shadows.set(shadows);
     }
 
     /// Everything, in the text format of OpenMetrics, which Prometheus reads.
