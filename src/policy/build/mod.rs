@@ -69,18 +69,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let plugins = builder.plugins(document.plugins);
     let secrets = builder.secrets(document.secrets);
     builder.unused();
-    if placeholder_key.is_none() {
-        builder.unshared_placeholders(state.as_ref(), &policies);
-    }
-    builder.unused_by_policies(&policies, "budgets", budgets.iter().map(|(name, budget)| (name.as_str(), budget.span)));
-    builder.unused_by_policies(
-        &policies,
-        "screens",
-        screens.values().map(|screen| (screen.name.as_str(), screen.name.span)),
-    );
-    let spans = secrets.iter().map(|(name, secret)| (name.as_str(), secret.span));
-    builder.unused_by_policies(&policies, "secrets", spans);
-    Config {
+    let config = Config {
         listen,
         admin,
         tls,
@@ -88,10 +77,10 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         log: server::log(document.log),
         exporters,
         callers,
-        providers: builder.providers,
-        targets: builder.targets,
-        models: builder.models,
-        prices: builder.prices,
+        providers: std::mem::take(&mut builder.providers),
+        targets: std::mem::take(&mut builder.targets),
+        models: std::mem::take(&mut builder.models),
+        prices: std::mem::take(&mut builder.prices),
         budgets,
         screens,
         lints,
@@ -101,7 +90,9 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         state,
         placeholder_key,
         policies,
-    }
+    };
+    builder.hold_together(&config);
+    config
 }
 
 struct Builder<'a, 'p> {
@@ -245,7 +236,21 @@ impl Builder<'_, '_> {
 }
 
 impl Builder<'_, '_> {
-    /// The same of what policies refer to.
+    /// Holds what policies refer to against the policies.
+    fn hold_together(&mut self, config: &Config) {
+        let policies = &config.policies;
+        if config.placeholder_key.is_none() {
+            self.unshared_placeholders(config.state.as_ref(), policies);
+        }
+        let budgets = config.budgets.iter().map(|(name, budget)| (name.as_str(), budget.span));
+        self.unused_by_policies(policies, "budgets", budgets);
+        let screens = config.screens.values().map(|screen| (screen.name.as_str(), screen.name.span));
+        self.unused_by_policies(policies, "screens", screens);
+        let secrets = config.secrets.iter().map(|(name, secret)| (name.as_str(), secret.span));
+        self.unused_by_policies(policies, "secrets", secrets);
+    }
+
+    /// Names of a section that no policy refers to.
     fn unused_by_policies<'n>(
         &mut self,
         policies: &[PolicyConfig],
