@@ -4,6 +4,7 @@
 //! provider is simulated in the process, so what the step costs is the difference to the first line.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot start its own gateway shall stop")]
 
+mod support;
 #[path = "../tests/support/wasm.rs"]
 mod wasm;
 
@@ -12,16 +13,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use futures_util::StreamExt as _;
-use http::HeaderMap;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::Instant;
 
+use support::ask;
 use tidegate::base::clock::Clock;
-use tidegate::base::ids::DialectId;
 use tidegate::gateway::reload::Reloader;
-use tidegate::gateway::{Arrival, Gateway, World};
-use tidegate::pipeline::facts::Endpoint;
+use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
 use tidegate::telemetry::AccessLog;
 use tidegate::wasm::types::{ChatRequest, Context, Delta, Message, Part, Piece, Role};
@@ -42,27 +39,6 @@ fn body(size: usize) -> Bytes {
     let text = "What the tide brings in, the gate lets pass. ".repeat(size / 45 + 1);
     let text = text.get(..size).unwrap();
     format!(r#"{{"model":"chat","messages":[{{"role":"user","content":"{text}"}}]}}"#).into()
-}
-
-async fn ask(gateway: &Gateway, body: &Bytes) {
-    let (started, endpoint, headers) = (Instant::now(), Endpoint::Chat, HeaderMap::new());
-    let dialect = Some(DialectId::OPENAI_CHAT);
-    let arrival = Arrival {
-        started,
-        endpoint,
-        dialect,
-        headers,
-        method: &http::Method::POST,
-        path: "/v1/chat/completions",
-        peer_certificate: None,
-    };
-    let (visit, admitted) = gateway.enter(arrival).await;
-    admitted.unwrap();
-    let (_, answer) = visit.chat(body.clone()).await;
-    let mut frames = answer.unwrap().answer.frames;
-    while let Some(burst) = frames.next().await {
-        burst.unwrap();
-    }
 }
 
 fn through(criterion: &mut Criterion, runtime: &Runtime, name: &str, steps: &str, size: usize) {

@@ -4,28 +4,26 @@
 //! the first line. The ledger is in a temporary folder (`TMPDIR`); what its own thread does meanwhile is not in here.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot start its own gateway shall stop")]
 
+mod support;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use futures_util::StreamExt as _;
-use http::HeaderMap;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::Instant;
 
+use support::ask;
 use tidegate::base::clock::Clock;
-use tidegate::base::ids::DialectId;
 use tidegate::gateway::reload::Reloader;
-use tidegate::gateway::{Arrival, Gateway, World};
-use tidegate::pipeline::facts::Endpoint;
+use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
 use tidegate::state::{Embedded, Options};
 use tidegate::telemetry::AccessLog;
 
 const LIMIT: &str = "{ limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 1000 } }";
 const BALANCED: &str = "{ budget: [team, key] }";
-const BODY: &str = r#"{"model":"chat","messages":[{"role":"user","content":"What the tide brings in, the gate lets pass or holds back, by the rules of the house."}]}"#;
+static BODY: Bytes = Bytes::from_static(br#"{"model":"chat","messages":[{"role":"user","content":"What the tide brings in, the gate lets pass or holds back, by the rules of the house."}]}"#);
 
 const BUDGETS: &str = "budgets:
   team: { per: team, usd: 1000000, window: month, tz: Europe/Berlin, warn_at: 80%, mode: balanced }
@@ -47,27 +45,6 @@ providers: {{ sim: {{ kind: simulator, simulate: {{ latency: 0s, token_delay: 0s
     std::fs::write(folder.join("tidegate.yaml"), text).unwrap();
 }
 
-async fn ask(gateway: &Gateway) {
-    let (started, endpoint, headers) = (Instant::now(), Endpoint::Chat, HeaderMap::new());
-    let dialect = Some(DialectId::OPENAI_CHAT);
-    let arrival = Arrival {
-        started,
-        endpoint,
-        dialect,
-        headers,
-        method: &http::Method::POST,
-        path: "/v1/chat/completions",
-        peer_certificate: None,
-    };
-    let (visit, admitted) = gateway.enter(arrival).await;
-    admitted.unwrap();
-    let (_, answer) = visit.chat(Bytes::from_static(BODY.as_bytes())).await;
-    let mut frames = answer.unwrap().answer.frames;
-    while let Some(burst) = frames.next().await {
-        burst.unwrap();
-    }
-}
-
 fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, steps: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     files(folder.path(), steps);
@@ -78,7 +55,7 @@ fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, steps: &[&s
     let start = runtime.block_on(async { Reloader::start(&[folder.path().join("tidegate.yaml")], &world) });
     let Ok(start) = start else { panic!("the files are wrong") };
     let gateway = Gateway::new(world, start.snapshot);
-    criterion.bench_function(name, |bencher| bencher.iter(|| runtime.block_on(ask(&gateway))));
+    criterion.bench_function(name, |bencher| bencher.iter(|| runtime.block_on(ask(&gateway, &BODY))));
 }
 
 fn steps(criterion: &mut Criterion) {
