@@ -1,10 +1,11 @@
 //! Whether two questions may share an answer by their canonical form, held to numbers.
 //!
 //! `tidegate cache eval` prints the table of a file of pairs: `held_out.jsonl` was written before the rule it tries and
-//! changed nothing about it, `by_hand.jsonl` before that. Those of the generator are written to a file by
-//! `cargo test --test likeness pairs_as_a_file -- --ignored --nocapture`.
+//! changed nothing about it, `by_hand.jsonl` before that. Those of the generator are in `tmp/pairs.jsonl` of the target
+//! folder once these tests have run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tidegate::steps::cache::canonical::canonical;
@@ -77,11 +78,18 @@ fn pairs_written_before_the_rule_do_not_share_answers_either() {
 }
 
 #[test]
-#[ignore = "writes a file"]
-fn pairs_as_a_file() {
+fn the_command_says_of_the_generators_pairs_what_is_measured_here() {
     let line =
         |pair: Pair| format!("{}\n", json!({"a": pair.a, "b": pair.b, "same": pair.same, "category": pair.category}));
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pairs.jsonl");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pairs.jsonl");
     std::fs::write(&path, generated().into_iter().map(line).collect::<String>()).unwrap();
-    println!("{}", path.display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let output = command.args(["cache", "eval", "--json"]).arg(&path).output().unwrap();
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tiers = said["tiers"].as_array().unwrap();
+    let all = &tiers.iter().find(|tier| tier["tier"] == "canonical").unwrap()["all"];
+    let counts = ["same", "hits", "different", "false_hits"].map(|count| all[count].as_u64().unwrap());
+    let Measured { alike, hits, different, wrong } =
+        measured(generated().into_iter().map(|pair| (pair.a, pair.b, pair.same)));
+    assert_eq!(counts, [alike, hits, different, wrong.len()].map(|count| count as u64));
 }
