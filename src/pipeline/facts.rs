@@ -1,5 +1,7 @@
 //! What conditions and selectors may ask about a request.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use crate::auth::Caller;
@@ -36,7 +38,7 @@ pub trait Facts {
 /// What requests are told apart by.
 pub trait Subject: Send + Sync {
     /// `None` if this request has no such thing.
-    fn of(&self, facts: &dyn Facts) -> Option<String>;
+    fn of<'a>(&self, facts: &'a dyn Facts) -> Option<Cow<'a, str>>;
 }
 
 /// What kind of thing a request asks for.

@@ -34,6 +34,7 @@ pub mod places;
 pub mod read;
 pub mod record;
 pub mod report;
+mod script;
 mod segment;
 pub mod shared;
 mod slot;

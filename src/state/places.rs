@@ -38,7 +38,14 @@ pub enum NoPlace {
 
 /// The places of every key, for this process alone.
 #[derive(Default)]
-pub struct LocalPlaces(Mutex<HashMap<Box<str>, Entry>>);
+pub struct LocalPlaces(Mutex<Keys>);
+
+#[derive(Default)]
+struct Keys {
+    entries: HashMap<Box<str>, Entry>,
+    /// How many there may be before those that nobody holds a place of are dropped.
+    sweep_at: usize,
+}
 
 struct Entry {
     places: Arc<Semaphore>,
@@ -46,8 +53,7 @@ struct Entry {
     count: u32,
 }
 
-/// Keys that nobody holds a place of are dropped when there are more than this.
-const SWEEP_AT: usize = 4_096;
+const FIRST_SWEEP: usize = 4_096;
 
 impl Places for LocalPlaces {
     fn enter<'a>(&'a self, key: &'a str, count: u32, patience: Duration) -> BoxFuture<'a, Result<Place, NoPlace>> {
@@ -70,12 +76,8 @@ impl Places for LocalPlaces {
 impl LocalPlaces {
     /// A count that has changed since holds from now on; those who are in stay in.
     fn of(&self, key: &str, count: u32) -> Arc<Semaphore> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() > SWEEP_AT {
-            all.retain(|_, entry| Arc::strong_count(&entry.places) > 1);
-        }
-        let new = || Entry { places: Arc::new(Semaphore::new(count as usize)), count };
-        let entry = all.entry(key.into()).or_insert_with(new);
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = keys.entries.get_mut(key) else { return keys.add(key, count) };
         if count > entry.count {
             entry.places.add_permits((count - entry.count) as usize);
             entry.count = count;
@@ -84,6 +86,18 @@ impl LocalPlaces {
             entry.count -= entry.places.forget_permits((entry.count - count) as usize) as u32;
         }
         Arc::clone(&entry.places)
+    }
+}
+
+impl Keys {
+    fn add(&mut self, key: &str, count: u32) -> Arc<Semaphore> {
+        if self.entries.len() >= self.sweep_at.max(FIRST_SWEEP) {
+            self.entries.retain(|_, entry| Arc::strong_count(&entry.places) > 1);
+            self.sweep_at = self.entries.len() * 2;
+        }
+        let places = Arc::new(Semaphore::new(count as usize));
+        self.entries.insert(key.into(), Entry { places: Arc::clone(&places), count });
+        places
     }
 }
 

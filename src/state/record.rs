@@ -16,20 +16,24 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::AccountId;
+use crate::base::json::Writer;
 use crate::base::money::Nanos;
 use crate::state::claim::HoldId;
 use crate::state::line::CostLine;
+use crate::state::script;
 use crate::state::slot::Slot;
 
 /// A fact and its number; numbers count from 1 without a gap through all segments.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record<E = Entry> {
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
+pub struct Record {
     pub n: u64,
-    pub entry: E,
+    pub entry: Entry,
 }
 
 /// A fact.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// Money was set aside.
@@ -106,7 +110,9 @@ pub(super) struct Head {
 pub(super) fn encode(n: u64, entry: &Entry, batch: &mut Vec<u8>) -> io::Result<u32> {
     let start = batch.len();
     batch.extend_from_slice(&[0; HEAD]);
-    serde_json::to_writer(&mut *batch, &Record { n, entry })?;
+    let mut out = Writer::after(std::mem::take(batch));
+    script::record(&mut out, n, entry);
+    *batch = out.into_bytes();
     let payload = batch.get(start + HEAD..).unwrap_or_default();
     let length = u32::try_from(payload.len()).ok().filter(|length| *length <= LONGEST);
     let (Some(length), Ok(back)) = (length, u32::try_from(start)) else {

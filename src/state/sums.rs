@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::AccountId;
@@ -26,7 +27,7 @@ pub(super) struct Sums {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     spent: HashMap<(AccountId, Slot), i128>,
-    holds: HashMap<HoldId, Option<Kept>>,
+    holds: HashMap<HoldId, Option<Kept>, RandomState>,
     pub records: usize,
 }
 

@@ -6,10 +6,11 @@
 //! than twice that. There is no window that begins anew, and no table of times to keep.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use futures_core::future::BoxFuture;
 use tokio::time::Instant;
 
@@ -51,6 +52,7 @@ pub enum Full {
 /// Counts of this process alone.
 pub struct LocalWindows {
     born: Instant,
+    /// Of shards alone: whoever finds keys that share one only waits.
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
@@ -69,7 +71,7 @@ const FIRST_SWEEP: usize = 1_024;
 
 impl Default for LocalWindows {
     fn default() -> Self {
-        Self { born: Instant::now(), hasher: RandomState::new(), shards: Default::default() }
+        Self { born: Instant::now(), hasher: RandomState::default(), shards: Default::default() }
     }
 }
 
@@ -85,18 +87,19 @@ impl LocalWindows {
 
     fn take_now(&self, key: &str, rate: Rate, amount: u64) -> Result<Room, Full> {
         let now = self.now();
+        let (worth, period) = (worth(rate, amount), nanos(rate.per));
         let taken = self.with(key, |shard| {
-            let due = shard.due.get(key).copied().unwrap_or(0).max(now);
-            let then = due.saturating_add(worth(rate, amount));
-            let period = nanos(rate.per);
-            if worth(rate, amount) > period {
-                return Err(Full::Never(room(rate, due - now)));
-            }
-            if then - now > period {
-                return Err(Full::Wait(room(rate, due - now), Duration::from_nanos(then - now - period)));
-            }
-            shard.set(key, then, now);
-            Ok(room(rate, then - now))
+            shard.change(key, now, |due| {
+                let then = due.saturating_add(worth);
+                if worth > period {
+                    return (due, Err(Full::Never(room(rate, due - now))));
+                }
+                if then - now > period {
+                    let wait = Duration::from_nanos(then - now - period);
+                    return (due, Err(Full::Wait(room(rate, due - now), wait)));
+                }
+                (then, Ok(room(rate, then - now)))
+            })
         });
         taken.unwrap_or_else(|| Err(Full::Unavailable("no shard".into())))
     }
@@ -110,20 +113,23 @@ impl Windows for LocalWindows {
 
     fn correct(&self, key: &str, rate: Rate, by: i64) {
         let now = self.now();
-        self.with(key, |shard| {
-            let due = shard.due.get(key).copied().unwrap_or(0).max(now);
-            let worth = worth(rate, by.unsigned_abs());
-            let then = if by < 0 { due.saturating_sub(worth) } else { due.saturating_add(worth) };
-            shard.set(key, then, now);
-        });
+        let worth = worth(rate, by.unsigned_abs());
+        let corrected = |due: u64| if by < 0 { due.saturating_sub(worth) } else { due.saturating_add(worth) };
+        self.with(key, |shard| shard.change(key, now, |due| (corrected(due), ())));
     }
 }
 
 impl Shard {
-    fn set(&mut self, key: &str, due: u64, now: u64) {
-        if let Some(known) = self.due.get_mut(key) {
-            *known = due;
-            return;
+    /// Puts in the place of when a key is worked off, which is not before `now`, what `change` makes of it.
+    fn change<R>(&mut self, key: &str, now: u64, change: impl FnOnce(u64) -> (u64, R)) -> R {
+        if let Some(due) = self.due.get_mut(key) {
+            let (then, result) = change((*due).max(now));
+            *due = then;
+            return result;
+        }
+        let (due, result) = change(now);
+        if due <= now {
+            return result;
         }
         if self.due.len() >= self.sweep_at.max(FIRST_SWEEP) {
             // A key that is worked off is as good as one that never was.
@@ -131,6 +137,7 @@ impl Shard {
             self.sweep_at = self.due.len() * 2;
         }
         self.due.insert(key.into(), due);
+        result
     }
 }
 

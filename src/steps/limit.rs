@@ -332,9 +332,9 @@ impl What {
         let wait = u64::try_from(room.reset.as_millis()).unwrap_or(u64::MAX);
         let wait = [itoa::Buffer::new().format(wait), "ms"].concat();
         [
-            (limit, HeaderValue::from(room.limit)),
-            (remaining, HeaderValue::from(room.remaining)),
-            (reset, HeaderValue::try_from(wait).unwrap_or(HeaderValue::from_static("0ms"))),
+            (limit, said(itoa::Buffer::new().format(room.limit))),
+            (remaining, said(itoa::Buffer::new().format(room.remaining))),
+            (reset, said(&wait)),
         ]
     }
 
@@ -345,6 +345,11 @@ impl What {
             Self::Tokens => &TOKENS,
         }
     }
+}
+
+/// Of digits and letters, which any header may hold.
+fn said(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("0"))
 }
 
 static REQUESTS: [HeaderName; 3] = [

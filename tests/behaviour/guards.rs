@@ -235,13 +235,18 @@ async fn the_log_probabilities_of_what_is_taken_away_go_with_it() {
 
 #[tokio::test]
 async fn a_field_of_a_stream_that_nobody_reads_does_not_leave_with_a_value_in_it() {
-    let mut frames = saying(KINDS[0], &["ok"]);
-    let odd = chunk(json!({ "content": "ok", "audio": { "transcript": "ring +49 30 901820" } }), None);
-    frames[1] = format!("data: {odd}\n\n").into_bytes();
+    // Before the text and after it, among frames that are like each other, and again.
+    let before = chunk(json!({ "audio": { "transcript": "ring +49 30 901820" }, "content": "ok, " }), None);
+    let after = chunk(json!({ "content": "ok, ", "zone": "ring +49 30 901820" }), None);
+    let mut frames = saying(KINDS[0], &["so, ", "so, ", "", "", "", "so, ", ""]);
+    for (at, odd) in [(3, &before), (4, &after), (5, &after), (7, &before)] {
+        frames[at] = format!("data: {odd}\n\n").into_bytes();
+    }
     let upstream = FakeUpstream::start(vec![script(&frames)]).await;
     let house = House::with(&guarded(KINDS[0], &upstream, "{ find: [phone] }")).await;
     let answer = house.http.post(PATHS[0], &asking(PATHS[0], "hello")).await;
-    assert!(answer.says() == "ok" && !answer.text().contains("901820"), "{}", answer.text());
+    assert_eq!(answer.says(), "so, so, ok, ok, ok, so, ok, ");
+    assert!(!answer.text().contains("901820"), "{}", answer.text());
 }
 
 #[tokio::test]

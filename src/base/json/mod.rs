@@ -8,6 +8,7 @@
 //! that elsewhere, and the tests hold this module against it.
 
 mod malformed;
+mod moment;
 mod reader;
 mod scan;
 mod value;

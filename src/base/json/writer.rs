@@ -1,10 +1,10 @@
 //! Writing: front to back, without a tree.
 
-use std::io::Write as _;
-
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::fmt::temporal::DateTimePrinter;
 
-use super::{Json, Number};
+use super::{Json, Number, moment};
 use crate::base::ids::RequestId;
 use crate::base::millis::Millis;
 use crate::base::money::{Dollars, Nanos};
@@ -31,7 +31,12 @@ impl Writer {
     }
 
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { out: Vec::with_capacity(bytes), needs_comma: false }
+        Self::after(Vec::with_capacity(bytes))
+    }
+
+    /// Writes a document behind what is there already.
+    pub fn after(out: Vec<u8>) -> Self {
+        Self { out, needs_comma: false }
     }
 
     pub fn object(&mut self, members: impl FnOnce(&mut Self)) {
@@ -75,11 +80,21 @@ impl Writer {
 
     /// Writes a string that stands in the source and has nothing to escape.
     pub fn word(&mut self, word: &'static str) {
-        debug_assert!(!word.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')), "{word:?} needs escapes");
+        debug_assert!(!needs_escapes(word), "{word:?} needs escapes");
         self.value(|out| {
             out.reserve(word.len() + 3);
             out.push(b'"');
             out.extend_from_slice(word.as_bytes());
+            out.push(b'"');
+        });
+    }
+
+    /// Writes a string made of pieces that have nothing to escape.
+    pub fn plain(&mut self, pieces: &[&str]) {
+        debug_assert!(!pieces.iter().any(|piece| needs_escapes(piece)), "{pieces:?} need escapes");
+        self.value(|out| {
+            out.push(b'"');
+            pieces.iter().for_each(|piece| out.extend_from_slice(piece.as_bytes()));
             out.push(b'"');
         });
     }
@@ -117,6 +132,10 @@ impl Writer {
         self.value(|out| out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()));
     }
 
+    pub fn i64(&mut self, value: i64) {
+        self.value(|out| out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()));
+    }
+
     pub fn millis(&mut self, value: Millis) {
         self.value(|out| out.extend_from_slice(value.as_bytes()));
     }
@@ -136,8 +155,18 @@ impl Writer {
 
     pub fn time(&mut self, time: Timestamp) {
         self.value(|out| {
+            out.push(b'"');
+            moment::write(time, out);
+            out.push(b'"');
+        });
+    }
+
+    pub fn date(&mut self, date: Date) {
+        self.value(|out| {
+            out.push(b'"');
             // Writing to a vector cannot fail.
-            let _ = write!(out, "\"{time}\"");
+            let _ = PRINTER.print_date(&date, &mut *out);
+            out.push(b'"');
         });
     }
 
@@ -185,3 +214,10 @@ impl Writer {
         self.needs_comma = true;
     }
 }
+
+fn needs_escapes(text: &str) -> bool {
+    text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+}
+
+/// ISO 8601, in UTC.
+static PRINTER: DateTimePrinter = DateTimePrinter::new();

@@ -1,6 +1,7 @@
 //! What requests are told apart by when they are counted: a word, or an expression of the language of conditions
 //! that yields a text.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use cel::{Context, IdedExpr, Value};
@@ -48,22 +49,22 @@ impl Word {
 }
 
 impl Subject for Word {
-    fn of(&self, facts: &dyn Facts) -> Option<String> {
+    fn of<'a>(&self, facts: &'a dyn Facts) -> Option<Cow<'a, str>> {
         let caller = facts.caller();
         match self {
-            Self::Key => caller.key.as_ref().map(ToString::to_string),
+            Self::Key => caller.key.as_ref().map(|key| key.as_str().into()),
             // Two teams' user 1 are not the same person.
             Self::User => {
                 let user = caller.user.as_deref()?;
-                Some(format!("{}/{user}", caller.team.as_deref().unwrap_or_default()))
+                Some([caller.team.as_deref().unwrap_or_default(), "/", user].concat().into())
             }
-            Self::Team => caller.team.as_deref().map(ToOwned::to_owned),
+            Self::Team => caller.team.as_deref().map(Cow::Borrowed),
             Self::Session => {
                 let session = caller.session.as_deref()?;
-                Some(format!("{}/{session}", caller.team.as_deref().unwrap_or_default()))
+                Some([caller.team.as_deref().unwrap_or_default(), "/", session].concat().into())
             }
-            Self::Model => Some(facts.model().to_owned()),
-            Self::Policy => facts.policy().map(ToOwned::to_owned),
+            Self::Model => Some(facts.model().into()),
+            Self::Policy => facts.policy().map(Cow::Borrowed),
         }
     }
 }
@@ -97,7 +98,7 @@ impl Phrase {
 
 impl Subject for Phrase {
     /// An expression that cannot be answered, since something in it is null, tells nobody apart.
-    fn of(&self, facts: &dyn Facts) -> Option<String> {
+    fn of<'a>(&self, facts: &'a dyn Facts) -> Option<Cow<'a, str>> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         for name in &self.asks {
             if let Some(answer) = evaluate::answer(facts, name) {
@@ -105,7 +106,7 @@ impl Subject for Phrase {
             }
         }
         match Value::resolve(&self.expression, &context) {
-            Ok(Value::String(text)) => Some(text.to_string()),
+            Ok(Value::String(text)) => Some(text.to_string().into()),
             _ => None,
         }
     }

@@ -143,7 +143,7 @@ impl Budget {
     /// The account of a request. Those that have no such thing as it is for share one.
     pub fn leg(&self, facts: &dyn Facts, at: Timestamp, amount: Nanos) -> Leg {
         let account = match self.subject.of(facts) {
-            Some(subject) => AccountId::new(format!("{}/{subject}", self.name)),
+            Some(subject) => AccountId::new([&self.name, "/", &subject].concat()),
             None => AccountId::new(&self.name),
         };
         Leg { account, since: self.since(at), cap: self.cap, amount }

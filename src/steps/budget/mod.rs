@@ -23,7 +23,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::base::ids::ModelName;
 use crate::base::json::Number;
-use crate::base::money::Nanos;
+use crate::base::money::{Dollars, Nanos};
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::charge::service;
@@ -201,16 +201,16 @@ struct Admitted {
 
 impl Tap for Admitted {
     fn wrap(self: Box<Self>, mut answer: Answer) -> Answer {
-        let mut tell = |name: HeaderName, value: String| {
-            if let Ok(value) = HeaderValue::try_from(value) {
+        let mut tell = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
                 answer.head.headers.insert(name, value);
             }
         };
         if let Some(left) = self.left {
-            tell(REMAINING, left.to_string());
+            tell(REMAINING, Dollars::of(left).as_str());
         }
         if let Some(low) = self.low {
-            tell(WARNING, low);
+            tell(WARNING, &low);
         }
         match self.output {
             Some(most) => cut::after(answer, most),

@@ -22,6 +22,7 @@ mod seed;
 mod tally;
 mod topic;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -79,11 +80,11 @@ impl Redact {
 
     /// What placeholders belong to: a caller's conversation, or one request. No two callers share any.
     fn scope(&self, cx: &Cx, request: Option<&Request>) -> String {
-        let session = self.session.as_ref().and_then(|session| session.of(&View { cx, chat: request }));
-        let conversation = session.unwrap_or_else(|| cx.id.to_string());
+        let view = View { cx, chat: request };
+        let session = self.session.as_ref().and_then(|session| session.of(&view));
+        let mut scope = session.map_or_else(|| cx.id.to_string(), Cow::into_owned);
         let key = cx.caller.key.as_ref().map(ToString::to_string);
         let parts = [Some(self.guard.policy()), key.as_deref(), cx.caller.team.as_deref(), cx.caller.user.as_deref()];
-        let mut scope = conversation;
         for part in parts {
             scope.push('\0');
             scope.push_str(part.unwrap_or_default());

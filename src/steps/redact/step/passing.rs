@@ -6,11 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::lanes::{Passage, Said};
 use super::returns::Returns;
 use crate::base::aside::Wanted;
 use crate::base::ids::DialectId;
 use crate::base::stop::{Refusal, Stop};
+use crate::base::text::Text;
 use crate::chat::{Delta, Edits, Event, Events, Frame, Lane, Opening, Usage};
 use crate::pipeline::Burst;
 use crate::steps::redact::Action;
@@ -22,13 +25,15 @@ pub struct Passing {
     returns: Returns,
     /// The texts that have begun and not ended.
     passages: BTreeMap<Lane, Passage>,
+    /// What stood around the text of an earlier frame, and holds nothing that must not leave.
+    known: [Bytes; 2],
     /// What is left to be said when everything before it has been.
     stop: Option<Stop>,
 }
 
 impl Passing {
     pub fn new(dialect: DialectId, returns: Returns) -> Self {
-        Self { dialect, returns, passages: BTreeMap::new(), stop: None }
+        Self { dialect, returns, passages: BTreeMap::new(), known: Default::default(), stop: None }
     }
 
     /// Why nothing more leaves, if that is so.
@@ -79,13 +84,45 @@ impl Passing {
 
     /// Whether the bytes of a frame hold what its events do not and what must not leave: its dialect may have more fields
     /// than anybody reads.
-    fn says_more(&self, frame: &Frame) -> bool {
-        let guard = &self.returns.guard;
+    ///
+    /// Most frames of a stream differ in their text alone, which has been gone through: what stands around it is looked
+    /// at once.
+    fn says_more(&mut self, frame: &Frame) -> bool {
         let has_whole = frame.iter().any(|event| matches!(event, Event::Whole(_)));
-        let wire = frame.wire(self.dialect).filter(|_| !has_whole && guard.is_on_answers());
-        let findings = |wire: &[u8]| guard.detector().findings(&String::from_utf8_lossy(wire), "");
+        if has_whole || !self.returns.guard.is_on_answers() {
+            return false;
+        }
+        let Some(around) = self.around(frame) else {
+            return frame.wire(self.dialect).is_some_and(|wire| self.must_not_leave(&wire));
+        };
+        let says = around.iter().zip(&self.known).any(|(part, known)| part != known && self.must_not_leave(part));
+        if !says {
+            self.known = around;
+        }
+        says
+    }
+
+    /// What stands around the text of a frame that has one, and nothing else to go through.
+    fn around(&self, frame: &Frame) -> Option<[Bytes; 2]> {
+        let mut texts = frame.iter().filter_map(|event| match event {
+            Event::Delta { delta: Delta::Signature(_) | Delta::Other(_), .. } => Some(None),
+            Event::Delta { delta, .. } => Some(delta.text().and_then(Text::place)),
+            Event::Open { what: Opening::Other(_), .. } => Some(None),
+            _ => None,
+        });
+        let place = texts.next()??;
+        if texts.next().is_some() {
+            return None;
+        }
+        let document = frame.document(self.dialect)?;
+        let (start, end) = (place.start as usize, place.start as usize + place.len as usize);
+        (end <= document.len()).then(|| [document.slice(..start), document.slice(end..)])
+    }
+
+    fn must_not_leave(&self, wire: &[u8]) -> bool {
+        let guard = &self.returns.guard;
         let matters = |shape| guard.action_of(guard.detector().name(shape)) != Action::Report;
-        wire.is_some_and(|wire| findings(&wire).iter().any(|finding| matters(finding.shape)))
+        guard.detector().findings(&String::from_utf8_lossy(wire), "").iter().any(|finding| matters(finding.shape))
     }
 
     /// Goes through the events of a frame. What must leave before it is put into `early`. Tells whether something
