@@ -87,7 +87,7 @@ fn main() -> io::Result<()> {
     }
     // `cargo test --benches` runs this too, and wants to know only that it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
-        println!("nothing was measured: run `cargo bench --profile release --bench load`");
+        println!("nothing was measured: run `cargo bench --bench load`");
         return Ok(());
     }
     let options = Options::parse();

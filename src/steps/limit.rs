@@ -212,6 +212,7 @@ struct Admitted {
 impl Tap for Admitted {
     fn wrap(self: Box<Self>, mut answer: Answer) -> Answer {
         let Self { place, mut debit, requests, tokens } = *self;
+        answer.head.headers.reserve(REQUESTS.len() + TOKENS.len());
         for (what, room) in [(What::Requests, requests), (What::Tokens, tokens)] {
             if let Some(room) = room {
                 what.tell(room, &mut answer.head.headers);

@@ -86,6 +86,8 @@ impl PluginStep {
         let context = self.context(cx);
         let (mut shown, mut attached) = view::request(request, self.ward.request_sight);
         if self.sees_requests {
+            let has_attached = !attached.is_empty();
+            let mut is_changed = false;
             let tab = Tab::default();
             let call = self.ward.call(Some(std::mem::take(&mut attached)), &tab);
             let (ruled, report) = self
@@ -98,7 +100,9 @@ impl PluginStep {
             cx.charges.extend(tab.take());
             match ruled {
                 Ok(ruled) => {
-                    self.ward.went_well(Hook::Request, outcome_of(&ruled.ruling), report);
+                    let outcome = outcome_of(&ruled.ruling);
+                    is_changed = outcome == Outcome::Edit;
+                    self.ward.went_well(Hook::Request, outcome, report);
                     if let Some(answer) = self.carry_out(ruled, cx, request)? {
                         return Ok(Flow::Answer(answer));
                     }
@@ -110,7 +114,7 @@ impl PluginStep {
                     }
                 }
             }
-            if self.follows.is_some() {
+            if self.follows.is_some() && (is_changed || has_attached) {
                 (shown, attached) = view::request(request, self.ward.request_sight);
             }
         }

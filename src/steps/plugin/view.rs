@@ -1,9 +1,9 @@
 //! Requests and answers as a plugin sees them.
 
 use base64::Engine as _;
-use serde_json::{Map, Value, json};
 
 use super::parts::{Shown, shown};
+use crate::base::json::Writer;
 use crate::base::text::Text;
 use crate::chat::{
     Choice, Completion, Content, Format, Image, Message, Params, Request, Role, Source, Tool, ToolChoice, Usage,
@@ -21,6 +21,12 @@ pub enum Sight {
 /// The bytes that came with what is shown.
 #[derive(Debug, Default)]
 pub struct Attached(Vec<Source>);
+
+impl Attached {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl crate::wasm::Blobs for Attached {
     fn read(&self, id: u32, offset: u64, len: u32) -> Result<Vec<u8>, blobs::Error> {
@@ -199,7 +205,6 @@ fn params(request: &Request) -> String {
         reasoning,
         ..
     } = &request.params;
-    let mut object = Map::new();
     let numbers = [
         ("max_tokens", max_tokens),
         ("temperature", temperature),
@@ -210,40 +215,57 @@ fn params(request: &Request) -> String {
         ("presence_penalty", presence_penalty),
         ("frequency_penalty", frequency_penalty),
     ];
-    for (name, number) in numbers {
-        let number = number.as_ref().and_then(|number| serde_json::from_str(number.as_str()).ok());
-        object.extend(number.map(|number: Value| (name.to_owned(), number)));
-    }
-    if !stop.is_empty() {
-        object.insert("stop".into(), stop.iter().map(|text| Value::from(own(text))).collect());
-    }
     let effort = reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_ref());
-    for (name, text) in [("user", user.as_ref()), ("reasoning_effort", effort)] {
-        object.extend(text.map(|text| (name.to_owned(), Value::from(own(text)))));
-    }
-    object.extend(request.tool_choice.as_ref().map(|choice| ("tool_choice".to_owned(), tool_choice(choice))));
-    object.extend(format.as_ref().map(|format| ("response_format".to_owned(), response_format(format))));
-    Value::Object(object).to_string()
-}
-
-fn tool_choice(choice: &ToolChoice) -> Value {
-    match choice {
-        ToolChoice::Auto => "auto".into(),
-        ToolChoice::None => "none".into(),
-        ToolChoice::Required => "required".into(),
-        ToolChoice::Named(name) => own(name).into(),
-        ToolChoice::Other(json) => serde_json::from_str(&json.0).unwrap_or(Value::Null),
-    }
-}
-
-fn response_format(format: &Format) -> Value {
-    match format {
-        Format::Text => "text".into(),
-        Format::JsonObject => "json_object".into(),
-        Format::JsonSchema { name, schema, strict, .. } => {
-            let schema: Value = serde_json::from_str(&schema.0).unwrap_or(Value::Null);
-            json!({ "json_schema": { "name": name.as_ref().map(own), "schema": schema, "strict": strict } })
+    let mut out = Writer::with_capacity(64);
+    out.object(|out| {
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                out.key(name).number(number);
+            }
         }
+        if !stop.is_empty() {
+            out.key("stop").array(|out| stop.iter().for_each(|text| out.text(text)));
+        }
+        for (name, text) in [("user", user.as_ref()), ("reasoning_effort", effort)] {
+            if let Some(text) = text {
+                out.key(name).text(text);
+            }
+        }
+        if let Some(choice) = &request.tool_choice {
+            tool_choice(out.key("tool_choice"), choice);
+        }
+        if let Some(format) = format {
+            response_format(out.key("response_format"), format);
+        }
+    });
+    String::from_utf8(out.into_bytes()).unwrap_or_default()
+}
+
+fn tool_choice(out: &mut Writer, choice: &ToolChoice) {
+    match choice {
+        ToolChoice::Auto => out.word("auto"),
+        ToolChoice::None => out.word("none"),
+        ToolChoice::Required => out.word("required"),
+        ToolChoice::Named(name) => out.text(name),
+        ToolChoice::Other(json) => out.raw(json),
+    }
+}
+
+fn response_format(out: &mut Writer, format: &Format) {
+    match format {
+        Format::Text => out.word("text"),
+        Format::JsonObject => out.word("json_object"),
+        Format::JsonSchema { name, schema, strict, .. } => out.object(|out| {
+            out.key("json_schema").object(|out| {
+                if let Some(name) = name {
+                    out.key("name").text(name);
+                }
+                out.key("schema").raw(schema);
+                if let Some(strict) = strict {
+                    out.key("strict").bool(*strict);
+                }
+            });
+        }),
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Rules {
     keyed: Option<Bank>,
     /// Lists of terms, each of them a shape.
     words: Option<Words>,
-    /// By byte: [`BEHIND_LETTER`], [`BEHIND_OTHER`] and [`LETTER`].
+    /// By byte: [`BEHIND_LETTER`], [`BEHIND_OTHER`], [`LETTER`] and [`ESCAPES`].
     marks: [u8; 256],
     /// The least score that counts, in percent.
     threshold: u8,
@@ -85,6 +85,11 @@ const BEHIND_LETTER: u8 = 1;
 const BEHIND_OTHER: u8 = 2;
 /// A letter or digit.
 const LETTER: u8 = 4;
+/// It begins an escape.
+const ESCAPES: u8 = 8;
+
+/// So many places are looked at together.
+pub const BLOCK: usize = u64::BITS as usize;
 
 /// Makes the banks, side by side: that is nearly all that a start takes.
 fn build(rules: &[Rule], banks: &[(Vec<usize>, usize)]) -> Result<Vec<Bank>, Trouble> {
@@ -97,6 +102,16 @@ fn build(rules: &[Rule], banks: &[(Vec<usize>, usize)]) -> Result<Vec<Bank>, Tro
         let broken = |_| Err(Trouble { shape: None, unfit: Unfit::TooLarge });
         building.into_iter().map(|bank| bank.join().unwrap_or_else(broken)).collect()
     })
+}
+
+/// What may begin at a place.
+struct Candidates<'a> {
+    first: u8,
+    /// One of the shapes that are looked for everywhere.
+    has_head: bool,
+    needing: Option<&'a Bank>,
+    keyed: Option<&'a Bank>,
+    words: Option<&'a Words>,
 }
 
 /// A place that is being decided, with what is read of it at most once.
@@ -169,6 +184,7 @@ impl Rules {
             mark(is_letter, LETTER)
                 | mark(is_first && (inside_words || !is_letter), BEHIND_LETTER)
                 | mark(is_first || keyed.as_ref().is_some_and(begins), BEHIND_OTHER)
+                | mark(byte == b'\\', ESCAPES)
         });
         Ok(Self { kinds, rules, tails, lexicon, open, heads, needing, keyed, words, marks, threshold, longest })
     }
@@ -220,6 +236,27 @@ impl Rules {
         text.len() - rest.len()
     }
 
+    /// The same of all places of a block from `at` on, a bit for each: without a branch for each word. `None` where there is
+    /// no whole block, or an escape in it.
+    #[inline]
+    pub fn next_block(&self, text: &[u8], at: usize) -> Option<u64> {
+        let (past, mut rest) = text.split_at_checked(at)?;
+        let block: &[u8; BLOCK] = rest.first_chunk()?;
+        if past.last() == Some(&b'\\') {
+            return None;
+        }
+        let mut is_behind_other = self.wanted(past, &mut rest) == BEHIND_OTHER;
+        let (mut places, mut seen) = (0, 0);
+        for byte in block {
+            let mark = self.mark(*byte);
+            seen |= mark;
+            // The two marks are the two lowest bits.
+            places = places >> 1 | u64::from(mark >> u8::from(is_behind_other) & 1) << (BLOCK - 1);
+            is_behind_other = mark & LETTER == 0;
+        }
+        (seen & ESCAPES == 0).then_some(places)
+    }
+
     /// Which mark the byte at a place must have. If the place is inside of an escape, that is skipped.
     fn wanted(&self, past: &[u8], rest: &mut &[u8]) -> u8 {
         let Some(last) = past.last() else { return BEHIND_OTHER };
@@ -241,7 +278,15 @@ impl Rules {
     pub fn decide(&self, text: &[u8], at: usize, scout: Option<&mut Scout>) -> Decision {
         let ended = scout.is_some();
         let (past, here) = text.split_at_checked(at).unwrap_or((text, &[]));
-        let Some(first) = here.first().copied() else { return Decision::Nothing };
+        self.candidates(text, at, scout)
+            .map_or(Decision::Nothing, |candidates| self.judge_place(past, here, ended, candidates))
+    }
+
+    /// What may begin at a place, by a few of its bytes; `None` at most places.
+    #[inline(always)]
+    fn candidates(&self, text: &[u8], at: usize, scout: Option<&mut Scout>) -> Option<Candidates<'_>> {
+        let (past, here) = text.split_at_checked(at)?;
+        let first = here.first().copied()?;
         let has_head = self.heads.may_begin(here);
         let needing = self.needing.as_ref().filter(|bank| {
             bank.machine.may_begin_with(first)
@@ -249,9 +294,13 @@ impl Rules {
         });
         let keyed = self.keyed.as_ref().filter(|_| context::may_be_assigned(past));
         let words = self.words.as_ref().filter(|words| words.may_begin_with(first) && !joins_before(past, here));
-        if !has_head && needing.is_none() && keyed.is_none() && words.is_none() {
-            return Decision::Nothing;
-        }
+        let is_any = has_head || needing.is_some() || keyed.is_some() || words.is_some();
+        is_any.then_some(Candidates { first, has_head, needing, keyed, words })
+    }
+
+    #[inline(never)]
+    fn judge_place(&self, past: &[u8], here: &[u8], ended: bool, candidates: Candidates<'_>) -> Decision {
+        let Candidates { first, has_head, needing, keyed, words } = candidates;
         let open = if has_head { self.open.as_slice() } else { &[] };
         let mut place = Place { past, here, first, ended, name: None, before: None };
         let mut decision = self.decide_by(open.iter().chain(needing), words, &mut place);

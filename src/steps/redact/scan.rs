@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::bank::Scout;
 use super::fold::Folding;
-use super::rules::{Decision, Hit, Rules};
+use super::rules::{BLOCK, Decision, Hit, Rules};
 
 /// Where in a text something was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,25 +59,61 @@ fn scan_folded<E>(
     mut tell: impl FnMut(Told) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut scout = Scout::default();
-    let mut at = rules.next(text, from);
-    let mut paused = at;
-    while at < text.len() {
+    let mut places = Places { rules, text, at: from, block: from, bits: 0, slow: from };
+    let mut paused = from;
+    while let Some(at) = places.next() {
         if at - paused > PAUSE {
             paused = at;
             tell(Told::Pause)?;
         }
-        match rules.decide(text, at, Some(&mut scout)) {
-            Decision::Found(hit) => {
-                let end = at + hit.length + tail_of(rules, hit, text, at);
-                let range = folding.original(at - from)..folding.original(end - from);
-                tell(Told::Found(Finding { shape: hit.shape, range, score: hit.score }))?;
-                at = end.max(at + 1);
-            }
-            Decision::Nothing | Decision::Hold => at += 1,
+        if let Decision::Found(hit) = rules.decide(text, at, Some(&mut scout)) {
+            let end = at + hit.length + tail_of(rules, hit, text, at);
+            let range = folding.original(at - from)..folding.original(end - from);
+            tell(Told::Found(Finding { shape: hit.shape, range, score: hit.score }))?;
+            places.go_on(end.max(at + 1));
         }
-        at = rules.next(text, at);
     }
     Ok(())
+}
+
+/// The places of a text where a finding may begin.
+struct Places<'a> {
+    rules: &'a Rules,
+    text: &'a [u8],
+    /// What comes before it has been looked at.
+    at: usize,
+    /// Where the block begins whose places are left in `bits`.
+    block: usize,
+    bits: u64,
+    /// Up to there places are looked at one by one, since there is an escape.
+    slow: usize,
+}
+
+impl Places<'_> {
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            if self.at >= self.slow {
+                if let Some(bits) = self.rules.next_block(self.text, self.at) {
+                    (self.block, self.bits) = (self.at, bits);
+                    self.at += BLOCK;
+                    continue;
+                }
+                self.slow = self.at + BLOCK;
+            }
+            let place = self.rules.next(self.text, self.at);
+            self.at = place + 1;
+            return (place < self.text.len()).then_some(place);
+        }
+        let place = self.block + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(place)
+    }
+
+    /// Passes by what comes before `at`.
+    fn go_on(&mut self, at: usize) {
+        (self.at, self.bits) = (at, 0);
+    }
 }
 
 /// How many bytes a scan goes on without a word: a fraction of a millisecond.
@@ -87,4 +123,35 @@ fn tail_of(rules: &Rules, hit: Hit, text: &[u8], at: usize) -> usize {
     let Some(tail) = rules.tail(hit.shape) else { return 0 };
     let rest = text.get(at + hit.length..).unwrap_or_default();
     tail.walk(&mut tail.begin(), rest, true).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::steps::redact::{Detector, Settings};
+
+    #[test]
+    fn places_in_blocks_are_the_places_one_by_one() {
+        let detector = Detector::compile(&Settings { find: vec!["all".into()], ..Settings::default() }).unwrap();
+        let rules = detector.rules();
+        let pieces =
+            ["a", "Z9", " ", "\\n", "\\u00e9", "\\", "-", "4111", "\u{e9}", "words in prose, ", "x@y.org ", "key: "];
+        let texts = prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..80);
+        proptest!(|(text in texts, skips in prop::collection::vec(0_usize..40, 0..9))| {
+            let text = text.concat().into_bytes();
+            let mut places = Places { rules, text: &text, at: 0, block: 0, bits: 0, slow: 0 };
+            let (mut at, mut skips) = (0, skips.into_iter());
+            while let Some(place) = places.next() {
+                prop_assert_eq!(place, rules.next(&text, at));
+                at = place + 1;
+                if let Some(skip) = skips.next() {
+                    at += skip;
+                    places.go_on(at);
+                }
+            }
+            prop_assert!(rules.next(&text, at) >= text.len());
+        });
+    }
 }
