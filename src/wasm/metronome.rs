@@ -1,9 +1,10 @@
 //! The clock by which guests are interrupted: a thread of the operating system that moves the engine's epoch on each
-//! millisecond while a guest runs, and sleeps while none does.
+//! millisecond while a guest runs, and sleeps when none has for a while. Most guests are done within microseconds, and to
+//! wake a thread for each would cost more than they do.
 //!
 //! It is no task: a guest that computes may hold up every task there is.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +16,10 @@ pub struct Metronome(Arc<Shared>);
 
 struct Shared {
     running: AtomicUsize,
+    /// How many have run, or do.
+    begun: AtomicUsize,
+    /// False while the clock must be woken to tick.
+    is_awake: AtomicBool,
     is_wanted: Mutex<bool>,
     wake: Condvar,
 }
@@ -26,17 +31,30 @@ impl Metronome {
     /// # Errors
     /// When there is no thread to be had.
     pub fn start(engine: &wasmtime::Engine) -> Result<Self, String> {
-        let shared =
-            Arc::new(Shared { running: AtomicUsize::new(0), is_wanted: Mutex::new(false), wake: Condvar::new() });
+        let shared = Arc::new(Shared {
+            running: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            is_awake: AtomicBool::new(true),
+            is_wanted: Mutex::new(false),
+            wake: Condvar::new(),
+        });
         let (engine, theirs) = (engine.weak(), Arc::downgrade(&shared));
         let beat = move || {
+            let (mut begun, mut quiet) = (0, 0);
             while let (Some(engine), Some(shared)) = (engine.upgrade(), theirs.upgrade()) {
-                if shared.running.load(Ordering::Acquire) == 0 {
+                let before = std::mem::replace(&mut begun, shared.begun.load(Ordering::Acquire));
+                if shared.running.load(Ordering::Acquire) > 0 {
+                    engine.increment_epoch();
+                    quiet = 0;
+                } else if begun != before {
+                    quiet = 0;
+                } else if quiet < LINGER {
+                    quiet += 1;
+                } else {
                     drop(engine);
                     shared.rest();
                     continue;
                 }
-                engine.increment_epoch();
                 drop((engine, shared));
                 thread::sleep(TICK);
             }
@@ -47,7 +65,10 @@ impl Metronome {
     }
 
     pub fn run(&self) -> Run<'_> {
-        if self.0.running.fetch_add(1, Ordering::AcqRel) == 0 {
+        self.0.begun.fetch_add(1, Ordering::AcqRel);
+        // Before the clock sleeps it says so, and then looks whether anybody runs: one of the two sees the other.
+        self.0.running.fetch_add(1, Ordering::SeqCst);
+        if !self.0.is_awake.load(Ordering::SeqCst) {
             *self.0.is_wanted.lock().unwrap_or_else(PoisonError::into_inner) = true;
             self.0.wake.notify_one();
         }
@@ -64,11 +85,17 @@ impl Drop for Run<'_> {
 impl Shared {
     /// Sleeps until a guest runs, or long enough to see whether the engine is still there.
     fn rest(&self) {
-        let wanted = self.is_wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.wake.wait_timeout_while(wanted, LOOK_AGAIN, |wanted| !*wanted);
-        let (mut wanted, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        *wanted = false;
+        self.is_awake.store(false, Ordering::SeqCst);
+        if self.running.load(Ordering::SeqCst) == 0 {
+            let wanted = self.is_wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = self.wake.wait_timeout_while(wanted, LOOK_AGAIN, |wanted| !*wanted);
+            let (mut wanted, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            *wanted = false;
+        }
+        self.is_awake.store(true, Ordering::SeqCst);
     }
 }
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// For so many ticks without any guest the clock stays awake.
+const LINGER: u32 = 20;
