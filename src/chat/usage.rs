@@ -45,6 +45,21 @@ impl TokenKind {
     pub fn is_input(self) -> bool {
         !matches!(self, Self::Out | Self::ReasoningOut | Self::AudioOut)
     }
+
+    /// As records call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TextIn => "text_in",
+            Self::CacheRead => "cache_read",
+            Self::CacheWrite5m => "cache_write_5m",
+            Self::CacheWrite1h => "cache_write_1h",
+            Self::AudioIn => "audio_in",
+            Self::ImageIn => "image_in",
+            Self::Out => "out",
+            Self::ReasoningOut => "reasoning_out",
+            Self::AudioOut => "audio_out",
+        }
+    }
 }
 
 impl Usage {

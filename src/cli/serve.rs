@@ -237,6 +237,7 @@ async fn run_until_stopped(
     gateway.world().traces.flush(FLUSH).await;
     background.abort();
     gateway.world().access.flush();
+    gateway.world().decisions.flush();
     if let Some(ledger) = &gateway.world().stores.ledger
         && let Err(error) = ledger.flush().await
     {

@@ -134,10 +134,10 @@ impl Account {
     /// Notes what the steps and attempts have settled, and the time that took besides waiting for others.
     pub fn note(&mut self, cx: &mut Cx, overhead: Duration) {
         self.describe(cx);
-        self.charge(cx);
         if let Some(traced) = &mut self.traced {
             traced.describe(cx);
         }
+        self.charge(cx);
         let line = &mut self.line;
         line.attempts = cx.trail.asked();
         line.overhead = Some(overhead);

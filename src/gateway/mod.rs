@@ -90,6 +90,7 @@ impl Gateway {
     pub fn put_in_charge(&self, snapshot: Arc<Snapshot>) {
         self.world.metrics.revision_is(&snapshot.revision);
         self.world.trace_to(&snapshot.exporters);
+        self.world.record_in(snapshot.decisions.as_ref());
         self.snapshot.store(snapshot);
     }
 

@@ -28,6 +28,7 @@ pub struct Traced {
     pub revision: Option<HeaderValue>,
     session: Option<std::sync::Arc<str>>,
     tags: Vec<String>,
+    estimated: Option<u64>,
     response: Option<(String, String)>,
     chunks: u32,
 }
@@ -43,6 +44,7 @@ impl Traced {
             revision: None,
             session: None,
             tags: Vec::new(),
+            estimated: None,
             response: None,
             chunks: 0,
         })
@@ -50,6 +52,7 @@ impl Traced {
 
     /// Notes what is known of the caller and its request once all is decided.
     pub fn describe(&mut self, cx: &Cx) {
+        self.estimated = cx.question.as_ref().map(|question| question.estimated).filter(|estimated| *estimated > 0);
         self.session.clone_from(&cx.caller.session);
         self.tags = cx.caller.tags.iter().map(|tag| tag.to_string()).collect();
         self.tags.extend(cx.tags.iter().map(|(key, value)| format!("{key}={value}")));
@@ -114,6 +117,7 @@ impl Told {
             revision: traced.revision.and_then(|revision| revision.to_str().ok().map(ToOwned::to_owned)),
             session: traced.session,
             tags: traced.tags,
+            estimated: traced.estimated,
             steps,
             attempts,
             passed_over,

@@ -15,6 +15,7 @@ use crate::pipeline::trail::Detail;
 use crate::provider::Pools;
 use crate::state::Ledger;
 use crate::steps::Stores;
+use crate::telemetry::decisions::{self, Decisions};
 use crate::telemetry::otlp::{Carrier, Exporter, Traces};
 use crate::telemetry::{AccessLog, Metrics};
 
@@ -30,6 +31,7 @@ pub struct World {
     pub metrics: Metrics,
     pub access: AccessLog,
     pub traces: Traces,
+    pub decisions: Decisions,
     /// Accounts whose tokens are being counted before they close.
     closings: TaskTracker,
     witness: Option<Arc<dyn Witness>>,
@@ -49,6 +51,7 @@ impl World {
             metrics: Metrics::default(),
             access,
             traces: Traces::default(),
+            decisions: Decisions::default(),
             witness: None,
         }
     }
@@ -82,6 +85,12 @@ impl World {
             let way = Way::to(&exporter.name, exporter.endpoint.expose(), exporter.ca.as_deref(), &self.pools)?;
             Ok(Arc::new(way) as Arc<dyn Carrier>)
         });
+    }
+
+    /// Has decisions recorded there, unless providers are played.
+    pub(super) fn record_in(&self, settings: Option<&decisions::Settings>) {
+        self.decisions.record_in(settings.filter(|_| !self.pools.is_staged()));
+        self.traces.record_with(self.decisions.recorder());
     }
 
     /// Resolves when no account is being counted any more.

@@ -32,6 +32,7 @@ use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
 use crate::steps::redact::step::Seed;
 use crate::steps::screen;
+use crate::telemetry::decisions;
 use crate::telemetry::otlp::Sampling;
 
 pub use route::*;
@@ -46,6 +47,8 @@ pub struct Config {
     pub log: Log,
     /// Who is told of requests, as traces.
     pub exporters: Vec<ExporterConfig>,
+    /// Where decisions are recorded.
+    pub decisions: Option<decisions::Settings>,
     pub callers: Callers,
     pub providers: BTreeMap<ProviderName, ProviderConfig>,
     /// The named targets, and those that routes and models name as `provider/model` or by the provider.

@@ -3,6 +3,7 @@
 //! It is there to be read; the one thing that it does is to forget answers, and only for who is on the same machine.
 
 mod cache;
+mod decisions;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,12 +45,16 @@ pub async fn handle(
         "/budgets" => budgets(gateway).await,
         "/cache" => cache::stats(gateway).await,
         "/policies" => json(200, policies(&gateway.pin(), &reloader.status())),
-        "/" => text(200, "tidegate admin: /livez /readyz /healthz /metrics /policies /budgets /cache\n".into()),
-        path => {
-            text(404, format!("`{path}` is not here; try /livez /readyz /healthz /metrics /policies /budgets /cache\n"))
-        }
+        "/decisions" => decisions::list(gateway, request.uri().query().unwrap_or_default()).await,
+        "/" => text(200, format!("tidegate admin: {PATHS}\n")),
+        path => match path.strip_prefix("/decisions/") {
+            Some(id) => decisions::one(gateway, id).await,
+            None => text(404, format!("`{path}` is not here; try {PATHS}\n")),
+        },
     }
 }
+
+const PATHS: &str = "/livez /readyz /healthz /metrics /policies /budgets /cache /decisions";
 
 async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     let (world, snapshot) = (gateway.world(), gateway.pin());
@@ -57,6 +62,7 @@ async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     world.metrics.targets_are(states);
     world.metrics.dropped(world.access.dropped(), world.copies.dropped());
     world.metrics.spans_dropped(world.traces.dropped());
+    world.metrics.decisions_dropped(world.decisions.dropped());
     world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
     world.metrics.guard_actions_are("redact", world.stores.guards.counts());
     world

@@ -6,6 +6,7 @@ mod support;
 mod cache;
 mod callers;
 mod costs;
+mod decisions;
 mod fallback;
 mod guards;
 mod otlp;

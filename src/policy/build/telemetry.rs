@@ -1,4 +1,4 @@
-//! Collectors of traces.
+//! Collectors of traces, and the record of decisions.
 
 use std::time::Duration;
 
@@ -7,15 +7,18 @@ use crate::base::units::Usd;
 use crate::policy::codes;
 use crate::policy::config::ExporterConfig;
 use crate::policy::decode::{At, Table, TextOr};
-use crate::policy::document::{AlwaysDoc, Content, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc};
+use crate::policy::document::{
+    AlwaysDoc, Content, DecisionsDoc, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc,
+};
 use crate::policy::problem::Problem;
 use crate::policy::reference::Template;
 use crate::provider::Address;
+use crate::telemetry::decisions;
 use crate::telemetry::otlp::Sampling;
 
 impl Builder<'_, '_> {
-    pub(super) fn telemetry(&mut self, telemetry: Option<TelemetryDoc>) -> Vec<ExporterConfig> {
-        let TelemetryDoc { otlp, headers, dialects, content } = telemetry.unwrap_or_default();
+    pub(super) fn telemetry(&mut self, telemetry: TelemetryDoc) -> Vec<ExporterConfig> {
+        let TelemetryDoc { otlp, headers, dialects, content, decisions: _ } = telemetry;
         let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
         if let (false, false, Some((name, _))) = (is_shared, otlp.0.is_empty(), headers.0.first()) {
             let message = "these headers are for collectors that are written as a URL, and there is none";
@@ -41,6 +44,21 @@ impl Builder<'_, '_> {
             self.exporter(document)
         });
         exporters.collect()
+    }
+
+    /// Where decisions are recorded, if they are.
+    pub(super) fn decisions(&mut self, document: Option<DecisionsDoc>) -> Option<decisions::Settings> {
+        let document = document?;
+        if let Some(size) = document.size.as_ref().filter(|size| size.value.0 < LEAST_SIZE) {
+            let problem = Problem::error(codes::OUT_OF_RANGE, "this holds next to no decisions");
+            self.note(problem.at(size.span, "").help("one takes about 1KiB; write `64KiB` or more"));
+        }
+        if document.dir.value.trim().is_empty() {
+            let problem = Problem::error(codes::WRONG_VALUE, "decisions need a folder");
+            self.note(problem.at(document.dir.span, "").help("name one, like `decisions`"));
+        }
+        let folder = self.material.sources.folder(document.dir.span.file).join(&document.dir.value);
+        Some(decisions::Settings { folder, size: document.size.map_or(USUAL_SIZE, |size| size.value.0) })
     }
 
     fn exporter(&mut self, document: ExporterDoc) -> ExporterConfig {
@@ -96,3 +114,5 @@ fn sampling(rate: f64, always: Option<AlwaysDoc>) -> Sampling {
 }
 
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
+const USUAL_SIZE: u64 = 64 << 20;
+const LEAST_SIZE: u64 = 64 << 10;

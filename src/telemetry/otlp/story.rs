@@ -23,6 +23,8 @@ pub struct Story {
     pub revision: Option<String>,
     pub session: Option<Arc<str>>,
     pub tags: Vec<String>,
+    /// Tokens of the request, before anybody has counted them.
+    pub estimated: Option<u64>,
     /// Those that did something, in order.
     pub steps: Vec<StepTaken>,
     /// Those that were sent, in order.

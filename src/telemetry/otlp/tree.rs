@@ -198,6 +198,7 @@ pub mod tests {
             revision: None,
             session: None,
             tags: Vec::new(),
+            estimated: None,
             steps: Vec::new(),
             attempts: Vec::new(),
             passed_over: Vec::new(),
