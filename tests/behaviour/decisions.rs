@@ -52,7 +52,7 @@ async fn a_request_is_found_by_the_id_of_its_answer_with_each_step_and_attempt()
     );
     assert_eq!(
         (&decision["policy"], &decision["model"], &decision["target"], &decision["user"], &decision["revision"]),
-        (&json!("p"), &json!("m"), &json!("up/m"), &json!("u1"), &json!(answer.header("x-tidegate-revision")))
+        (&json!("p"), &json!("m"), &json!("up"), &json!("u1"), &json!(answer.header("x-tidegate-revision")))
     );
     let tries = decision["tries"].as_array().unwrap();
     let outcomes: Vec<_> = tries.iter().map(|tried| (tried["outcome"].as_str().unwrap(), &tried["status"])).collect();
