@@ -1,9 +1,10 @@
-//! The admin port: health, metrics, policies, kept answers. Never on the data port.
+//! The admin port: health, metrics, policies, decisions, kept answers, and a page to look at them. Never on the data port.
 //!
 //! It is there to be read; the one thing that it does is to forget answers, and only for who is on the same machine.
 
 mod cache;
 mod decisions;
+mod page;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -46,7 +47,8 @@ pub async fn handle(
         "/cache" => cache::stats(gateway).await,
         "/policies" => json(200, policies(&gateway.pin(), &reloader.status())),
         "/decisions" => decisions::list(gateway, request.uri().query().unwrap_or_default()).await,
-        "/" => text(200, format!("tidegate admin: {PATHS}\n")),
+        "/" if page::is_wanted(request.headers()) => page::response(),
+        "/" => text(200, format!("tidegate admin: {PATHS}; a browser gets a page\n")),
         path => match path.strip_prefix("/decisions/") {
             Some(id) => decisions::one(gateway, id).await,
             None => text(404, format!("`{path}` is not here; try {PATHS}\n")),

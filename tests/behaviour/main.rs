@@ -10,6 +10,7 @@ mod decisions;
 mod fallback;
 mod guards;
 mod otlp;
+mod page;
 mod policy;
 mod providers;
 mod reload;

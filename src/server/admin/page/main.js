@@ -34,17 +34,17 @@ function showFigures(metrics, decisions) {
   const own = metrics.quantile("tidegate_overhead_seconds", 0.95, any);
   const figures = [
     ["Under way", metrics.sum("tidegate_requests_in_flight")],
-    ["Requests a second", rate === null ? "–" : rate.toFixed(1), `${now.requests} since the start`],
+    ["A second", rate === null ? "–" : rate.toFixed(1), `${now.requests} requests in all`],
     ["Half within", ms(half), took.length ? `of the last ${took.length}` : "since the start"],
     ["95 % within", ms(most), own === null ? "" : `gateway itself ${ms(own)}`],
-    ["Errors and refusals", percent(failed, now.requests), "since the start"],
+    ["Errors", percent(failed, now.requests), "and refusals"],
     ["Spent", usd(now.cost), "since the start"],
     ["Found in cache", percent(given, looked), looked ? `of ${looked}` : ""],
     ["Fell back", decisions.length ? percent(decisions.filter(hasFallen).length, decisions.length) : "–", decisions.length ? `of the last ${decisions.length}` : ""],
     ["Telemetry lost", lost ? tone("bad", lost) : 0],
   ];
   put("figures", ...figures.map(([name, value, note]) => element("div", {}, element("dt", {}, name),
-    element("dd", {}, value, note ? element("small", {}, " ", note) : null))));
+    element("dd", {}, value, note ? element("small", {}, note) : null))));
 }
 
 function showRequests(decisions) {
@@ -53,11 +53,11 @@ function showRequests(decisions) {
     ["Request", one => element("a", { class: "id", href: `#${one.request_id}` }, `…${one.request_id.slice(-8)}`)],
     ["Outcome", outcome],
     ["Model", one => one.model || one.endpoint],
-    ["Answered by", one => one.target || "–"],
+    ["Answered by", one => (isKept(one) ? "kept answer" : one.target || "–")],
     ["Policy", one => one.policy || "none"],
     ["Team", one => one.team || "–"],
     ["Tries", one => one.attempts, "number"],
-    ["First token", one => (one.first_token_ms === undefined ? "–" : ms(one.first_token_ms)), "number"],
+    ["First token", one => (one.stream ? ms(one.first_token_ms) : "–"), "number"],
     ["Took", one => ms(one.took_ms), "number"],
     ["Cost", one => usd(one.cost_usd), "number"],
   ];
