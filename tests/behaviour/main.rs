@@ -5,6 +5,7 @@ mod support;
 
 mod cache;
 mod callers;
+mod collectors;
 mod costs;
 mod decisions;
 mod fallback;
