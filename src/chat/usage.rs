@@ -63,6 +63,12 @@ impl TokenKind {
 }
 
 impl Usage {
+    /// The counts alone, which hold on to nothing they were read from.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        Self { service: self.service.map(|service| service.as_str().into_owned().into()), wire: None, ..self }
+    }
+
     /// The counts, input first.
     pub fn parts(&self) -> [(TokenKind, Option<u64>); 9] {
         [

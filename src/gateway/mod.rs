@@ -127,7 +127,7 @@ impl Gateway {
             ..Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens))
         };
         let mut account = Account::open(Arc::clone(&self.world), &cx, now);
-        account.came_as(arrival.method, arrival.path, &snapshot.short_revision);
+        account.came_as(arrival.method, arrival.path, &cx.headers, &snapshot);
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
     }
 }

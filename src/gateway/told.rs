@@ -4,16 +4,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
+use crate::base::baggage;
 use crate::base::trace::TraceContext;
-use crate::chat::{Event, Frame};
+use crate::chat::{Event, Frame, Numbers, Usage};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::Bill;
 use crate::gateway::settle;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::trail::{AttemptEntry, StepEntry, Trail};
+use crate::policy::Snapshot;
 use crate::telemetry::Line;
 use crate::telemetry::otlp::{self, Attempt, Link, PassedOver, StepTaken, Story};
 
@@ -25,10 +27,12 @@ pub struct Traced {
     started: Instant,
     pub method: String,
     pub path: String,
-    pub revision: Option<HeaderValue>,
+    revision: Option<HeaderValue>,
     session: Option<std::sync::Arc<str>>,
     tags: Vec<String>,
     estimated: Option<u64>,
+    numbers: Numbers,
+    baggage: Vec<(String, String)>,
     response: Option<(String, String)>,
     chunks: u32,
 }
@@ -45,14 +49,23 @@ impl Traced {
             session: None,
             tags: Vec::new(),
             estimated: None,
+            numbers: Numbers::default(),
+            baggage: Vec::new(),
             response: None,
             chunks: 0,
         })
     }
 
+    /// Notes how the request came, and under which revision.
+    pub fn arrive(&mut self, headers: &HeaderMap, snapshot: &Snapshot) {
+        self.revision = Some(snapshot.short_revision.clone());
+        self.baggage = baggage::of(headers, &snapshot.baggage);
+    }
+
     /// Notes what is known of the caller and its request once all is decided.
     pub fn describe(&mut self, cx: &Cx) {
         self.estimated = cx.question.as_ref().map(|question| question.estimated).filter(|estimated| *estimated > 0);
+        self.numbers = cx.numbers.unwrap_or_default();
         self.session.clone_from(&cx.caller.session);
         self.tags = cx.caller.tags.iter().map(|tag| tag.to_string()).collect();
         self.tags.extend(cx.tags.iter().map(|(key, value)| format!("{key}={value}")));
@@ -118,6 +131,8 @@ impl Told {
             session: traced.session,
             tags: traced.tags,
             estimated: traced.estimated,
+            numbers: traced.numbers,
+            baggage: traced.baggage,
             steps,
             attempts,
             passed_over,
@@ -202,7 +217,7 @@ impl Bill {
         let (nanos, is_estimate) =
             (cost.as_ref().map(|cost| cost.nanos), cost.as_ref().is_some_and(|cost| cost.is_estimate));
         otlp::Bill {
-            usage: cost.map(|cost| cost.usage).or_else(said),
+            usage: cost.map(|cost| cost.usage).or_else(said).map(Usage::detached),
             cost: nanos,
             parts,
             is_estimate,

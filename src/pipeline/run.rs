@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::base::ids::PolicyName;
 use crate::base::stop::Stop;
-use crate::chat::{Request, Verbatim};
+use crate::chat::{Numbers, Request, Verbatim};
 use crate::pipeline::attempt::execute;
 use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::{Cx, View};
@@ -83,6 +83,7 @@ impl Line {
     /// Puts a request to the targets of the route.
     async fn ask(&self, cx: &mut Cx, asking: Asking<'_>) -> Result<Answer, Stop> {
         let Asking { request, shadows, is_seen } = asking;
+        cx.numbers = Some(Numbers::of(&request.params));
         let plan = match cx.detour.take() {
             Some(target) => Plan::to(target),
             None => self.plan(cx, Some(&request)),

@@ -107,6 +107,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             webhook,
             exporters,
             decisions: config.decisions.clone(),
+            baggage: config.baggage.clone(),
             unknown_price: config.prices.unknown,
             server: ServerSettings { body_limit: usize::try_from(config.limits.body).unwrap_or(usize::MAX) },
         }),

@@ -49,6 +49,8 @@ pub struct Config {
     pub exporters: Vec<ExporterConfig>,
     /// Where decisions are recorded.
     pub decisions: Option<decisions::Settings>,
+    /// Members of callers' baggage that spans get.
+    pub baggage: Vec<String>,
     pub callers: Callers,
     pub providers: BTreeMap<ProviderName, ProviderConfig>,
     /// The named targets, and those that routes and models name as `provider/model` or by the provider.

@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub exporters: Vec<Exporter>,
     /// Where decisions are recorded.
     pub decisions: Option<decisions::Settings>,
+    /// Members of callers' baggage that spans get.
+    pub baggage: Vec<String>,
     pub server: ServerSettings,
 }
 

@@ -61,6 +61,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let callers = builder.callers(document.callers, tls.as_ref());
     let telemetry = document.telemetry.unwrap_or_default();
     let decisions = builder.decisions(telemetry.decisions.clone());
+    let baggage = builder.baggage(&telemetry.baggage);
     let exporters = builder.telemetry(telemetry);
     let placeholder_key = document.state.as_ref().and_then(|state| state.placeholder_key.clone());
     let placeholder_key = placeholder_key.map(|key| builder.placed(key));
@@ -79,6 +80,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         log: server::log(document.log),
         exporters,
         decisions,
+        baggage,
         callers,
         providers: std::mem::take(&mut builder.providers),
         targets: std::mem::take(&mut builder.targets),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Builder;
+use crate::base::baggage;
 use crate::base::units::Usd;
 use crate::policy::codes;
 use crate::policy::config::ExporterConfig;
@@ -18,7 +19,7 @@ use crate::telemetry::otlp::Sampling;
 
 impl Builder<'_, '_> {
     pub(super) fn telemetry(&mut self, telemetry: TelemetryDoc) -> Vec<ExporterConfig> {
-        let TelemetryDoc { otlp, headers, dialects, content, decisions: _ } = telemetry;
+        let TelemetryDoc { otlp, headers, dialects, content, .. } = telemetry;
         let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
         if let (false, false, Some((name, _))) = (is_shared, otlp.0.is_empty(), headers.0.first()) {
             let message = "these headers are for collectors that are written as a URL, and there is none";
@@ -44,6 +45,15 @@ impl Builder<'_, '_> {
             self.exporter(document)
         });
         exporters.collect()
+    }
+
+    /// What spans get of that which callers carry along.
+    pub(super) fn baggage(&mut self, names: &[At<String>]) -> Vec<String> {
+        for name in names.iter().filter(|name| !baggage::is_name(&name.value)) {
+            let problem = Problem::error(codes::WRONG_VALUE, format!("no member of a baggage is called `{}`", name.value));
+            self.note(problem.at(name.span, "").help("a name has letters, digits, and `.`, `_` or `-` between them"));
+        }
+        names.iter().map(|name| name.value.clone()).collect()
     }
 
     /// Where decisions are recorded, if they are.

@@ -12,6 +12,10 @@ use crate::provider::Address;
 use crate::telemetry::otlp::{Dialect, Exporter, Protocol};
 
 pub fn exporters(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Vec<Exporter> {
+    // As for everything else that speaks OpenTelemetry.
+    if parts.environment.says("OTEL_SDK_DISABLED").is_some_and(|said| said.trim().eq_ignore_ascii_case("true")) {
+        return Vec::new();
+    }
     config.exporters.iter().filter_map(|exporter| open(exporter, parts, problems)).collect()
 }
 

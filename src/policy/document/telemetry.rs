@@ -22,6 +22,9 @@ pub struct TelemetryDoc {
     pub dialects: Vec<TelemetryDialect>,
     /// Which texts those get that are written as a URL.
     pub content: Option<At<Content>>,
+    /// Members of the caller's `baggage` header that every span gets, as `baggage.NAME`; none if not said.
+    #[serde(default)]
+    pub baggage: Vec<At<String>>,
     /// The record of what was decided about each request; none if not said.
     pub decisions: Option<DecisionsDoc>,
 }

@@ -49,6 +49,7 @@ impl Vocabulary for Langfuse {
             out.text(name::MESSAGE, Some(reason));
         }
         out.text(name::MODEL, Some(&attempt.asked.model));
+        out.text(name::PARAMETERS, story.numbers.json().as_deref());
         let Some(bill) = &attempt.bill else { return };
         if let Some(first) = bill.first_token.and_then(|first| (story.began + attempt.after).checked_add(first)) {
             let at = jiff::Timestamp::try_from(first).map(|at| format!("\"{at}\"")).unwrap_or_default();

@@ -26,6 +26,7 @@ impl Vocabulary for OpenInference {
         out.text(name::PROVIDER, Some(provider(&attempt.asked.kind)));
         let answered = attempt.bill.as_ref().and_then(|bill| bill.response_model.as_deref());
         out.text(name::MODEL, Some(answered.unwrap_or(&attempt.asked.model)));
+        out.text(name::PARAMETERS, story.numbers.json().as_deref());
         let Some(bill) = &attempt.bill else { return };
         cost(bill, out);
         let Some(usage) = &bill.usage else { return };

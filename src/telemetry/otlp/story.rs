@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::base::money::Nanos;
 use crate::base::trace::{SpanId, TraceContext, TraceId};
-use crate::chat::Usage;
+use crate::chat::{Numbers, Usage};
 use crate::telemetry::Line;
 
 /// A request, from the first byte to the last.
@@ -25,6 +25,9 @@ pub struct Story {
     pub tags: Vec<String>,
     /// Tokens of the request, before anybody has counted them.
     pub estimated: Option<u64>,
+    pub numbers: Numbers,
+    /// What the caller carried along, as far as it is wanted.
+    pub baggage: Vec<(String, String)>,
     /// Those that did something, in order.
     pub steps: Vec<StepTaken>,
     /// Those that were sent, in order.

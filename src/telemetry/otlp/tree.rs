@@ -86,10 +86,7 @@ impl Teller<'_> {
         out.say(names::STEP, step.name);
         out.text(names::VERDICT, Some(&step.verdict));
         self.words.iter().for_each(|words| words.step(step, &mut out));
-        let notes = step.notes.iter();
-        out.0.extend(
-            notes.map(|(name, value)| opentelemetry::KeyValue::new(format!("{}{name}", names::NOTE), value.clone())),
-        );
+        out.0.extend(step.notes.iter().map(|(name, value)| names::beneath(names::NOTE, name, value)));
         self.span(SpanId::fresh(), step.name.to_owned(), step.after, step.took, out)
     }
 
@@ -142,6 +139,8 @@ impl Teller<'_> {
         out.text(names::USER, self.story.line.user.as_deref());
         out.text(names::SESSION, self.story.session.as_deref());
         out.list(names::TAGS, &self.story.tags);
+        let carried = self.story.baggage.iter();
+        out.0.extend(carried.map(|(name, value)| names::beneath(names::BAGGAGE, name, value)));
         self.words.iter().for_each(|words| words.every(self.story, &mut out));
         out
     }
@@ -199,6 +198,8 @@ pub mod tests {
             session: None,
             tags: Vec::new(),
             estimated: None,
+            numbers: Default::default(),
+            baggage: Vec::new(),
             steps: Vec::new(),
             attempts: Vec::new(),
             passed_over: Vec::new(),
