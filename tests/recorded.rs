@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::HashSet;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -78,6 +79,23 @@ fn a_gateway_that_is_killed_loses_no_more_than_its_last_decisions_and_the_next_g
     next.wait();
     let after = recorded(folder.path());
     assert!(after.is_superset(&kept) && after.len() == kept.len() + 1, "{} after {}", after.len(), kept.len());
+}
+
+#[test]
+fn a_process_that_is_told_not_to_trace_tells_no_collector_and_records_all_the_same() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    collector.set_nonblocking(true).unwrap();
+    let url = format!("telemetry: {{ otlp: \"http://{}\",", collector.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tidegate.yaml"), GATEWAY.replace("telemetry: {", &url)).unwrap();
+    for (disabled, is_told) in [("TRUE", false), ("false", true)] {
+        let running = Running::start_told(folder.path(), ("OTEL_SDK_DISABLED", disabled));
+        ask(&running.address, "chat").unwrap();
+        running.stop();
+        running.wait();
+        assert_eq!(collector.accept().is_ok(), is_told, "OTEL_SDK_DISABLED={disabled}");
+    }
+    assert_eq!(recorded(folder.path()).len(), 2);
 }
 
 /// The ids of all requests that have a record.

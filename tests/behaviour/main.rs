@@ -9,6 +9,7 @@ mod collectors;
 mod costs;
 mod decisions;
 mod fallback;
+mod grpc;
 mod guards;
 mod otlp;
 mod page;

@@ -50,7 +50,8 @@ impl Builder<'_, '_> {
     /// What spans get of that which callers carry along.
     pub(super) fn baggage(&mut self, names: &[At<String>]) -> Vec<String> {
         for name in names.iter().filter(|name| !baggage::is_name(&name.value)) {
-            let problem = Problem::error(codes::WRONG_VALUE, format!("no member of a baggage is called `{}`", name.value));
+            let problem =
+                Problem::error(codes::WRONG_VALUE, format!("no member of a baggage is called `{}`", name.value));
             self.note(problem.at(name.span, "").help("a name has letters, digits, and `.`, `_` or `-` between them"));
         }
         names.iter().map(|name| name.value.clone()).collect()
