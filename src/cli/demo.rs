@@ -37,6 +37,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         files: vec![file.clone()],
         listen: Some(args.listen),
         admin: Some(args.admin),
+        raw_content: false,
         no_access_log: false,
     };
     let code = serve::run_with(&serve, |data, admin| print!("{}", guide(data, admin, &file)));

@@ -123,6 +123,7 @@ impl Gateway {
             headers: arrival.headers,
             started: arrival.started,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
+            texts: self.world.texts(&snapshot),
             basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
             ..Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens))
         };

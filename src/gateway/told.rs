@@ -2,6 +2,7 @@
 //!
 //! The request itself only gathers what a story is made of and hands it over; it is made in a task of its own.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue};
@@ -17,7 +18,7 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::trail::{AttemptEntry, StepEntry, Trail};
 use crate::policy::Snapshot;
 use crate::telemetry::Line;
-use crate::telemetry::otlp::{self, Attempt, Link, PassedOver, StepTaken, Story};
+use crate::telemetry::otlp::{self, Attempt, Link, PassedOver, StepTaken, Story, Texts};
 
 /// What is noted of a request for its trace, beside its line in the log.
 pub struct Traced {
@@ -28,11 +29,12 @@ pub struct Traced {
     pub method: String,
     pub path: String,
     revision: Option<HeaderValue>,
-    session: Option<std::sync::Arc<str>>,
+    session: Option<Arc<str>>,
     tags: Vec<String>,
     estimated: Option<u64>,
     numbers: Numbers,
     baggage: Vec<(String, String)>,
+    texts: Option<Arc<Texts>>,
     response: Option<(String, String)>,
     chunks: u32,
 }
@@ -51,6 +53,7 @@ impl Traced {
             estimated: None,
             numbers: Numbers::default(),
             baggage: Vec::new(),
+            texts: cx.texts.clone(),
             response: None,
             chunks: 0,
         })
@@ -72,6 +75,7 @@ impl Traced {
     }
 
     pub fn observe(&mut self, frame: &Frame) {
+        self.texts.iter().for_each(|texts| texts.gives(std::slice::from_ref(frame)));
         self.chunks = self.chunks.saturating_add(u32::from(is_semantic(frame)));
         if self.response.is_some() {
             return;
@@ -133,6 +137,7 @@ impl Told {
             estimated: traced.estimated,
             numbers: traced.numbers,
             baggage: traced.baggage,
+            texts: traced.texts,
             steps,
             attempts,
             passed_over,

@@ -17,6 +17,7 @@ use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Remarks, Trail};
+use crate::telemetry::otlp::Texts;
 use crate::tokens::Tokens;
 
 /// The facts of one exchange that no step changes, and the trail that every step writes.
@@ -57,6 +58,8 @@ pub struct Cx {
     pub presence: Option<Arc<Presence>>,
     /// The numbers that targets are asked to answer by, once they are.
     pub numbers: Option<Numbers>,
+    /// Where its texts are kept for traces, if they are.
+    pub texts: Option<Arc<Texts>>,
     /// What is set aside in the ledger for the attempt under way.
     pub held: Option<Held>,
     /// Attempts that failed, and cost something.
@@ -90,6 +93,7 @@ impl Cx {
             detour: None,
             presence: None,
             numbers: None,
+            texts: None,
             held: None,
             charges: Vec::new(),
         }

@@ -53,6 +53,8 @@ pub struct Parts<'a> {
     pub callers: Option<KeyFile>,
     /// The revision in charge so far, whose fetched keys live on.
     pub previous: Option<&'a Authenticator>,
+    /// Whether collectors may have texts as callers have sent them.
+    pub shows_raw: bool,
     pub now: Timestamp,
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::codes;
 use super::condition::Condition;
 use super::decode::At;
-use super::document::{CertificateName, ExporterProtocol, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
+use super::document::{CertificateName, Content, ExporterProtocol, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
 use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
@@ -198,6 +198,7 @@ pub struct ExporterConfig {
     pub ca: Option<At<Template>>,
     pub dialects: Vec<TelemetryDialect>,
     pub sampling: Sampling,
+    pub content: Option<At<Content>>,
     pub timeout: Duration,
 }
 

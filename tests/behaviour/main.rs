@@ -6,6 +6,7 @@ mod support;
 mod cache;
 mod callers;
 mod collectors;
+mod content;
 mod costs;
 mod decisions;
 mod fallback;

@@ -8,9 +8,7 @@ use crate::base::units::Usd;
 use crate::policy::codes;
 use crate::policy::config::ExporterConfig;
 use crate::policy::decode::{At, Table, TextOr};
-use crate::policy::document::{
-    AlwaysDoc, Content, DecisionsDoc, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc,
-};
+use crate::policy::document::{AlwaysDoc, DecisionsDoc, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc};
 use crate::policy::problem::Problem;
 use crate::policy::reference::Template;
 use crate::provider::Address;
@@ -80,10 +78,6 @@ impl Builder<'_, '_> {
         {
             self.note(Problem::error(codes::WRONG_VALUE, why).at(document.endpoint.span, "this URL"));
         }
-        if let Some(content) = document.content.as_ref().filter(|content| content.value != Content::None) {
-            let problem = Problem::error(codes::NOT_AVAILABLE, "traces hold no texts in this version");
-            self.note(problem.at(content.span, "").help("leave it out, or write `content: none`"));
-        }
         if let Some(timeout) = document.timeout.as_ref().filter(|timeout| timeout.0.is_zero()) {
             let problem = Problem::error(codes::OUT_OF_RANGE, "a collector cannot answer in no time");
             self.note(problem.at(timeout.span, "").help("leave it out for 10s"));
@@ -96,6 +90,7 @@ impl Builder<'_, '_> {
             ca: document.ca.map(|ca| self.placed(ca)),
             dialects,
             sampling: sampling(document.sample.map_or(1.0, |share| share.fraction()), document.always),
+            content: document.content,
             timeout: document.timeout.map_or(USUAL_TIMEOUT, |timeout| timeout.0),
         }
     }

@@ -100,6 +100,8 @@ pub enum TelemetryDialect {
 pub enum Content {
     #[default]
     None,
+    /// What really went upstream, and what came from there.
     Redacted,
+    /// What the caller has sent and got, if the gateway was started with `--raw-content`.
     Raw,
 }

@@ -1,9 +1,10 @@
 //! OpenTelemetry's conventions for generative AI.
 
 use super::attributes::Attributes;
-use super::dialects::{Vocabulary, operation};
+use super::dialects::{Place, Vocabulary, operation};
 use super::names::{self, genai as name};
 use super::story::{Attempt, StepTaken, Story};
+use super::texts::Spoken;
 use crate::chat::Numbers;
 
 pub struct Genai;
@@ -44,6 +45,13 @@ impl Vocabulary for Genai {
             out.count(name::CACHE_WRITE, usage.cache_write());
         }
         out.told(name::REASONING, usage.reasoning_out);
+    }
+
+    fn texts(&self, spoken: &Spoken, place: Place, out: &mut Attributes) {
+        if place == Place::Attempt {
+            out.text(name::INPUT_MESSAGES, spoken.input.as_deref());
+            out.text(name::OUTPUT_MESSAGES, spoken.output.as_deref());
+        }
     }
 }
 

@@ -5,9 +5,10 @@
 //! Langfuse.
 
 use super::attributes::Attributes;
-use super::dialects::{Vocabulary, is_generation};
+use super::dialects::{Place, Vocabulary, is_generation};
 use super::names::langfuse as name;
 use super::story::{Attempt, Bill, StepTaken, Story};
+use super::texts::Spoken;
 use crate::base::json::Writer;
 use crate::base::money::Nanos;
 use crate::chat::TokenKind;
@@ -57,6 +58,15 @@ impl Vocabulary for Langfuse {
         }
         out.text(name::USAGE, usage(bill).as_deref());
         out.text(name::COST, cost(bill).as_deref());
+    }
+
+    fn texts(&self, spoken: &Spoken, place: Place, out: &mut Attributes) {
+        let (input, output) = match place {
+            Place::Root => (name::TRACE_INPUT, name::TRACE_OUTPUT),
+            Place::Attempt => (name::INPUT, name::OUTPUT),
+        };
+        out.text(input, spoken.input.as_deref());
+        out.text(output, spoken.output.as_deref());
     }
 }
 

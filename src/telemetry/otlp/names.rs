@@ -78,6 +78,10 @@ pub mod genai {
     pub const CACHE_WRITE: &str = "gen_ai.usage.cache_creation.input_tokens";
     pub const REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
 
+    /// JSON: a list of messages.
+    pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+    pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+
     /// What the conventions call a provider of this kind; kinds that they do not know keep their name.
     pub fn provider(kind: &str) -> &str {
         match kind {
@@ -107,6 +111,10 @@ pub mod langfuse {
     pub const USAGE: &str = "langfuse.observation.usage_details";
     /// JSON: US dollars by the same keys.
     pub const COST: &str = "langfuse.observation.cost_details";
+    pub const TRACE_INPUT: &str = "langfuse.trace.input";
+    pub const TRACE_OUTPUT: &str = "langfuse.trace.output";
+    pub const INPUT: &str = "langfuse.observation.input";
+    pub const OUTPUT: &str = "langfuse.observation.output";
     /// JSON: a time.
     pub const COMPLETION_START: &str = "langfuse.observation.completion_start_time";
 }
@@ -114,6 +122,10 @@ pub mod langfuse {
 pub mod openinference {
     pub const KIND: &str = "openinference.span.kind";
     pub const TAGS: &str = "tag.tags";
+    pub const INPUT: &str = "input.value";
+    pub const INPUT_KIND: &str = "input.mime_type";
+    pub const OUTPUT: &str = "output.value";
+    pub const OUTPUT_KIND: &str = "output.mime_type";
     pub const MODEL: &str = "llm.model_name";
     pub const PROVIDER: &str = "llm.provider";
     /// JSON: what the model is to answer by.

@@ -1,9 +1,10 @@
 //! OpenInference, which Arize Phoenix reads.
 
 use super::attributes::Attributes;
-use super::dialects::{Vocabulary, is_generation};
+use super::dialects::{Place, Vocabulary, is_generation};
 use super::names::{genai::provider, openinference as name};
 use super::story::{Attempt, Bill, StepTaken, Story};
+use super::texts::Spoken;
 use crate::base::money::Nanos;
 
 pub struct OpenInference;
@@ -40,6 +41,17 @@ impl Vocabulary for OpenInference {
         out.told(name::AUDIO_IN, usage.audio_in);
         out.told(name::REASONING, usage.reasoning_out);
         out.told(name::AUDIO_OUT, usage.audio_out);
+    }
+
+    fn texts(&self, spoken: &Spoken, _: Place, out: &mut Attributes) {
+        for (value, kind, text) in
+            [(name::INPUT, name::INPUT_KIND, &spoken.input), (name::OUTPUT, name::OUTPUT_KIND, &spoken.output)]
+        {
+            if text.is_some() {
+                out.text(value, text.as_deref());
+                out.say(kind, "application/json");
+            }
+        }
     }
 }
 

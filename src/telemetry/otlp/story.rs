@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::texts::Texts;
 use crate::base::money::Nanos;
 use crate::base::trace::{SpanId, TraceContext, TraceId};
 use crate::chat::{Numbers, Usage};
@@ -28,6 +29,8 @@ pub struct Story {
     pub numbers: Numbers,
     /// What the caller carried along, as far as it is wanted.
     pub baggage: Vec<(String, String)>,
+    /// What was said, if anybody is to have it.
+    pub texts: Option<Arc<Texts>>,
     /// Those that did something, in order.
     pub steps: Vec<StepTaken>,
     /// Those that were sent, in order.
