@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::base::json::Writer;
@@ -42,7 +42,7 @@ pub async fn handle(
         "/livez" => text(200, "ok\n".into()),
         "/readyz" | "/healthz" if drain.has_begun() => text(503, "draining\n".into()),
         "/readyz" | "/healthz" => text(200, "ok\n".into()),
-        "/metrics" => metrics(gateway).await,
+        "/metrics" => metrics(gateway, request.headers()).await,
         "/budgets" => budgets(gateway).await,
         "/cache" => cache::stats(gateway).await,
         "/policies" => json(200, policies(&gateway.pin(), &reloader.status())),
@@ -58,7 +58,7 @@ pub async fn handle(
 
 const PATHS: &str = "/livez /readyz /healthz /metrics /policies /budgets /cache /decisions";
 
-async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
+async fn metrics(gateway: &Gateway, headers: &HeaderMap) -> Response<Outgoing> {
     let (world, snapshot) = (gateway.world(), gateway.pin());
     let states = snapshot.targets.iter().map(|target| (target.name.as_str(), target.health.breaker.state()));
     world.metrics.targets_are(states);
@@ -83,9 +83,14 @@ async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     world.metrics.budget_warnings_are(world.stores.alerts.counts());
     // What cannot be asked now is not shown, rather than shown as it was.
     world.metrics.budgets_are(remaining(&standings(gateway).await.unwrap_or_default()));
-    let mut response = text(200, world.metrics.text());
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    let accepted = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let is_open = accepted.into_iter().any(|value| value.contains("application/openmetrics-text"));
+    let (body, kind) = match is_open {
+        true => (world.metrics.text(), "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        false => (world.metrics.classic_text(), "text/plain; version=0.0.4; charset=utf-8"),
+    };
+    let mut response = text(200, body);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

@@ -3,6 +3,7 @@
 //! Labels are names out of the policy files and closed vocabularies: never users, sessions or keys, so the
 //! number of series is bounded by the configuration.
 
+mod classic;
 mod labels;
 mod shown;
 
@@ -344,7 +345,12 @@ impl Metrics {
         actions.inc();
     }
 
-    /// Everything, in the text format of OpenMetrics, which Prometheus reads.
+    /// Everything, in Prometheus' own text format.
+    pub fn classic_text(&self) -> String {
+        classic::of(&self.text())
+    }
+
+    /// Everything, in the text format of OpenMetrics.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
