@@ -102,7 +102,7 @@ async fn a_collector_that_hangs_up_in_its_answer_is_asked_again() {
 
 #[tokio::test]
 async fn a_collector_that_is_slow_has_everything_in_the_end() {
-    let slow = vec![vec![Act::Wait(Duration::from_millis(300))], whole(200, "")].concat();
+    let slow = [vec![Act::Wait(Duration::from_millis(300))], whole(200, "")].concat();
     let (collector, house, _up) = house(vec![slow], "dialects: [genai]").await;
     for model in ["one", "two", "three"] {
         ask(&house, model).await;
