@@ -98,6 +98,8 @@
 //! | a problem code | a line in `src/policy/codes.rs` and its page |
 //! | a name in traces | a line of the table `src/telemetry/otlp/names.rs` |
 //! | a dialect of traces | a file in `src/telemetry/otlp`, its arm in `dialects.rs`, a word in `src/policy/document/telemetry.rs` |
+//! | what is recorded of a decision | `src/telemetry/decisions/record.rs`; what it is found by, `query.rs` beside it |
+//! | what the page of the admin port shows | `src/server/admin/page`; `sdk/observability` for Grafana and Prometheus |
 //! | a lint on orders of steps | a [deed](pipeline::step::Deed) that steps state, a rule in `src/policy/lint.rs` |
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]

@@ -9,6 +9,7 @@ use serde_json::json;
 use tidegate::auth::{KeyHash, VirtualKey};
 use tracing_subscriber::fmt::MakeWriter;
 
+use support::collector::Collector;
 use support::{Act, FakeUpstream, House, completion, sse, stream_of, whole};
 
 /// What must be seen nowhere.
@@ -16,6 +17,9 @@ const UPSTREAM_KEY: &str = "sk-canary-upstream";
 const GUARD_KEY: &str = "canary-guard-key";
 const PROMPT: &str = "canary-prompt";
 const ANSWER: &str = "canary-answer";
+/// Personal data that a policy takes out of requests.
+const MAIL: &str = "jane.canary@example.org";
+const COLLECTOR_KEY: &str = "canary-collector-key";
 
 /// Everything that is logged, at the most talkative level.
 #[derive(Clone, Default)]
@@ -73,7 +77,7 @@ fn quotes() -> Vec<Vec<Act>> {
 }
 
 #[tokio::test]
-async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
+async fn no_secret_and_no_text_reaches_a_log_a_metric_a_trace_a_decision_or_the_admin_port() {
     let sink = Sink::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -85,12 +89,17 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
 
     let upstream = FakeUpstream::start(troubles()).await;
     let guard = FakeUpstream::start(quotes()).await;
+    let collector = Collector::start().await;
     let key = VirtualKey::generate().unwrap();
     let gateway = format!(
-        "version: 1\ncallers: {{ keys: keys.yaml }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
+        "version: 1\ncallers: {{ keys: keys.yaml }}\n\
+         telemetry: {{ otlp: {{ endpoint: \"{}\", headers: {{ authorization: \"${{env:NOT_SET:-{COLLECTOR_KEY}}}\" }}, \
+         dialects: [genai, langfuse, openinference] }}, decisions: {{ dir: kept }} }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
          screens: {{ guard: {{ kind: webhook, url: \"{}\", key: \"${{env:NOT_SET:-{GUARD_KEY}}}\" }} }}\n\
          policies:\n  - policy: q\n    for: {{ models: [guarded] }}\n    steps: [{{ screen: {{ by: guard }} }}]\n    route: up\n\
+         \x20 - policy: r\n    for: {{ models: [private] }}\n    steps: [{{ redact: {{ find: [email], restore: true }} }}]\n    route: up\n\
          \x20 - policy: p\n    route: up\n",
+        collector.0.url().trim_end_matches("/v1"),
         upstream.url(),
         guard.url()
     );
@@ -112,19 +121,35 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_or_the_admin_port() {
         assert!(!answer.text().contains(GUARD_KEY), "the guard's key came back: {}", answer.text());
         seen.push_str(&format!("{:?}", answer.headers));
     }
+    for round in 0..3 {
+        let body = json!({ "model": "private", "stream": round == 2, "messages": [{ "role": "user", "content": format!("{PROMPT} {MAIL}") }] });
+        let answer =
+            house.http.post_with("/v1/chat/completions", &[("authorization", &bearer)], body.to_string()).await;
+        seen.push_str(&format!("{:?}", answer.headers));
+    }
     for path in ["/v1/embeddings", "/v1/files", "/v1/messages/count_tokens", "/v1/models", "/nowhere"] {
         let answer = house.http.post_with(path, &[("x-api-key", "tg-canary-wrong")], PROMPT).await;
         seen.push_str(answer.text());
     }
-    for path in ["/metrics", "/policies"] {
+    for path in ["/metrics", "/policies", "/decisions?limit=1000", "/budgets", "/cache", "/"] {
         seen.push_str(house.admin.get(path).await.text());
     }
-    for line in house.access_lines(troubles().len() + quotes().len() + 5).await {
+    // Those for no endpoint are in the access log alone.
+    let requests = troubles().len() + quotes().len() + 3 + 3;
+    let trees = collector.trees_of(&house, requests).await;
+    assert!(trees.iter().any(|tree| tree.names().contains(&"redact")) && seen.contains("\"redact\""));
+    seen.push_str(&format!("{trees:?}"));
+    for file in std::fs::read_dir(house.path("kept")).unwrap() {
+        seen.push_str(&String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()));
+    }
+    for line in house.access_lines(requests + 2).await {
         seen.push_str(&line.to_string());
     }
     seen.push_str(&String::from_utf8_lossy(&sink.0.lock().unwrap()));
     assert!(seen.contains("giving up") || seen.contains("`up`"), "nothing was logged, so nothing was tested");
-    for canary in [UPSTREAM_KEY, GUARD_KEY, key.secret().expose(), "tg-canary-wrong", PROMPT, ANSWER] {
+    for canary in
+        [UPSTREAM_KEY, GUARD_KEY, COLLECTOR_KEY, key.secret().expose(), "tg-canary-wrong", PROMPT, ANSWER, MAIL]
+    {
         if let Some(at) = seen.find(canary) {
             let from = at.saturating_sub(300);
             panic!("`{canary}` was seen: …{}", &seen[from..(at + 60).min(seen.len())]);

@@ -45,9 +45,30 @@ impl TokenKind {
     pub fn is_input(self) -> bool {
         !matches!(self, Self::Out | Self::ReasoningOut | Self::AudioOut)
     }
+
+    /// As records call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TextIn => "text_in",
+            Self::CacheRead => "cache_read",
+            Self::CacheWrite5m => "cache_write_5m",
+            Self::CacheWrite1h => "cache_write_1h",
+            Self::AudioIn => "audio_in",
+            Self::ImageIn => "image_in",
+            Self::Out => "out",
+            Self::ReasoningOut => "reasoning_out",
+            Self::AudioOut => "audio_out",
+        }
+    }
 }
 
 impl Usage {
+    /// The counts alone, which hold on to nothing they were read from.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        Self { service: self.service.map(|service| service.as_str().into_owned().into()), wire: None, ..self }
+    }
+
     /// The counts, input first.
     pub fn parts(&self) -> [(TokenKind, Option<u64>); 9] {
         [

@@ -37,6 +37,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         files: vec![file.clone()],
         listen: Some(args.listen),
         admin: Some(args.admin),
+        raw_content: false,
         no_access_log: false,
     };
     let code = serve::run_with(&serve, |data, admin| print!("{}", guide(data, admin, &file)));
@@ -83,7 +84,8 @@ Tidegate is running, with a simulated provider behind it. In another terminal:
 Any OpenAI or Anthropic SDK works with the base URL http://{data}/v1 (Anthropic: http://{data}).
 
   policy    {file}   edit it; it is loaded again when you save
-  admin     http://{admin}/policies   http://{admin}/metrics
+  admin     http://{admin}/   a page to look at; /policies /metrics /decisions
+  why       tidegate explain ID{port}   what was decided about a request, by its x-request-id
 
 Each request leaves a line below. Ctrl-C stops.
 
@@ -93,5 +95,6 @@ Each request leaves a line below. Ctrl-C stops.
         failing = chat("flaky-chat", "", "Is anybody there?").replace("curl ", "curl -i "),
         denied = chat("forbidden", "", "Hello").replace("curl ", "curl -i "),
         file = file.display(),
+        port = if admin.port() == 4001 { String::new() } else { format!(" --admin {admin}") },
     )
 }

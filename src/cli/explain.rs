@@ -1,5 +1,8 @@
-//! `tidegate explain`: what a problem means and how it is mended, what a type of finding matches, or what would become
-//! of a request and why.
+//! `tidegate explain`: what a problem means and how it is mended, what a type of finding matches, what has become of a
+//! request, or what would become of one and why.
+
+mod decision;
+mod waterfall;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,11 +13,11 @@ use crate::rehearsal;
 use crate::steps::redact::kind::{Kind, PROFILES};
 use crate::steps::redact::kinds;
 
-/// Explain the code of a problem, a type that `redact` finds, or what would become of a request.
+/// Explain the code of a problem, a type that `redact` finds, what has become of a request, or what would.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A code that `check` has shown, such as TG0101, a type of finding, such as iban, or a profile of them, such as
-    /// injection_heuristic
+    /// A code that `check` has shown, such as TG0101, a type of finding, such as iban, a profile of them, such as
+    /// injection_heuristic, or the `x-request-id` of an answer
     #[arg(value_name = "CODE", required_unless_present = "request")]
     code: Option<String>,
     /// A file with a request: each decision about it and why; asks nobody
@@ -24,8 +27,10 @@ pub struct Args {
     #[arg(short = 'f', long = "file", value_name = "FILE", requires = "request")]
     files: Vec<PathBuf>,
     /// The decisions about the request as JSON
-    #[arg(long, requires = "request")]
+    #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    record: decision::Place,
 }
 
 /// How the decisions about a request are told.
@@ -38,7 +43,12 @@ enum Form {
 pub fn run(args: Args) -> ExitCode {
     let written = match (&args.request, &args.code) {
         (Some(request), _) => explain_request(request, args.files, if args.json { Form::Json } else { Form::Lines }),
-        (None, code) => explain_code(code.as_deref().unwrap_or_default()),
+        (None, code) => match code.as_deref().unwrap_or_default() {
+            id if id.starts_with("req_") => {
+                decision::explain(id, &args.record, if args.json { Form::Json } else { Form::Lines })
+            }
+            code => explain_code(code),
+        },
     };
     written.unwrap_or(ExitCode::from(2))
 }
@@ -113,15 +123,14 @@ mod tests {
         assert!(page.contains("«DE89 3704 0044 0532 0130 00»") && page.contains("- DE88 3704"), "{page}");
     }
 
+    fn args(code: &str) -> Args {
+        let record = decision::Place::default();
+        Args { code: Some(code.into()), request: None, files: Vec::new(), json: false, record }
+    }
+
     #[test]
     fn only_a_known_code_is_explained() {
-        assert_eq!(
-            run(Args { code: Some("tg0204".into()), request: None, files: Vec::new(), json: false }),
-            ExitCode::SUCCESS
-        );
-        assert_eq!(
-            run(Args { code: Some("TG9".into()), request: None, files: Vec::new(), json: false }),
-            ExitCode::from(2)
-        );
+        assert_eq!(run(args("tg0204")), ExitCode::SUCCESS);
+        assert_eq!(run(args("TG9")), ExitCode::from(2));
     }
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 pub mod cache;
 pub mod check;
 pub mod demo;
@@ -39,7 +40,7 @@ enum Command {
     Redact(redact::Args),
     /// Print the JSON Schema of the policy files, for editors
     Schema(schema::Args),
-    /// Explain a problem by its code, a type of finding, or what would become of a request
+    /// Explain a problem by its code, a type of finding, what became of a request, or what would
     Explain(explain::Args),
     /// Make, list and revoke the virtual keys of callers
     Key(key::KeyArgs),

@@ -33,6 +33,9 @@ pub struct ServeArgs {
     /// Serve health and metrics here instead of where the file says
     #[arg(long, value_name = "ADDRESS")]
     pub admin: Option<SocketAddr>,
+    /// Let collectors of traces have texts as callers have sent them, where the file says `content: raw`
+    #[arg(long)]
+    pub raw_content: bool,
     /// Write no access log
     #[arg(long)]
     pub no_access_log: bool,
@@ -77,7 +80,8 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
             return ExitCode::from(NOT_STARTED);
         }
     };
-    let world = Arc::new(world.with(stores));
+    let world = world.with(stores);
+    let world = Arc::new(if args.raw_content { world.showing_raw() } else { world });
     let start = match Reloader::start(&args.files, &world) {
         Ok(start) => start,
         Err(Broken(report)) => {
@@ -237,6 +241,7 @@ async fn run_until_stopped(
     gateway.world().traces.flush(FLUSH).await;
     background.abort();
     gateway.world().access.flush();
+    gateway.world().decisions.flush();
     if let Some(ledger) = &gateway.world().stores.ledger
         && let Err(error) = ledger.flush().await
     {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, Method};
 use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -33,6 +33,7 @@ use crate::pipeline::passing::Passing;
 use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::step::Audience;
 use crate::pipeline::trail::Trail;
+use crate::policy::Snapshot;
 use crate::telemetry::Line;
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -87,10 +88,10 @@ impl Account {
     }
 
     /// Notes how the request came, and under which revision.
-    pub fn came_as(&mut self, method: &Method, path: &str, revision: &HeaderValue) {
+    pub fn came_as(&mut self, method: &Method, path: &str, headers: &HeaderMap, snapshot: &Snapshot) {
         if let Some(traced) = &mut self.traced {
             (traced.method, traced.path) = (method.to_string(), path.to_owned());
-            traced.revision = Some(revision.clone());
+            traced.arrive(headers, snapshot);
         }
     }
 
@@ -134,10 +135,10 @@ impl Account {
     /// Notes what the steps and attempts have settled, and the time that took besides waiting for others.
     pub fn note(&mut self, cx: &mut Cx, overhead: Duration) {
         self.describe(cx);
-        self.charge(cx);
         if let Some(traced) = &mut self.traced {
             traced.describe(cx);
         }
+        self.charge(cx);
         let line = &mut self.line;
         line.attempts = cx.trail.asked();
         line.overhead = Some(overhead);

@@ -99,6 +99,11 @@ impl Closing {
             let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
             witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
         } else if let Some(traced) = self.traced.take() {
+            // What waits to be told must not keep the answer that it was read from.
+            self.bill.usage = std::mem::take(&mut self.bill.usage).detached();
+            for failed in &mut self.failed {
+                failed.bill.usage = std::mem::take(&mut failed.bill.usage).detached();
+            }
             let told = Told {
                 traced,
                 line: std::mem::take(line),

@@ -90,6 +90,7 @@ impl Gateway {
     pub fn put_in_charge(&self, snapshot: Arc<Snapshot>) {
         self.world.metrics.revision_is(&snapshot.revision);
         self.world.trace_to(&snapshot.exporters);
+        self.world.record_in(snapshot.decisions.as_ref());
         self.snapshot.store(snapshot);
     }
 
@@ -122,11 +123,12 @@ impl Gateway {
             headers: arrival.headers,
             started: arrival.started,
             trail: Trail { detail: self.world.detail(), ..Trail::default() },
+            texts: self.world.texts(&snapshot),
             basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
             ..Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens))
         };
         let mut account = Account::open(Arc::clone(&self.world), &cx, now);
-        account.came_as(arrival.method, arrival.path, &snapshot.short_revision);
+        account.came_as(arrival.method, arrival.path, &cx.headers, &snapshot);
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
     }
 }

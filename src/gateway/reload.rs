@@ -201,6 +201,7 @@ fn make(loaded: &Loaded, world: &World, previous: Option<&Snapshot>) -> Result<(
         environment: &environment,
         callers: None,
         previous: previous.map(|snapshot| &snapshot.authenticator),
+        shows_raw: world.shows_raw(),
         now: world.clock.now(),
     };
     let snapshot = compile(config, &loaded.revision, &parts).map_err(|problems| loaded.report(&problems))?;

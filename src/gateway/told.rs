@@ -2,20 +2,23 @@
 //!
 //! The request itself only gathers what a story is made of and hands it over; it is made in a task of its own.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
+use crate::base::baggage;
 use crate::base::trace::TraceContext;
-use crate::chat::{Event, Frame};
+use crate::chat::{Event, Frame, Numbers, Usage};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::Bill;
 use crate::gateway::settle;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::trail::{AttemptEntry, StepEntry, Trail};
+use crate::policy::Snapshot;
 use crate::telemetry::Line;
-use crate::telemetry::otlp::{self, Attempt, Link, PassedOver, StepTaken, Story};
+use crate::telemetry::otlp::{self, Attempt, Link, PassedOver, StepTaken, Story, Texts};
 
 /// What is noted of a request for its trace, beside its line in the log.
 pub struct Traced {
@@ -25,9 +28,13 @@ pub struct Traced {
     started: Instant,
     pub method: String,
     pub path: String,
-    pub revision: Option<HeaderValue>,
-    session: Option<std::sync::Arc<str>>,
+    revision: Option<HeaderValue>,
+    session: Option<Arc<str>>,
     tags: Vec<String>,
+    estimated: Option<u64>,
+    numbers: Numbers,
+    baggage: Vec<(String, String)>,
+    texts: Option<Arc<Texts>>,
     response: Option<(String, String)>,
     chunks: u32,
 }
@@ -43,19 +50,32 @@ impl Traced {
             revision: None,
             session: None,
             tags: Vec::new(),
+            estimated: None,
+            numbers: Numbers::default(),
+            baggage: Vec::new(),
+            texts: cx.texts.clone(),
             response: None,
             chunks: 0,
         })
     }
 
+    /// Notes how the request came, and under which revision.
+    pub fn arrive(&mut self, headers: &HeaderMap, snapshot: &Snapshot) {
+        self.revision = Some(snapshot.short_revision.clone());
+        self.baggage = baggage::of(headers, &snapshot.baggage);
+    }
+
     /// Notes what is known of the caller and its request once all is decided.
     pub fn describe(&mut self, cx: &Cx) {
+        self.estimated = cx.question.as_ref().map(|question| question.estimated).filter(|estimated| *estimated > 0);
+        self.numbers = cx.numbers.unwrap_or_default();
         self.session.clone_from(&cx.caller.session);
         self.tags = cx.caller.tags.iter().map(|tag| tag.to_string()).collect();
         self.tags.extend(cx.tags.iter().map(|(key, value)| format!("{key}={value}")));
     }
 
     pub fn observe(&mut self, frame: &Frame) {
+        self.texts.iter().for_each(|texts| texts.gives(std::slice::from_ref(frame)));
         self.chunks = self.chunks.saturating_add(u32::from(is_semantic(frame)));
         if self.response.is_some() {
             return;
@@ -114,6 +134,10 @@ impl Told {
             revision: traced.revision.and_then(|revision| revision.to_str().ok().map(ToOwned::to_owned)),
             session: traced.session,
             tags: traced.tags,
+            estimated: traced.estimated,
+            numbers: traced.numbers,
+            baggage: traced.baggage,
+            texts: traced.texts,
             steps,
             attempts,
             passed_over,
@@ -198,7 +222,7 @@ impl Bill {
         let (nanos, is_estimate) =
             (cost.as_ref().map(|cost| cost.nanos), cost.as_ref().is_some_and(|cost| cost.is_estimate));
         otlp::Bill {
-            usage: cost.map(|cost| cost.usage).or_else(said),
+            usage: cost.map(|cost| cost.usage).or_else(said).map(Usage::detached),
             cost: nanos,
             parts,
             is_estimate,

@@ -306,6 +306,7 @@ impl Visit {
         self.cx.model = ModelName::new(request.model.as_str());
         self.check_model()?;
         self.state(Some(&text));
+        self.cx.texts.iter().for_each(|texts| texts.came(&request));
         // Boxed, since it is large and handed on from one future to the next.
         Ok(Box::new(Verbatim::read(request, dialect.id(), body, Some(0))))
     }

@@ -12,10 +12,12 @@ use crate::gateway::witness::Witness;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::route::CanaryBook;
 use crate::pipeline::trail::Detail;
+use crate::policy::Snapshot;
 use crate::provider::Pools;
 use crate::state::Ledger;
 use crate::steps::Stores;
-use crate::telemetry::otlp::{Carrier, Exporter, Traces};
+use crate::telemetry::decisions::{self, Decisions};
+use crate::telemetry::otlp::{Carrier, Exporter, Room, Texts, Traces};
 use crate::telemetry::{AccessLog, Metrics};
 
 /// Everything a reload must not reset: connections, breakers, counts.
@@ -30,6 +32,10 @@ pub struct World {
     pub metrics: Metrics,
     pub access: AccessLog,
     pub traces: Traces,
+    pub decisions: Decisions,
+    room: Room,
+    /// Whether collectors may have texts as callers have sent them.
+    shows_raw: bool,
     /// Accounts whose tokens are being counted before they close.
     closings: TaskTracker,
     witness: Option<Arc<dyn Witness>>,
@@ -49,6 +55,9 @@ impl World {
             metrics: Metrics::default(),
             access,
             traces: Traces::default(),
+            decisions: Decisions::default(),
+            room: Room::default(),
+            shows_raw: false,
             witness: None,
         }
     }
@@ -67,6 +76,16 @@ impl World {
         Self { stores, ..self }
     }
 
+    /// The same world, in which collectors may have texts as callers have sent them.
+    #[must_use]
+    pub fn showing_raw(self) -> Self {
+        Self { shows_raw: true, ..self }
+    }
+
+    pub(super) fn shows_raw(&self) -> bool {
+        self.shows_raw
+    }
+
     /// The same world, watched.
     #[must_use]
     pub fn before(self, witness: Arc<dyn Witness>) -> Self {
@@ -82,6 +101,20 @@ impl World {
             let way = Way::to(&exporter.name, exporter.endpoint.expose(), exporter.ca.as_deref(), &self.pools)?;
             Ok(Arc::new(way) as Arc<dyn Carrier>)
         });
+    }
+
+    /// Where the texts of a request are kept, if a collector is to have any.
+    pub(super) fn texts(&self, snapshot: &Snapshot) -> Option<Arc<Texts>> {
+        if snapshot.exporters.is_empty() || self.pools.is_staged() {
+            return None;
+        }
+        Texts::wanted(snapshot.exporters.iter().map(|exporter| exporter.content), &self.room)
+    }
+
+    /// Has decisions recorded there, unless providers are played.
+    pub(super) fn record_in(&self, settings: Option<&decisions::Settings>) {
+        self.decisions.record_in(settings.filter(|_| !self.pools.is_staged()));
+        self.traces.record_with(self.decisions.recorder());
     }
 
     /// Resolves when no account is being counted any more.

@@ -11,12 +11,13 @@ use crate::base::clock::Clock;
 use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
 use crate::base::money::Nanos;
 use crate::base::trace::TraceContext;
-use crate::chat::{Request, Tool, Usage};
+use crate::chat::{Numbers, Request, Tool, Usage};
 use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Remarks, Trail};
+use crate::telemetry::otlp::Texts;
 use crate::tokens::Tokens;
 
 /// The facts of one exchange that no step changes, and the trail that every step writes.
@@ -55,6 +56,10 @@ pub struct Cx {
     pub detour: Option<Arc<Target>>,
     /// Whether its caller is still there, where that makes a difference.
     pub presence: Option<Arc<Presence>>,
+    /// The numbers that targets are asked to answer by, once they are.
+    pub numbers: Option<Numbers>,
+    /// Where its texts are kept for traces, if they are.
+    pub texts: Option<Arc<Texts>>,
     /// What is set aside in the ledger for the attempt under way.
     pub held: Option<Held>,
     /// Attempts that failed, and cost something.
@@ -87,6 +92,8 @@ impl Cx {
             outgoing: HeaderMap::new(),
             detour: None,
             presence: None,
+            numbers: None,
+            texts: None,
             held: None,
             charges: Vec::new(),
         }

@@ -3,11 +3,12 @@
 use std::future::ready;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use crate::base::ids::PolicyName;
 use crate::base::stop::Stop;
-use crate::chat::{Request, Verbatim};
+use crate::chat::{Numbers, Request, Verbatim};
 use crate::pipeline::attempt::execute;
 use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::{Cx, View};
@@ -19,9 +20,10 @@ use crate::pipeline::passing::{Tapped, go_through};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Route};
 use crate::pipeline::shadow::{Original, Shadows};
-use crate::pipeline::step::{Answer, Flow, OpaqueFlow, Step, Tap};
+use crate::pipeline::step::{Answer, Burst, Flow, OpaqueFlow, Step, Tap};
 use crate::pipeline::trail::{Detail, StepEntry};
 use crate::pipeline::windows::windowed;
+use crate::telemetry::otlp::Texts;
 
 /// What a policy does with a request, in order: its steps, then its route.
 pub struct Line {
@@ -83,6 +85,7 @@ impl Line {
     /// Puts a request to the targets of the route.
     async fn ask(&self, cx: &mut Cx, asking: Asking<'_>) -> Result<Answer, Stop> {
         let Asking { request, shadows, is_seen } = asking;
+        cx.numbers = Some(Numbers::of(&request.params));
         let plan = match cx.detour.take() {
             Some(target) => Plan::to(target),
             None => self.plan(cx, Some(&request)),
@@ -91,11 +94,17 @@ impl Line {
             shadows.send(Original { cx, plan: &plan, request: &request, rules: &self.rules });
         }
         let (headers, outgoing) = (std::mem::take(&mut cx.headers), std::mem::take(&mut cx.outgoing));
-        let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
+        let texts = cx.texts.clone();
+        texts.iter().for_each(|texts| texts.goes(&request));
+        let onlookers = if is_seen || texts.is_some() { Onlookers::Taps } else { Onlookers::Nobody };
         let mut exchange =
             ChatExchange::new(request, &cx.model, Steer { from_caller: &headers, from_steps: &outgoing }, onlookers);
         // Boxed, since it is large and would be moved with every future around it.
-        Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await
+        let answer = Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await?;
+        Ok(match texts {
+            Some(texts) => overheard(answer, texts),
+            None => answer,
+        })
     }
 
     /// The same while words on the request are still to be heard.
@@ -206,6 +215,12 @@ impl Line {
             (Mode::Observe, _) => Ok(Flow::Pass),
         }
     }
+}
+
+/// The same answer, whose texts are kept as they come.
+fn overheard(answer: Answer, texts: Arc<Texts>) -> Answer {
+    let hear = move |burst: &Result<Burst, Stop>| burst.iter().for_each(|frames| texts.hears(frames));
+    Answer { head: answer.head, frames: answer.frames.inspect(hear).boxed() }
 }
 
 /// A request that is to be asked, and whether anybody looks into its answer.

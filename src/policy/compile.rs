@@ -53,6 +53,8 @@ pub struct Parts<'a> {
     pub callers: Option<KeyFile>,
     /// The revision in charge so far, whose fetched keys live on.
     pub previous: Option<&'a Authenticator>,
+    /// Whether collectors may have texts as callers have sent them.
+    pub shows_raw: bool,
     pub now: Timestamp,
 }
 
@@ -106,6 +108,8 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             budgets,
             webhook,
             exporters,
+            decisions: config.decisions.clone(),
+            baggage: config.baggage.clone(),
             unknown_price: config.prices.unknown,
             server: ServerSettings { body_limit: usize::try_from(config.limits.body).unwrap_or(usize::MAX) },
         }),

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::codes;
 use super::condition::Condition;
 use super::decode::At;
-use super::document::{CertificateName, ExporterProtocol, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
+use super::document::{CertificateName, Content, ExporterProtocol, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
 use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
@@ -32,6 +32,7 @@ use crate::steps::StepConfig;
 use crate::steps::budget::Definition;
 use crate::steps::redact::step::Seed;
 use crate::steps::screen;
+use crate::telemetry::decisions;
 use crate::telemetry::otlp::Sampling;
 
 pub use route::*;
@@ -46,6 +47,10 @@ pub struct Config {
     pub log: Log,
     /// Who is told of requests, as traces.
     pub exporters: Vec<ExporterConfig>,
+    /// Where decisions are recorded.
+    pub decisions: Option<decisions::Settings>,
+    /// Members of callers' baggage that spans get.
+    pub baggage: Vec<String>,
     pub callers: Callers,
     pub providers: BTreeMap<ProviderName, ProviderConfig>,
     /// The named targets, and those that routes and models name as `provider/model` or by the provider.
@@ -193,6 +198,7 @@ pub struct ExporterConfig {
     pub ca: Option<At<Template>>,
     pub dialects: Vec<TelemetryDialect>,
     pub sampling: Sampling,
+    pub content: Option<At<Content>>,
     pub timeout: Duration,
 }
 

@@ -169,6 +169,11 @@ impl Environment {
         Self { otherwise: Some(placeholder), ..self }
     }
 
+    /// What a variable says, if it is there.
+    pub fn says(&self, name: &str) -> Option<String> {
+        self.variable(name, Some("")).ok().filter(|said| !said.is_empty())
+    }
+
     fn variable(&self, name: &str, default: Option<&str>) -> Result<String, Unresolved> {
         let value = match &self.variables {
             Some(variables) => variables.get(name).cloned(),

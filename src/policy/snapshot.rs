@@ -17,6 +17,7 @@ use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Considered, Verdict};
 use crate::pricing::Unknown;
 use crate::steps::budget::Budget;
+use crate::telemetry::decisions;
 use crate::telemetry::otlp::Exporter;
 
 /// Everything a request needs to know that a policy file says.
@@ -40,6 +41,10 @@ pub struct Snapshot {
     pub webhook: Option<Secret>,
     /// Who is told of requests, as traces.
     pub exporters: Vec<Exporter>,
+    /// Where decisions are recorded.
+    pub decisions: Option<decisions::Settings>,
+    /// Members of callers' baggage that spans get.
+    pub baggage: Vec<String>,
     pub server: ServerSettings,
 }
 

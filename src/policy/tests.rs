@@ -409,6 +409,10 @@ const BROKEN: &[(&str, &str)] = &[
     ("a planned kind of provider", "version: 2\nproviders: { b: { kind: bedrock }, c: { kind: openai_compatible } }\n"),
     ("telemetry that is wanted", "telemetry: { otlp: \"https://collector\", content: all }\n"),
     (
+        "a record of decisions that holds none",
+        "telemetry: { decisions: { dir: \"\", size: 1KiB }, baggage: [tenant, \"a b\"] }\n",
+    ),
+    (
         "a target like a provider",
         "targets: { openai: { provider: openai, model: m } }\npolicies: [{ policy: a, route: openai }]\n",
     ),

@@ -126,6 +126,7 @@ impl House {
             environment: given.environment,
             callers: given.caller.as_ref().map(keys).or_else(|| nobody(config, given.environment)),
             previous: None,
+            shows_raw: true,
             now: given.now,
         };
         let snapshot = compile(config, &given.loaded.revision, &parts).map_err(report)?;

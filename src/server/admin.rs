@@ -1,14 +1,16 @@
-//! The admin port: health, metrics, policies, kept answers. Never on the data port.
+//! The admin port: health, metrics, policies, decisions, kept answers, and a page to look at them. Never on the data port.
 //!
 //! It is there to be read; the one thing that it does is to forget answers, and only for who is on the same machine.
 
 mod cache;
+mod decisions;
+mod page;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::base::json::Writer;
@@ -40,23 +42,29 @@ pub async fn handle(
         "/livez" => text(200, "ok\n".into()),
         "/readyz" | "/healthz" if drain.has_begun() => text(503, "draining\n".into()),
         "/readyz" | "/healthz" => text(200, "ok\n".into()),
-        "/metrics" => metrics(gateway).await,
+        "/metrics" => metrics(gateway, request.headers()).await,
         "/budgets" => budgets(gateway).await,
         "/cache" => cache::stats(gateway).await,
         "/policies" => json(200, policies(&gateway.pin(), &reloader.status())),
-        "/" => text(200, "tidegate admin: /livez /readyz /healthz /metrics /policies /budgets /cache\n".into()),
-        path => {
-            text(404, format!("`{path}` is not here; try /livez /readyz /healthz /metrics /policies /budgets /cache\n"))
-        }
+        "/decisions" => decisions::list(gateway, request.uri().query().unwrap_or_default()).await,
+        "/" if page::is_wanted(request.headers()) => page::response(),
+        "/" => text(200, format!("tidegate admin: {PATHS}; a browser gets a page\n")),
+        path => match path.strip_prefix("/decisions/") {
+            Some(id) => decisions::one(gateway, id).await,
+            None => text(404, format!("`{path}` is not here; try {PATHS}\n")),
+        },
     }
 }
 
-async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
+const PATHS: &str = "/livez /readyz /healthz /metrics /policies /budgets /cache /decisions";
+
+async fn metrics(gateway: &Gateway, headers: &HeaderMap) -> Response<Outgoing> {
     let (world, snapshot) = (gateway.world(), gateway.pin());
     let states = snapshot.targets.iter().map(|target| (target.name.as_str(), target.health.breaker.state()));
     world.metrics.targets_are(states);
     world.metrics.dropped(world.access.dropped(), world.copies.dropped());
     world.metrics.spans_dropped(world.traces.dropped());
+    world.metrics.decisions_dropped(world.decisions.dropped());
     world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
     world.metrics.guard_actions_are("redact", world.stores.guards.counts());
     world
@@ -75,9 +83,14 @@ async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     world.metrics.budget_warnings_are(world.stores.alerts.counts());
     // What cannot be asked now is not shown, rather than shown as it was.
     world.metrics.budgets_are(remaining(&standings(gateway).await.unwrap_or_default()));
-    let mut response = text(200, world.metrics.text());
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    let accepted = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let is_open = accepted.into_iter().any(|value| value.contains("application/openmetrics-text"));
+    let (body, kind) = match is_open {
+        true => (world.metrics.text(), "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        false => (world.metrics.classic_text(), "text/plain; version=0.0.4; charset=utf-8"),
+    };
+    let mut response = text(200, body);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

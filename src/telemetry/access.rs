@@ -6,8 +6,6 @@
 use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +14,7 @@ use crate::base::ids::{KeyName, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::json::{Writer, member};
 use crate::base::millis::Millis;
 use crate::base::money::Nanos;
-use crate::telemetry::tray::{Sender, Tray};
+use crate::telemetry::lines::Lines;
 
 /// What is written about a request. Names are shared, not copied.
 #[derive(Debug, Default, Clone)]
@@ -66,49 +64,52 @@ impl Line {
 
     fn to_json(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(512);
-        writer.object(|w| {
-            w.member(member!("time")).time(self.time);
-            w.member(member!("request_id")).request_id(&self.request_id);
-            w.member(member!("endpoint")).word(self.endpoint);
-            if let Some(original) = &self.shadow_of {
-                w.member(member!("shadow_of")).request_id(original);
-            }
-            word(w, member!("dialect"), self.dialect);
-            w.member(member!("stream")).bool(self.stream);
-            w.member(member!("status")).u64(u64::from(self.status));
-            w.member(member!("outcome")).word(self.outcome);
-            optional(w, member!("code"), self.code.as_deref());
-            optional(w, member!("policy"), self.policy.as_ref().map(PolicyName::as_str));
-            optional(w, member!("key"), self.key.as_ref().map(KeyName::as_str));
-            optional(w, member!("team"), self.team.as_deref());
-            optional(w, member!("user"), self.user.as_deref());
-            w.member(member!("model")).str(self.model.as_str());
-            optional(w, member!("target"), self.target.as_ref().map(TargetName::as_str));
-            w.member(member!("attempts")).u64(self.attempts as u64);
-            count(w, member!("input_tokens"), self.input_tokens);
-            count(w, member!("output_tokens"), self.output_tokens);
-            if let Some(cost) = self.cost {
-                w.member(member!("cost_usd")).dollars(cost);
-            }
-            if self.is_cost_estimated {
-                w.member(member!("cost_estimated")).bool(true);
-            }
-            word(w, member!("cache"), self.cache);
-            word(w, member!("cache_tier"), self.cache_tier);
-            if let Some(saved) = self.saved {
-                w.member(member!("saved_usd")).dollars(saved);
-            }
-            word(w, member!("finish"), self.finish);
-            millis(w, member!("took_ms"), Some(self.took));
-            millis(w, member!("first_token_ms"), self.first_token);
-            millis(w, member!("overhead_ms"), self.overhead);
-            if !self.losses.is_empty() {
-                w.member(member!("losses")).array(|w| self.losses.iter().for_each(|loss| w.str(loss)));
-            }
-        });
+        writer.object(|w| self.members(w));
         let mut line = writer.into_bytes();
         line.push(b'\n');
         line
+    }
+
+    /// Writes the fields into an object that may have others beside.
+    pub(super) fn members(&self, w: &mut Writer) {
+        w.member(member!("time")).time(self.time);
+        w.member(member!("request_id")).request_id(&self.request_id);
+        w.member(member!("endpoint")).word(self.endpoint);
+        if let Some(original) = &self.shadow_of {
+            w.member(member!("shadow_of")).request_id(original);
+        }
+        word(w, member!("dialect"), self.dialect);
+        w.member(member!("stream")).bool(self.stream);
+        w.member(member!("status")).u64(u64::from(self.status));
+        w.member(member!("outcome")).word(self.outcome);
+        optional(w, member!("code"), self.code.as_deref());
+        optional(w, member!("policy"), self.policy.as_ref().map(PolicyName::as_str));
+        optional(w, member!("key"), self.key.as_ref().map(KeyName::as_str));
+        optional(w, member!("team"), self.team.as_deref());
+        optional(w, member!("user"), self.user.as_deref());
+        w.member(member!("model")).str(self.model.as_str());
+        optional(w, member!("target"), self.target.as_ref().map(TargetName::as_str));
+        w.member(member!("attempts")).u64(self.attempts as u64);
+        count(w, member!("input_tokens"), self.input_tokens);
+        count(w, member!("output_tokens"), self.output_tokens);
+        if let Some(cost) = self.cost {
+            w.member(member!("cost_usd")).dollars(cost);
+        }
+        if self.is_cost_estimated {
+            w.member(member!("cost_estimated")).bool(true);
+        }
+        word(w, member!("cache"), self.cache);
+        word(w, member!("cache_tier"), self.cache_tier);
+        if let Some(saved) = self.saved {
+            w.member(member!("saved_usd")).dollars(saved);
+        }
+        word(w, member!("finish"), self.finish);
+        millis(w, member!("took_ms"), Some(self.took));
+        millis(w, member!("first_token_ms"), self.first_token);
+        millis(w, member!("overhead_ms"), self.overhead);
+        if !self.losses.is_empty() {
+            w.member(member!("losses")).array(|w| self.losses.iter().for_each(|loss| w.str(loss)));
+        }
     }
 }
 
@@ -138,10 +139,7 @@ fn millis(writer: &mut Writer, member: &'static str, value: Option<Duration>) {
 
 /// Where the lines go.
 #[derive(Clone)]
-pub struct AccessLog {
-    tray: Option<Arc<Sender>>,
-    dropped: Arc<AtomicU64>,
-}
+pub struct AccessLog(Lines);
 
 /// Lines that may wait to be written.
 const QUEUE: u64 = 8192;
@@ -149,7 +147,7 @@ const QUEUE: u64 = 8192;
 impl AccessLog {
     /// A log that keeps nothing.
     pub fn off() -> Self {
-        Self { tray: None, dropped: Arc::default() }
+        Self(Lines::to_nobody())
     }
 
     /// A log on standard output.
@@ -158,48 +156,35 @@ impl AccessLog {
     }
 
     /// A log to any writer, from a thread of its own.
-    pub fn to(sink: impl Write + Send + 'static) -> Self {
-        let tray = Arc::new(Tray::default());
-        let sender = Arc::new(Sender(Arc::clone(&tray)));
-        let spawned = thread::Builder::new().name("access-log".into()).spawn(move || write_all(&tray, sink));
-        Self { tray: spawned.is_ok().then_some(sender), dropped: Arc::default() }
+    pub fn to(mut sink: impl Write + Send + 'static) -> Self {
+        Self(Lines::to("access-log", QUEUE, Arc::default(), move |batch| {
+            // A log nobody can read any more must not stop the gateway.
+            let _ = sink.write_all(batch).and_then(|()| sink.flush());
+        }))
     }
 
     pub fn write(&self, line: &Line) {
-        let Some(Sender(tray)) = self.tray.as_deref() else { return };
         // Made here and not by the thread that writes: handing over what a line is made of costs more than making it.
-        if !tray.lay(&line.to_json(), QUEUE) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        if self.0.are_taken() {
+            self.0.lay(&line.to_json());
         }
     }
 
     /// Waits, for a second at the most, until what was handed over is written.
     pub fn flush(&self) {
-        if let Some(Sender(tray)) = self.tray.as_deref() {
-            tray.wait_until_written(Duration::from_secs(1));
-        }
+        self.0.flush();
     }
 
     /// Lines that were dropped because the writer could not keep up.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-}
-
-/// Writes what has gathered in one go, until nothing can be laid down any more.
-fn write_all(tray: &Tray, mut sink: impl Write) {
-    let mut batch = Vec::new();
-    while let Some(last) = tray.pick_up(&mut batch) {
-        // A log nobody can read any more must not stop the gateway.
-        let _ = sink.write_all(&batch).and_then(|()| sink.flush());
-        batch.clear();
-        tray.are_written(last);
+        self.0.dropped()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::thread;
 
     use super::*;
 

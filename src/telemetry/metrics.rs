@@ -3,6 +3,7 @@
 //! Labels are names out of the policy files and closed vocabularies: never users, sessions or keys, so the
 //! number of series is bounded by the configuration.
 
+mod classic;
 mod labels;
 mod shown;
 
@@ -66,6 +67,7 @@ pub struct Metrics {
     dropped_lines: Gauge<u64, AtomicU64>,
     dropped_shadows: Gauge<u64, AtomicU64>,
     dropped_spans: Family<ExporterLabels, Counter>,
+    dropped_decisions: Counter,
 }
 
 /// What was looked up before, by names that are shared: labels are spelled out, and hashed letter by letter, only
@@ -172,6 +174,7 @@ impl Default for Metrics {
             dropped_lines: Gauge::default(),
             dropped_shadows: Gauge::default(),
             dropped_spans: Family::default(),
+            dropped_decisions: Counter::default(),
         };
         metrics.register();
         metrics
@@ -233,6 +236,8 @@ impl Metrics {
         r.register("tidegate_access_log_dropped", "Access log lines dropped", self.dropped_lines.clone());
         r.register("tidegate_shadows_dropped", "Shadow copies not sent", self.dropped_shadows.clone());
         r.register("tidegate_otlp_spans_dropped", "Spans that no collector has", self.dropped_spans.clone());
+        let help = "Decisions that were not recorded, though they should be";
+        r.register("tidegate_decisions_dropped", help, self.dropped_decisions.clone());
     }
 
     pub fn request_began(&self) {
@@ -340,7 +345,12 @@ impl Metrics {
         actions.inc();
     }
 
-    /// Everything, in the text format of OpenMetrics, which Prometheus reads.
+    /// Everything, in Prometheus' own text format.
+    pub fn classic_text(&self) -> String {
+        classic::of(&self.text())
+    }
+
+    /// Everything, in the text format of OpenMetrics.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.

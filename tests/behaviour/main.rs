@@ -5,10 +5,15 @@ mod support;
 
 mod cache;
 mod callers;
+mod collectors;
+mod content;
 mod costs;
+mod decisions;
 mod fallback;
+mod grpc;
 mod guards;
 mod otlp;
+mod page;
 mod policy;
 mod providers;
 mod reload;

@@ -110,6 +110,44 @@ async fn a_stream_says_when_its_first_token_came_and_how_many_followed() {
 }
 
 #[tokio::test]
+async fn the_numbers_that_a_model_is_to_answer_by_are_told_as_steps_have_left_them_and_where_it_stops_is_not() {
+    let (collector, up) = (Collector::start().await, FakeUpstream::answering(&completion("hi")).await);
+    let rest = "policies: [{ policy: p, steps: [{ rewrite: { cap: { max_tokens: 50 } } }], route: up }]\n";
+    let house = House::with(&gateway(&collector, &up, rest)).await;
+    let mut body = chat("m");
+    for (name, value) in
+        [("max_tokens", json!(900)), ("temperature", json!(0.5)), ("seed", json!(7)), ("stop", json!(["secret"]))]
+    {
+        body[name] = value;
+    }
+    house.http.post("/v1/chat/completions", &body).await;
+    let tree = collector.tree(&house).await;
+    let attempt = tree.attempts()[0];
+    let names =
+        ["max_tokens", "temperature", "seed", "top_p", "choice.count"].map(|name| format!("gen_ai.request.{name}"));
+    assert_eq!(said(attempt, &names.each_ref().map(String::as_str)), json!([50, 0.5, 7, null, null]));
+    let parameters = json!({ "max_tokens": 50, "seed": 7, "temperature": 0.5 });
+    assert_eq!(json_of(attempt, "llm.invocation_parameters"), parameters);
+    assert_eq!(json_of(attempt, "langfuse.observation.model.parameters"), parameters);
+    assert!(!format!("{tree:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn of_what_a_caller_carries_along_every_span_has_what_is_wanted_and_nothing_else() {
+    let (collector, up) = (Collector::start().await, FakeUpstream::answering(&completion("hi")).await);
+    let yaml = gateway(&collector, &up, PLAIN).replacen("telemetry: { ", "telemetry: { baggage: [tenant, region], ", 1);
+    let house = House::with(&yaml).await;
+    let carried = [("baggage", "tenant=a%20b;ttl=1, password=hunter2")];
+    house.http.post_with("/v1/chat/completions", &carried, chat("m").to_string()).await;
+    let tree = collector.tree(&house).await;
+    for span in [&tree.root, tree.attempts()[0]] {
+        assert_eq!(said(span, &["baggage.tenant", "baggage.region"]), json!(["a b", null]));
+    }
+    assert!(!format!("{tree:?}").contains("hunter2"));
+    assert!(up.received()[0].header("baggage").is_none(), "it went on to a provider that is not to have it");
+}
+
+#[tokio::test]
 async fn each_attempt_is_a_span_and_only_the_one_that_answered_is_billed() {
     let failing = whole(500, r#"{"error":{"message":"oh","type":"x"}}"#);
     let (collector, up) =

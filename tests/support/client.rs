@@ -66,6 +66,10 @@ impl Http {
         Self { client: Client::builder(TokioExecutor::new()).build_http(), address }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub async fn get(&self, path: &str) -> Answered {
         self.send(Method::GET, path, &[], Bytes::new()).await
     }

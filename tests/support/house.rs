@@ -49,8 +49,17 @@ impl House {
         Self::with_files(&[("tidegate.yaml", yaml)]).await
     }
 
+    /// The same, started by somebody who lets collectors have texts as callers have sent them.
+    pub async fn showing_raw(yaml: &str) -> Self {
+        Self::start(&[("tidegate.yaml", yaml)], World::showing_raw).await
+    }
+
     /// Starts a gateway with several files; the first is the gateway file.
     pub async fn with_files(files: &[(&str, &str)]) -> Self {
+        Self::start(files, |world| world).await
+    }
+
+    async fn start(files: &[(&str, &str)], made: impl FnOnce(World) -> World) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);
@@ -59,7 +68,7 @@ impl House {
         }
         let lines = Lines::default();
         let world = World::new(Clock::system(), Arc::new(Pools::new()), AccessLog::to(lines.clone()));
-        let world = Arc::new(world.keeping(Arc::new(Memory::default())));
+        let world = Arc::new(made(world.keeping(Arc::new(Memory::default()))));
         let start =
             Reloader::start(&[folder.path().join(files[0].0)], &world).unwrap_or_else(|broken| panic!("{}", broken.0));
         let any = "127.0.0.1:0".parse().unwrap();

@@ -5,6 +5,7 @@
 
 mod client;
 pub mod collector;
+pub mod grpc;
 mod house;
 pub mod redis;
 pub mod running;

@@ -25,6 +25,13 @@ impl Running {
         Self::begin(folder, Command::new(PROGRAM))
     }
 
+    /// The same with a variable in its environment.
+    pub fn start_told(folder: &Path, variable: (&str, &str)) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.env(variable.0, variable.1);
+        Self::begin(folder, command)
+    }
+
     /// The same, where no file may grow beyond so many half kilobytes: for writers, the disk is full then.
     pub fn start_on_a_small_disk(folder: &Path, blocks: usize) -> Self {
         let mut shell = Command::new("sh");

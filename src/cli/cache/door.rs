@@ -1,13 +1,12 @@
 //! The way to kept answers: a running gateway's admin port, or the folder of one that does not run.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::base::clock::Clock;
+use crate::cli::admin::{self, Unanswered};
 use crate::state::EmbeddedAnswers;
 
 /// Where the answers are
@@ -32,24 +31,13 @@ impl Door {
     /// When none answers, or what it says is no success.
     pub fn ask(&self, method: &str, path: &str) -> Result<Value, String> {
         let place = self.admin;
-        let answer = self.say(method, path).map_err(|error| {
-            format!("no gateway answers at {place}: {error}; of one that does not run name the folder with `--dir`")
-        })?;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("{place} is no gateway"))?;
-        let status = head.split(' ').nth(1).unwrap_or_default();
-        if status != "200" {
-            return Err(body.trim_end().to_owned());
-        }
-        serde_json::from_str(body).map_err(|_| format!("{place} is no gateway"))
-    }
-
-    fn say(&self, method: &str, path: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&self.admin, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        admin::ask(place, method, path).map_err(|unanswered| match unanswered {
+            Unanswered::Nobody(error) => {
+                format!("no gateway answers at {place}: {error}; of one that does not run name the folder with `--dir`")
+            }
+            Unanswered::Refused(why) => why,
+            Unanswered::NoGateway => format!("{place} is no gateway"),
+        })
     }
 }
 
@@ -67,5 +55,3 @@ pub fn open<T>(folder: &Path, work: impl AsyncFnOnce(EmbeddedAnswers) -> Result<
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     runtime.block_on(work(answers))
 }
-
-const PATIENCE: Duration = Duration::from_secs(10);

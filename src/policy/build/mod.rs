@@ -59,7 +59,10 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let admin = builder.admin(document.admin, listen);
     let tls = document.tls.map(|tls| builder.tls(tls));
     let callers = builder.callers(document.callers, tls.as_ref());
-    let exporters = builder.telemetry(document.telemetry);
+    let telemetry = document.telemetry.unwrap_or_default();
+    let decisions = builder.decisions(telemetry.decisions.clone());
+    let baggage = builder.baggage(&telemetry.baggage);
+    let exporters = builder.telemetry(telemetry);
     let placeholder_key = document.state.as_ref().and_then(|state| state.placeholder_key.clone());
     let placeholder_key = placeholder_key.map(|key| builder.placed(key));
     let state = builder.state(document.state, !document.budgets.0.is_empty());
@@ -76,6 +79,8 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         limits: server::limits(document.limits),
         log: server::log(document.log),
         exporters,
+        decisions,
+        baggage,
         callers,
         providers: std::mem::take(&mut builder.providers),
         targets: std::mem::take(&mut builder.targets),

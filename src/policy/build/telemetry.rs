@@ -1,21 +1,23 @@
-//! Collectors of traces.
+//! Collectors of traces, and the record of decisions.
 
 use std::time::Duration;
 
 use super::Builder;
+use crate::base::baggage;
 use crate::base::units::Usd;
 use crate::policy::codes;
 use crate::policy::config::ExporterConfig;
 use crate::policy::decode::{At, Table, TextOr};
-use crate::policy::document::{AlwaysDoc, Content, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc};
+use crate::policy::document::{AlwaysDoc, DecisionsDoc, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc};
 use crate::policy::problem::Problem;
 use crate::policy::reference::Template;
 use crate::provider::Address;
+use crate::telemetry::decisions;
 use crate::telemetry::otlp::Sampling;
 
 impl Builder<'_, '_> {
-    pub(super) fn telemetry(&mut self, telemetry: Option<TelemetryDoc>) -> Vec<ExporterConfig> {
-        let TelemetryDoc { otlp, headers, dialects, content } = telemetry.unwrap_or_default();
+    pub(super) fn telemetry(&mut self, telemetry: TelemetryDoc) -> Vec<ExporterConfig> {
+        let TelemetryDoc { otlp, headers, dialects, content, .. } = telemetry;
         let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
         if let (false, false, Some((name, _))) = (is_shared, otlp.0.is_empty(), headers.0.first()) {
             let message = "these headers are for collectors that are written as a URL, and there is none";
@@ -43,6 +45,31 @@ impl Builder<'_, '_> {
         exporters.collect()
     }
 
+    /// What spans get of that which callers carry along.
+    pub(super) fn baggage(&mut self, names: &[At<String>]) -> Vec<String> {
+        for name in names.iter().filter(|name| !baggage::is_name(&name.value)) {
+            let problem =
+                Problem::error(codes::WRONG_VALUE, format!("no member of a baggage is called `{}`", name.value));
+            self.note(problem.at(name.span, "").help("a name has letters, digits, and `.`, `_` or `-` between them"));
+        }
+        names.iter().map(|name| name.value.clone()).collect()
+    }
+
+    /// Where decisions are recorded, if they are.
+    pub(super) fn decisions(&mut self, document: Option<DecisionsDoc>) -> Option<decisions::Settings> {
+        let document = document?;
+        if let Some(size) = document.size.as_ref().filter(|size| size.value.0 < LEAST_SIZE) {
+            let problem = Problem::error(codes::OUT_OF_RANGE, "this holds next to no decisions");
+            self.note(problem.at(size.span, "").help("one takes about 1KiB; write `64KiB` or more"));
+        }
+        if document.dir.value.trim().is_empty() {
+            let problem = Problem::error(codes::WRONG_VALUE, "decisions need a folder");
+            self.note(problem.at(document.dir.span, "").help("name one, like `decisions`"));
+        }
+        let folder = self.material.sources.folder(document.dir.span.file).join(&document.dir.value);
+        Some(decisions::Settings { folder, size: document.size.map_or(USUAL_SIZE, |size| size.value.0) })
+    }
+
     fn exporter(&mut self, document: ExporterDoc) -> ExporterConfig {
         if document.endpoint.is_literal()
             && let Ok(url) = document.endpoint.resolve(self.material.environment)
@@ -50,10 +77,6 @@ impl Builder<'_, '_> {
             && let Err(why) = Address::parse(url.expose())
         {
             self.note(Problem::error(codes::WRONG_VALUE, why).at(document.endpoint.span, "this URL"));
-        }
-        if let Some(content) = document.content.as_ref().filter(|content| content.value != Content::None) {
-            let problem = Problem::error(codes::NOT_AVAILABLE, "traces hold no texts in this version");
-            self.note(problem.at(content.span, "").help("leave it out, or write `content: none`"));
         }
         if let Some(timeout) = document.timeout.as_ref().filter(|timeout| timeout.0.is_zero()) {
             let problem = Problem::error(codes::OUT_OF_RANGE, "a collector cannot answer in no time");
@@ -67,6 +90,7 @@ impl Builder<'_, '_> {
             ca: document.ca.map(|ca| self.placed(ca)),
             dialects,
             sampling: sampling(document.sample.map_or(1.0, |share| share.fraction()), document.always),
+            content: document.content,
             timeout: document.timeout.map_or(USUAL_TIMEOUT, |timeout| timeout.0),
         }
     }
@@ -96,3 +120,5 @@ fn sampling(rate: f64, always: Option<AlwaysDoc>) -> Sampling {
 }
 
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
+const USUAL_SIZE: u64 = 64 << 20;
+const LEAST_SIZE: u64 = 64 << 10;

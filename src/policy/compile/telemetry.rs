@@ -6,12 +6,17 @@ use super::Parts;
 use super::providers::{path, resolve};
 use crate::policy::codes;
 use crate::policy::config::{Config, ExporterConfig};
-use crate::policy::document::{ExporterProtocol, TelemetryDialect};
+use crate::policy::document::{self, ExporterProtocol, TelemetryDialect};
 use crate::policy::problem::Problem;
+use crate::policy::reference::Environment;
 use crate::provider::Address;
-use crate::telemetry::otlp::{Dialect, Exporter, Protocol};
+use crate::telemetry::otlp::{Content, Dialect, Exporter, Protocol};
 
 pub fn exporters(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Vec<Exporter> {
+    // As for everything else that speaks OpenTelemetry.
+    if parts.environment.says("OTEL_SDK_DISABLED").is_some_and(|said| said.trim().eq_ignore_ascii_case("true")) {
+        return Vec::new();
+    }
     config.exporters.iter().filter_map(|exporter| open(exporter, parts, problems)).collect()
 }
 
@@ -51,8 +56,38 @@ fn open(config: &ExporterConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>)
         ca,
         dialects: config.dialects.iter().map(|dialect| dialect_of(*dialect)).collect(),
         sampling: config.sampling.clone(),
+        content: content(config, parts, problems),
         timeout: config.timeout,
     })
+}
+
+/// The texts a collector gets: as the file says, or fewer if the environment does. Nobody gets raw ones by a file alone.
+fn content(config: &ExporterConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Content {
+    let Some(written) = &config.content else { return Content::None };
+    let wanted = match written.value {
+        document::Content::None => Content::None,
+        document::Content::Redacted => Content::Redacted,
+        document::Content::Raw => Content::Raw,
+    };
+    if wanted == Content::Raw && !parts.shows_raw {
+        let message = "texts as callers have sent them leave the gateway only if whoever starts it says so";
+        let problem = Problem::error(codes::NOT_AVAILABLE, message).at(written.span, "");
+        problems.push(problem.help("write `redacted` for what goes upstream, or start with `--raw-content`"));
+    }
+    wanted.min(most(parts.environment))
+}
+
+/// The most that the environment lets collectors have. What it says in other words than these is nothing.
+fn most(environment: &Environment) -> Content {
+    let all = environment.says("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT").map(|said| said.to_lowercase());
+    if all.is_some_and(|said| matches!(said.trim(), "false" | "no_content" | "event_only")) {
+        return Content::None;
+    }
+    match environment.says("TIDEGATE_TRACE_CONTENT").as_deref().map(str::trim) {
+        None | Some("raw") => Content::Raw,
+        Some("redacted") => Content::Redacted,
+        Some(_) => Content::None,
+    }
 }
 
 fn dialect_of(dialect: TelemetryDialect) -> Dialect {
@@ -60,5 +95,22 @@ fn dialect_of(dialect: TelemetryDialect) -> Dialect {
         TelemetryDialect::Genai => Dialect::Genai,
         TelemetryDialect::Langfuse => Dialect::Langfuse,
         TelemetryDialect::Openinference => Dialect::OpenInference,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_lowers_what_collectors_get_and_never_raises_it() {
+        let most = |name: &str, said: &str| most(&Environment::of([(name.to_owned(), said.to_owned())], "."));
+        let (ours, standard) = ("TIDEGATE_TRACE_CONTENT", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT");
+        assert_eq!(most(ours, "none"), Content::None);
+        assert_eq!(most(ours, "redacted"), Content::Redacted);
+        assert_eq!(most(ours, "everything"), Content::None, "a word that nobody knows raises nothing");
+        assert_eq!((most(standard, "False"), most(standard, "NO_CONTENT")), (Content::None, Content::None));
+        assert_eq!((most(standard, "true"), most("OTHER", "none")), (Content::Raw, Content::Raw));
+        assert_eq!(Content::None.min(most(standard, "true")), Content::None);
     }
 }

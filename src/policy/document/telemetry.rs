@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::base::units::{Period, Share, Usd};
+use crate::base::units::{Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table, TextOr};
 use crate::policy::reference::Template;
 
-/// Traces for a collector.
+/// Traces for collectors, and the record of decisions.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryDoc {
@@ -22,6 +22,21 @@ pub struct TelemetryDoc {
     pub dialects: Vec<TelemetryDialect>,
     /// Which texts those get that are written as a URL.
     pub content: Option<At<Content>>,
+    /// Members of the caller's `baggage` header that every span gets, as `baggage.NAME`; none if not said.
+    #[serde(default)]
+    pub baggage: Vec<At<String>>,
+    /// The record of what was decided about each request; none if not said.
+    pub decisions: Option<DecisionsDoc>,
+}
+
+/// A record of decisions, kept on disk for a while.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionsDoc {
+    /// The folder for its files, which no other gateway writes to. Relative paths start from this file's folder.
+    pub dir: At<String>,
+    /// How large it may become, before the oldest decisions go; `64MiB` if not said, at least `64KiB`.
+    pub size: Option<At<Size>>,
 }
 
 /// A collector of traces.
@@ -85,6 +100,8 @@ pub enum TelemetryDialect {
 pub enum Content {
     #[default]
     None,
+    /// What really went upstream, and what came from there.
     Redacted,
+    /// What the caller has sent and got, if the gateway was started with `--raw-content`.
     Raw,
 }

@@ -111,6 +111,10 @@ impl Metrics {
         }
     }
 
+    pub fn decisions_dropped(&self, count: u64) {
+        self.dropped_decisions.inner().store(count, Ordering::Relaxed);
+    }
+
     pub fn dropped(&self, access_lines: u64, shadows: u64) {
         self.dropped_lines.set(access_lines);
         self.dropped_shadows.set(shadows);

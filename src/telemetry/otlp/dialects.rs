@@ -3,6 +3,7 @@
 use super::attributes::Attributes;
 use super::settings::Dialect;
 use super::story::{Attempt, StepTaken, Story};
+use super::texts::Spoken;
 use super::{genai, langfuse, openinference};
 
 /// Whose words they are.
@@ -16,6 +17,16 @@ pub trait Vocabulary: Sync {
     fn step(&self, step: &StepTaken, out: &mut Attributes);
 
     fn attempt(&self, story: &Story, attempt: &Attempt, out: &mut Attributes);
+
+    /// What was asked and answered, as far as it may be told.
+    fn texts(&self, spoken: &Spoken, place: Place, out: &mut Attributes);
+}
+
+/// On which span something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Root,
+    Attempt,
 }
 
 pub fn vocabulary(dialect: Dialect) -> &'static dyn Vocabulary {

@@ -51,8 +51,10 @@ impl Running {
             }
         };
         while let Some(stories) = self.queue.take(BATCH).await {
-            let spans: Vec<SpanData> =
-                stories.iter().flat_map(|story| tree::spans(story, &self.settings.dialects)).collect();
+            let spans: Vec<SpanData> = stories
+                .iter()
+                .flat_map(|story| tree::spans(story, &self.settings.dialects, self.settings.content))
+                .collect();
             let (count, exported) = (spans.len(), self.export(client.as_ref(), spans));
             if !exported.await {
                 self.queue.drop(count);

@@ -1,9 +1,11 @@
 //! OpenTelemetry's conventions for generative AI.
 
 use super::attributes::Attributes;
-use super::dialects::{Vocabulary, operation};
+use super::dialects::{Place, Vocabulary, operation};
 use super::names::{self, genai as name};
 use super::story::{Attempt, StepTaken, Story};
+use super::texts::Spoken;
+use crate::chat::Numbers;
 
 pub struct Genai;
 
@@ -25,6 +27,7 @@ impl Vocabulary for Genai {
         if story.line.stream {
             out.say(name::REQUEST_STREAM, true);
         }
+        asked_for(&story.numbers, out);
         let Some(bill) = &attempt.bill else { return };
         out.text(name::RESPONSE_ID, bill.response_id.as_deref());
         out.text(name::RESPONSE_MODEL, bill.response_model.as_deref());
@@ -42,5 +45,30 @@ impl Vocabulary for Genai {
             out.count(name::CACHE_WRITE, usage.cache_write());
         }
         out.told(name::REASONING, usage.reasoning_out);
+    }
+
+    fn texts(&self, spoken: &Spoken, place: Place, out: &mut Attributes) {
+        if place == Place::Attempt {
+            out.text(name::INPUT_MESSAGES, spoken.input.as_deref());
+            out.text(name::OUTPUT_MESSAGES, spoken.output.as_deref());
+        }
+    }
+}
+
+/// What the model is to answer by. Sequences to stop at are texts, and not said.
+fn asked_for(numbers: &Numbers, out: &mut Attributes) {
+    out.told(name::MAX_TOKENS, numbers.max_tokens);
+    out.told(name::SEED, numbers.seed);
+    out.told(name::CHOICES, numbers.n.filter(|n| *n != 1));
+    for (name, number) in [
+        (name::TEMPERATURE, numbers.temperature),
+        (name::TOP_P, numbers.top_p),
+        (name::TOP_K, numbers.top_k),
+        (name::PRESENCE_PENALTY, numbers.presence_penalty),
+        (name::FREQUENCY_PENALTY, numbers.frequency_penalty),
+    ] {
+        if let Some(number) = number {
+            out.say(name, number);
+        }
     }
 }

@@ -5,9 +5,10 @@
 //! Langfuse.
 
 use super::attributes::Attributes;
-use super::dialects::{Vocabulary, is_generation};
+use super::dialects::{Place, Vocabulary, is_generation};
 use super::names::langfuse as name;
 use super::story::{Attempt, Bill, StepTaken, Story};
+use super::texts::Spoken;
 use crate::base::json::Writer;
 use crate::base::money::Nanos;
 use crate::chat::TokenKind;
@@ -49,6 +50,7 @@ impl Vocabulary for Langfuse {
             out.text(name::MESSAGE, Some(reason));
         }
         out.text(name::MODEL, Some(&attempt.asked.model));
+        out.text(name::PARAMETERS, story.numbers.json().as_deref());
         let Some(bill) = &attempt.bill else { return };
         if let Some(first) = bill.first_token.and_then(|first| (story.began + attempt.after).checked_add(first)) {
             let at = jiff::Timestamp::try_from(first).map(|at| format!("\"{at}\"")).unwrap_or_default();
@@ -56,6 +58,15 @@ impl Vocabulary for Langfuse {
         }
         out.text(name::USAGE, usage(bill).as_deref());
         out.text(name::COST, cost(bill).as_deref());
+    }
+
+    fn texts(&self, spoken: &Spoken, place: Place, out: &mut Attributes) {
+        let (input, output) = match place {
+            Place::Root => (name::TRACE_INPUT, name::TRACE_OUTPUT),
+            Place::Attempt => (name::INPUT, name::OUTPUT),
+        };
+        out.text(input, spoken.input.as_deref());
+        out.text(output, spoken.output.as_deref());
     }
 }
 

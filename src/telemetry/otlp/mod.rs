@@ -20,6 +20,7 @@ mod queue;
 mod sampling;
 mod settings;
 mod story;
+mod texts;
 mod traces;
 mod tree;
 
@@ -27,4 +28,5 @@ pub use patience::Carrier;
 pub use sampling::Sampling;
 pub use settings::{Dialect, Exporter, Protocol};
 pub use story::{Asked, Attempt, Bill, Link, Part, PassedOver, StepTaken, Story};
+pub use texts::{Content, Room, Texts};
 pub use traces::Traces;

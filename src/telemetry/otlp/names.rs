@@ -36,6 +36,8 @@ pub const STEP: &str = "tidegate.step";
 pub const VERDICT: &str = "tidegate.verdict";
 /// Followed by the name of the note.
 pub const NOTE: &str = "tidegate.note.";
+/// Followed by the name of the member.
+pub const BAGGAGE: &str = "baggage.";
 pub const TARGET: &str = "tidegate.target";
 pub const ATTEMPT_NUMBER: &str = "tidegate.attempt.number";
 pub const ATTEMPT_OUTCOME: &str = "tidegate.attempt.outcome";
@@ -57,6 +59,14 @@ pub mod genai {
     pub const CONVERSATION: &str = "gen_ai.conversation.id";
     pub const REQUEST_MODEL: &str = "gen_ai.request.model";
     pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
+    pub const MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+    pub const TEMPERATURE: &str = "gen_ai.request.temperature";
+    pub const TOP_P: &str = "gen_ai.request.top_p";
+    pub const TOP_K: &str = "gen_ai.request.top_k";
+    pub const SEED: &str = "gen_ai.request.seed";
+    pub const CHOICES: &str = "gen_ai.request.choice.count";
+    pub const PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
+    pub const FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
     pub const RESPONSE_ID: &str = "gen_ai.response.id";
     pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
     pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
@@ -67,6 +77,10 @@ pub mod genai {
     pub const CACHE_READ: &str = "gen_ai.usage.cache_read.input_tokens";
     pub const CACHE_WRITE: &str = "gen_ai.usage.cache_creation.input_tokens";
     pub const REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
+
+    /// JSON: a list of messages.
+    pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+    pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
 
     /// What the conventions call a provider of this kind; kinds that they do not know keep their name.
     pub fn provider(kind: &str) -> &str {
@@ -91,10 +105,16 @@ pub mod langfuse {
     pub const LEVEL: &str = "langfuse.observation.level";
     pub const MESSAGE: &str = "langfuse.observation.status_message";
     pub const MODEL: &str = "langfuse.observation.model.name";
+    /// JSON: what the model is to answer by.
+    pub const PARAMETERS: &str = "langfuse.observation.model.parameters";
     /// JSON: disjoint counts, and their sum as `total`.
     pub const USAGE: &str = "langfuse.observation.usage_details";
     /// JSON: US dollars by the same keys.
     pub const COST: &str = "langfuse.observation.cost_details";
+    pub const TRACE_INPUT: &str = "langfuse.trace.input";
+    pub const TRACE_OUTPUT: &str = "langfuse.trace.output";
+    pub const INPUT: &str = "langfuse.observation.input";
+    pub const OUTPUT: &str = "langfuse.observation.output";
     /// JSON: a time.
     pub const COMPLETION_START: &str = "langfuse.observation.completion_start_time";
 }
@@ -102,8 +122,14 @@ pub mod langfuse {
 pub mod openinference {
     pub const KIND: &str = "openinference.span.kind";
     pub const TAGS: &str = "tag.tags";
+    pub const INPUT: &str = "input.value";
+    pub const INPUT_KIND: &str = "input.mime_type";
+    pub const OUTPUT: &str = "output.value";
+    pub const OUTPUT_KIND: &str = "output.mime_type";
     pub const MODEL: &str = "llm.model_name";
     pub const PROVIDER: &str = "llm.provider";
+    /// JSON: what the model is to answer by.
+    pub const PARAMETERS: &str = "llm.invocation_parameters";
     pub const PROMPT: &str = "llm.token_count.prompt";
     pub const COMPLETION: &str = "llm.token_count.completion";
     pub const TOTAL: &str = "llm.token_count.total";
@@ -121,6 +147,11 @@ pub mod openinference {
 /// An attribute.
 pub fn pair(name: &'static str, value: impl Into<Value>) -> KeyValue {
     KeyValue::new(name, value)
+}
+
+/// An attribute whose name is only known when it is said.
+pub fn beneath(names: &'static str, name: &str, value: &str) -> KeyValue {
+    KeyValue::new(format!("{names}{name}"), value.to_owned())
 }
 
 /// A list of texts.

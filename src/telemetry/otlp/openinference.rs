@@ -1,9 +1,10 @@
 //! OpenInference, which Arize Phoenix reads.
 
 use super::attributes::Attributes;
-use super::dialects::{Vocabulary, is_generation};
+use super::dialects::{Place, Vocabulary, is_generation};
 use super::names::{genai::provider, openinference as name};
 use super::story::{Attempt, Bill, StepTaken, Story};
+use super::texts::Spoken;
 use crate::base::money::Nanos;
 
 pub struct OpenInference;
@@ -26,6 +27,7 @@ impl Vocabulary for OpenInference {
         out.text(name::PROVIDER, Some(provider(&attempt.asked.kind)));
         let answered = attempt.bill.as_ref().and_then(|bill| bill.response_model.as_deref());
         out.text(name::MODEL, Some(answered.unwrap_or(&attempt.asked.model)));
+        out.text(name::PARAMETERS, story.numbers.json().as_deref());
         let Some(bill) = &attempt.bill else { return };
         cost(bill, out);
         let Some(usage) = &bill.usage else { return };
@@ -39,6 +41,17 @@ impl Vocabulary for OpenInference {
         out.told(name::AUDIO_IN, usage.audio_in);
         out.told(name::REASONING, usage.reasoning_out);
         out.told(name::AUDIO_OUT, usage.audio_out);
+    }
+
+    fn texts(&self, spoken: &Spoken, _: Place, out: &mut Attributes) {
+        for (value, kind, text) in
+            [(name::INPUT, name::INPUT_KIND, &spoken.input), (name::OUTPUT, name::OUTPUT_KIND, &spoken.output)]
+        {
+            if text.is_some() {
+                out.text(value, text.as_deref());
+                out.say(kind, "application/json");
+            }
+        }
     }
 }
 

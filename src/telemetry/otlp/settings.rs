@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::sampling::Sampling;
+use super::texts::Content;
 use crate::base::secret::Secret;
 
 /// A collector, and what it is told.
@@ -22,6 +23,7 @@ pub struct Exporter {
     pub ca: Option<PathBuf>,
     pub dialects: Vec<Dialect>,
     pub sampling: Sampling,
+    pub content: Content,
     /// The longest wait for an answer of the collector.
     pub timeout: Duration,
 }

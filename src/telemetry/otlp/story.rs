@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::texts::Texts;
 use crate::base::money::Nanos;
 use crate::base::trace::{SpanId, TraceContext, TraceId};
-use crate::chat::Usage;
+use crate::chat::{Numbers, Usage};
 use crate::telemetry::Line;
 
 /// A request, from the first byte to the last.
@@ -23,6 +24,13 @@ pub struct Story {
     pub revision: Option<String>,
     pub session: Option<Arc<str>>,
     pub tags: Vec<String>,
+    /// Tokens of the request, before anybody has counted them.
+    pub estimated: Option<u64>,
+    pub numbers: Numbers,
+    /// What the caller carried along, as far as it is wanted.
+    pub baggage: Vec<(String, String)>,
+    /// What was said, if anybody is to have it.
+    pub texts: Option<Arc<Texts>>,
     /// Those that did something, in order.
     pub steps: Vec<StepTaken>,
     /// Those that were sent, in order.

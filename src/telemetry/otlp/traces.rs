@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -16,11 +16,25 @@ use super::patience::Carrier;
 use super::queue::Queue;
 use super::settings::Exporter;
 use super::story::Story;
+use crate::telemetry::decisions::Recorder;
 
 /// Tells a story when there is time for it, and whom.
 struct Telling {
-    teller: Box<dyn FnOnce() -> Story + Send>,
+    /// `None` once it is told.
+    teller: Option<Teller>,
     exporters: Exporters,
+    recorder: Option<Arc<Recorder>>,
+}
+
+type Teller = Box<dyn FnOnce() -> Story + Send>;
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        // Nobody has got to tell it.
+        if let (Some(_), Some(recorder)) = (&self.teller, &self.recorder) {
+            recorder.lost();
+        }
+    }
 }
 
 type Exporters = Arc<Vec<Arc<Running>>>;
@@ -29,6 +43,7 @@ type Exporters = Arc<Vec<Arc<Running>>>;
 pub struct Traces {
     tellings: Arc<Queue<Telling>>,
     running: ArcSwap<Vec<Arc<Running>>>,
+    recorder: ArcSwapOption<Recorder>,
     /// Spans that were lost, by exporter, also by those that run no more.
     dropped: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
     has_begun: AtomicBool,
@@ -45,20 +60,44 @@ impl Default for Traces {
     fn default() -> Self {
         let lost = Arc::<AtomicU64>::default();
         let dropped = BTreeMap::from([(NOBODY.to_owned(), Arc::clone(&lost))]);
-        let (tellings, running) = (Arc::new(Queue::of(QUEUE, lost)), ArcSwap::default());
-        Self { tellings, running, dropped: Mutex::new(dropped), has_begun: AtomicBool::new(false) }
+        Self {
+            tellings: Arc::new(Queue::of(QUEUE, lost)),
+            running: ArcSwap::default(),
+            recorder: ArcSwapOption::empty(),
+            dropped: Mutex::new(dropped),
+            has_begun: AtomicBool::new(false),
+        }
     }
 }
 
 impl Traces {
     /// Whether anybody wants to be told.
     pub fn is_on(&self) -> bool {
-        !self.running.load().is_empty()
+        !self.running.load().is_empty() || self.recorder.load().is_some()
     }
 
     /// Hands over a request that is over, and makes so many spans. Nothing is made of it here.
     pub fn hand_over(&self, spans: usize, teller: impl FnOnce() -> Story + Send + 'static) {
-        self.tellings.put(Telling { teller: Box::new(teller), exporters: self.running.load_full() }, spans);
+        let teller: Option<Teller> = Some(Box::new(teller));
+        let (exporters, recorder) = (self.running.load_full(), self.recorder.load_full());
+        let spans = if exporters.is_empty() { 0 } else { spans };
+        self.tellings.put(Telling { teller, exporters, recorder }, spans);
+    }
+
+    /// Has every decision recorded from now on, whatever exporters are told of. Without a runtime none is.
+    pub fn record_with(&self, recorder: Option<Arc<Recorder>>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let is_wanted = recorder.is_some();
+        self.recorder.store(recorder);
+        if is_wanted {
+            self.begin(&runtime);
+        }
+    }
+
+    fn begin(&self, runtime: &Handle) {
+        if !self.has_begun.swap(true, Ordering::Relaxed) {
+            runtime.spawn(tell_all(Arc::clone(&self.tellings)));
+        }
     }
 
     /// Has these told from now on, and those that are not among them no more. Exporters that stay as they are keep
@@ -83,8 +122,8 @@ impl Traces {
         }
         let is_gone = |known: &&Arc<Running>| !running.iter().any(|kept| Arc::ptr_eq(kept, known));
         let gone: Vec<_> = before.iter().filter(is_gone).map(Arc::clone).collect();
-        if !running.is_empty() && !self.has_begun.swap(true, Ordering::Relaxed) {
-            runtime.spawn(tell_all(Arc::clone(&self.tellings)));
+        if !running.is_empty() {
+            self.begin(&runtime);
         }
         self.running.store(Arc::new(running));
         if !gone.is_empty() {
@@ -108,6 +147,13 @@ impl Traces {
         }
     }
 
+    /// Waits, for so long at the most, until what was handed over is told of, though it may not have arrived.
+    pub async fn told(&self, limit: Duration) {
+        if self.is_on() {
+            let _ = timeout(limit, self.tellings.flushed()).await;
+        }
+    }
+
     /// Spans that were lost so far, by exporter. Those that were lost before anybody was told are `none`'s.
     pub fn dropped(&self) -> BTreeMap<String, u64> {
         let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,12 +170,14 @@ impl Traces {
 async fn tell_all(tellings: Arc<Queue<Telling>>) {
     while let Some(batch) = tellings.take(QUEUE).await {
         let count = batch.len();
-        for (number, Telling { teller, exporters }) in batch.into_iter().enumerate() {
+        for (number, mut telling) in batch.into_iter().enumerate() {
             if number % TURN == TURN - 1 {
                 tokio::task::yield_now().await;
             }
+            let Some(teller) = telling.teller.take() else { continue };
             let story = Arc::new(teller());
-            for exporter in exporters.iter().filter(|exporter| exporter.settings.sampling.keeps(&story)) {
+            telling.recorder.iter().for_each(|recorder| recorder.record(&story));
+            for exporter in telling.exporters.iter().filter(|exporter| exporter.settings.sampling.keeps(&story)) {
                 exporter.queue.put(Arc::clone(&story), story.spans());
             }
         }

@@ -10,16 +10,19 @@ use opentelemetry::trace::{self as otel, Event, SpanContext, SpanKind, Status, T
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::attributes::Attributes;
-use super::dialects::{Vocabulary, operation, vocabulary};
+use super::dialects::{Place, Vocabulary, operation, vocabulary};
 use super::names;
 use super::settings::Dialect;
 use super::story::{Attempt, StepTaken, Story};
+use super::texts::{Content, Spoken};
 use crate::base::ids::{KeyName, PolicyName};
 use crate::base::trace::{SpanId, TraceId};
 
 /// The spans of a story, the request's first.
-pub fn spans(story: &Story, dialects: &[Dialect]) -> Vec<SpanData> {
-    let teller = Teller { story, words: dialects.iter().map(|dialect| vocabulary(*dialect)).collect() };
+pub fn spans(story: &Story, dialects: &[Dialect], content: Content) -> Vec<SpanData> {
+    let words = dialects.iter().map(|dialect| vocabulary(*dialect)).collect();
+    let spoken = story.texts.as_ref().and_then(|texts| texts.told(content));
+    let teller = Teller { story, words, spoken: spoken.unwrap_or_default() };
     let mut spans = Vec::with_capacity(story.spans());
     spans.push(teller.root());
     spans.extend(story.steps.iter().map(|step| teller.step(step)));
@@ -30,6 +33,8 @@ pub fn spans(story: &Story, dialects: &[Dialect]) -> Vec<SpanData> {
 struct Teller<'a> {
     story: &'a Story,
     words: Vec<&'static dyn Vocabulary>,
+    /// As far as it may be told.
+    spoken: Spoken,
 }
 
 impl Teller<'_> {
@@ -54,7 +59,10 @@ impl Teller<'_> {
             out.say(names::OVERHEAD, overhead.as_secs_f64() * 1e3);
         }
         out.text(names::SHADOW_OF, line.shadow_of.as_ref().map(|original| original.as_str()));
-        self.words.iter().for_each(|words| words.root(story, &mut out));
+        self.words.iter().for_each(|words| {
+            words.root(story, &mut out);
+            words.texts(&self.spoken, Place::Root, &mut out);
+        });
         let name = if story.path.is_empty() {
             line.endpoint.to_owned()
         } else {
@@ -86,10 +94,7 @@ impl Teller<'_> {
         out.say(names::STEP, step.name);
         out.text(names::VERDICT, Some(&step.verdict));
         self.words.iter().for_each(|words| words.step(step, &mut out));
-        let notes = step.notes.iter();
-        out.0.extend(
-            notes.map(|(name, value)| opentelemetry::KeyValue::new(format!("{}{name}", names::NOTE), value.clone())),
-        );
+        out.0.extend(step.notes.iter().map(|(name, value)| names::beneath(names::NOTE, name, value)));
         self.span(SpanId::fresh(), step.name.to_owned(), step.after, step.took, out)
     }
 
@@ -106,7 +111,14 @@ impl Teller<'_> {
             out.text(names::ERROR, Some(&attempt.outcome));
         }
         self.billed(attempt, &mut out);
-        self.words.iter().for_each(|words| words.attempt(self.story, attempt, &mut out));
+        // All attempts were asked the same; the last one may have an answer.
+        let has_texts = attempt.number == self.story.line.attempts;
+        self.words.iter().for_each(|words| {
+            words.attempt(self.story, attempt, &mut out);
+            if has_texts {
+                words.texts(&self.spoken, Place::Attempt, &mut out);
+            }
+        });
         let name = format!("{} {}", operation(self.story), attempt.asked.model).trim_end().to_owned();
         let mut span = self.span(attempt.span, name, attempt.after, attempt.took, out);
         span.span_kind = SpanKind::Client;
@@ -142,6 +154,8 @@ impl Teller<'_> {
         out.text(names::USER, self.story.line.user.as_deref());
         out.text(names::SESSION, self.story.session.as_deref());
         out.list(names::TAGS, &self.story.tags);
+        let carried = self.story.baggage.iter();
+        out.0.extend(carried.map(|(name, value)| names::beneath(names::BAGGAGE, name, value)));
         self.words.iter().for_each(|words| words.every(self.story, &mut out));
         out
     }
@@ -198,6 +212,10 @@ pub mod tests {
             revision: None,
             session: None,
             tags: Vec::new(),
+            estimated: None,
+            numbers: Default::default(),
+            baggage: Vec::new(),
+            texts: None,
             steps: Vec::new(),
             attempts: Vec::new(),
             passed_over: Vec::new(),
@@ -208,7 +226,7 @@ pub mod tests {
     fn a_text_that_is_too_long_is_cut_between_letters() {
         let mut story = story();
         story.session = Some("é".repeat(1 << 20).into());
-        let spans = spans(&story, &[]);
+        let spans = spans(&story, &[], Content::None);
         let said = spans.iter().flat_map(|span| &span.attributes).find(|said| said.key.as_str() == names::SESSION);
         assert_eq!(said.unwrap().value.as_str().len(), 1 << 20);
     }
