@@ -88,6 +88,8 @@ pub enum Mark {
     HangUp,
     /// It was a copy of a request, sent to a shadow.
     Shadow,
+    /// It was a request put once more, to renew an answer that is kept.
+    Renewal,
 }
 
 impl Mark {
@@ -101,6 +103,7 @@ impl Mark {
             Self::Cut => "cut",
             Self::HangUp => "hang_up",
             Self::Shadow => "shadow",
+            Self::Renewal => "renewal",
         }
     }
 }

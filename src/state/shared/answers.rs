@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::hub::Hub;
 use super::link::Session;
 use crate::base::ids::PolicyName;
-use crate::state::answers::{Answers, Kept, Place, Room, Stock, Whose, policy_hash};
+use crate::state::answers::{Answers, Found, Kept, Place, Room, Stock, VERSION, Whose, policy_hash};
 
 pub(super) struct SharedAnswers {
     hub: Arc<Hub>,
@@ -31,9 +31,10 @@ impl SharedAnswers {
         [self.of(place.policy()).as_slice(), &scope, &question].concat()
     }
 
-    /// What the keys of a policy's answers begin with.
+    /// What the keys of a policy's answers begin with. Gateways that write them otherwise do not come upon these.
     fn of(&self, policy: &PolicyName) -> Vec<u8> {
-        [self.hub.link.root.as_bytes(), b"ca:", &policy_hash(policy)].concat()
+        let kind = format!("ca{VERSION}:");
+        [self.hub.link.root.as_bytes(), kind.as_bytes(), &policy_hash(policy)].concat()
     }
 
     /// A page of the keys with a beginning; `place` is where it begins, and then where the next does, `None` at the end.
@@ -44,6 +45,14 @@ impl SharedAnswers {
         let (next, keys): (String, Vec<Vec<u8>>) = from_redis_value(page).map_err(|error| error.to_string())?;
         *place = Some(next).filter(|next| next != "0");
         Ok(keys)
+    }
+
+    /// What is no answer is removed, so that it is come upon once only.
+    async fn found_damaged(&self, session: &Session, place: &Place) -> Found {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(self.key(place));
+        let _ = session.ask(unlink, self.hub.link.timeout).await;
+        Found::Damaged
     }
 
     fn session(&self) -> Result<Session, String> {
@@ -96,14 +105,18 @@ fn pattern(begin: &[u8]) -> Vec<u8> {
 
 impl Answers for SharedAnswers {
     /// A store that is away, or slower than a request may wait for it, has nothing.
-    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Option<Arc<Kept>>> {
+    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
         Box::pin(async move {
-            let session = self.hub.link.current()?;
+            let Some(session) = self.hub.link.current() else { return Found::Nothing };
             let mut get = redis::cmd("GET");
             get.arg(self.key(place));
-            match session.ask(get, self.hub.link.timeout).await.ok()? {
-                Value::Nil => None,
-                found => Kept::read(Bytes::from(from_redis_value::<Vec<u8>>(found).ok()?)).map(Arc::new),
+            match session.ask(get, self.hub.link.timeout).await {
+                Ok(Value::Nil) | Err(_) => Found::Nothing,
+                Ok(Value::BulkString(stored)) => match Kept::read(Bytes::from(stored), place) {
+                    Some(kept) => Found::Answer(Arc::new(kept)),
+                    None => self.found_damaged(&session, place).await,
+                },
+                Ok(_) => self.found_damaged(&session, place).await,
             }
         })
     }
@@ -113,7 +126,7 @@ impl Answers for SharedAnswers {
         let Ok(place_to_send) = Arc::clone(&self.sending).try_acquire_owned() else { return };
         let mut set = redis::cmd("SET");
         let lasts = u64::try_from(room.lasts.as_millis()).unwrap_or(LONGEST).clamp(1, LONGEST);
-        set.arg(self.key(&place)).arg(kept.write()).arg("PX").arg(lasts);
+        set.arg(self.key(&place)).arg(kept.write(&place)).arg("PX").arg(lasts);
         let patience: Duration = self.hub.link.patience();
         runtime.spawn(async move {
             // One that does not arrive is asked for anew.

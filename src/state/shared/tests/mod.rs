@@ -11,6 +11,8 @@ use self::redis::Redis;
 use super::{OnLoss, Settings, Shared};
 use crate::base::secret::Secret;
 use crate::state::Ledger;
+use crate::state::answers::Found;
+use crate::state::answers::tests::{ROOM, damaged, kept, place};
 use crate::state::contract::keeps_the_contract;
 
 pub(super) fn settings(url: &str) -> Settings {
@@ -48,4 +50,25 @@ async fn answers_keep_their_promises() {
     let redis = Redis::start();
     let shared = open(&settings(&redis.url())).await;
     crate::state::answers::keeps_its_promises(&*shared.answers()).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_damaged_or_lies_where_another_should_is_not_there() {
+    let redis = Redis::start();
+    let shared = open(&settings(&redis.url())).await;
+    let answers = shared.answers();
+    let here = place("bad", 1);
+    let client = ::redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for (what, damaged) in damaged(&here) {
+        answers.keep(here.clone(), kept("one"), ROOM);
+        while !matches!(answers.find(&here).await, Found::Answer(_)) {
+            tokio::task::yield_now().await;
+        }
+        let keys: Vec<Vec<u8>> = ::redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
+        let key = keys.iter().find(|key| key.ends_with(&[1; 32])).unwrap();
+        let _: () = ::redis::cmd("SET").arg(key).arg(damaged).query_async(&mut connection).await.unwrap();
+        assert!(matches!(answers.find(&here).await, Found::Damaged), "an answer {what}");
+        assert!(matches!(answers.find(&here).await, Found::Nothing), "an answer {what}");
+    }
 }
