@@ -58,6 +58,7 @@ async fn metrics(gateway: &Gateway) -> Response<Outgoing> {
     world.metrics.dropped(world.access.dropped(), world.copies.dropped());
     world.metrics.spans_dropped(world.traces.dropped());
     world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
+    world.metrics.cache_events_are(world.stores.kept.counts());
     world.metrics.guard_actions_are("redact", world.stores.guards.counts());
     world
         .metrics

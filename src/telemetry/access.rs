@@ -26,6 +26,8 @@ pub struct Line {
     pub endpoint: &'static str,
     /// The request that this one was a copy of.
     pub shadow_of: Option<RequestId>,
+    /// The request that was given the answer which this one was put to renew.
+    pub renewal_of: Option<RequestId>,
     pub dialect: Option<&'static str>,
     pub stream: bool,
     pub status: u16,
@@ -48,8 +50,9 @@ pub struct Line {
     pub is_cost_estimated: bool,
     /// What came of looking for the answer among those that are kept: `hit`, `miss` and so on.
     pub cache: Option<&'static str>,
-    /// What a kept answer cost when it was made.
+    /// How the answer was found, if one was given.
     pub cache_tier: Option<&'static str>,
+    /// What a kept answer cost when it was made.
     pub saved: Option<Nanos>,
     pub finish: Option<&'static str>,
     pub took: Duration,
@@ -59,6 +62,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether it is of no request that a caller has made, but of one that was made beside it.
+    pub fn is_beside(&self) -> bool {
+        self.shadow_of.is_some() || self.renewal_of.is_some()
+    }
+
     /// The line as the fields that are written.
     pub fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_slice(&self.to_json()).unwrap_or_default()
@@ -72,6 +80,9 @@ impl Line {
             w.member(member!("endpoint")).word(self.endpoint);
             if let Some(original) = &self.shadow_of {
                 w.member(member!("shadow_of")).request_id(original);
+            }
+            if let Some(original) = &self.renewal_of {
+                w.member(member!("renewal_of")).request_id(original);
             }
             word(w, member!("dialect"), self.dialect);
             w.member(member!("stream")).bool(self.stream);

@@ -23,9 +23,9 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
 use labels::{
-    AttemptLabels, BudgetLabels, CacheLabels, CacheTierLabels, ExporterLabels, GuardLabels, HoldLabels,
-    PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels,
-    StateLabels, TargetLabels, TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, ExporterLabels, GuardLabels,
+    HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels,
+    RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
 };
 pub use shown::PluginCounts;
 
@@ -57,6 +57,7 @@ pub struct Metrics {
     counted_guards: Prepared<(Arc<str>, &'static str, String), Counter>,
     target_state: Family<StateLabels, Gauge>,
     cache: Family<CacheLabels, Counter>,
+    cache_events: Family<CacheEventLabels, Counter>,
     cache_given: Family<CacheTierLabels, Counter>,
     cache_saved: Family<PolicyLabels, Counter<f64, AtomicU64>>,
     of_cache: Prepared<(Option<PolicyName>, &'static str), CacheMeters>,
@@ -128,9 +129,9 @@ pub struct Counted<'a> {
     pub is_copy: bool,
     /// What came of looking for the answer among those that are kept.
     pub cache: Option<&'static str>,
-    /// What a kept answer cost when it was made.
     /// How the answer was found, if one was given.
     pub cache_tier: Option<&'static str>,
+    /// What a kept answer cost when it was made.
     pub saved: Option<Nanos>,
 }
 
@@ -163,6 +164,7 @@ impl Default for Metrics {
             counted_guards: Prepared::default(),
             target_state: Family::default(),
             cache: Family::default(),
+            cache_events: Family::default(),
             cache_given: Family::default(),
             cache_saved: Family::default(),
             of_cache: Prepared::default(),
@@ -218,6 +220,8 @@ impl Metrics {
         r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
         let help = "Requests by what came of looking for their answers among those that are kept";
         r.register("tidegate_cache", help, self.cache.clone());
+        let help = "What came up of kept answers: some were damaged, renewed, or could not be renewed";
+        r.register("tidegate_cache_events", help, self.cache_events.clone());
         let help = "Answers that were given to others than those they were made for, by how they were found";
         r.register("tidegate_cache_given", help, self.cache_given.clone());
         let help = "What answers cost when they were made that were given again, in US dollars";

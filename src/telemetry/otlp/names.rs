@@ -32,6 +32,7 @@ pub const SAVED: &str = "tidegate.cache.saved_usd";
 pub const ATTEMPTS: &str = "tidegate.attempts";
 pub const OVERHEAD: &str = "tidegate.overhead_ms";
 pub const SHADOW_OF: &str = "tidegate.shadow_of";
+pub const RENEWAL_OF: &str = "tidegate.renewal_of";
 pub const STEP: &str = "tidegate.step";
 pub const VERDICT: &str = "tidegate.verdict";
 /// Followed by the name of the note.

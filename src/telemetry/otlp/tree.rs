@@ -54,6 +54,7 @@ impl Teller<'_> {
             out.say(names::OVERHEAD, overhead.as_secs_f64() * 1e3);
         }
         out.text(names::SHADOW_OF, line.shadow_of.as_ref().map(|original| original.as_str()));
+        out.text(names::RENEWAL_OF, line.renewal_of.as_ref().map(|original| original.as_str()));
         self.words.iter().for_each(|words| words.root(story, &mut out));
         let name = if story.path.is_empty() {
             line.endpoint.to_owned()
