@@ -56,22 +56,32 @@ pub struct Account {
 
 impl Account {
     pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Box<Self> {
-        Self::of(world, cx, None, now)
+        Self::of(world, cx, Line::default(), now)
     }
 
     /// The account of a copy of the request `original`. It is none of those that callers have made, and has a trace of
     /// its own.
     pub fn of_copy(world: Arc<World>, cx: &Cx, original: &Cx, now: Timestamp) -> Box<Self> {
-        let mut account = Self::of(world, cx, Some(original.id), now);
+        let line = Line { shadow_of: Some(original.id), ..Line::default() };
+        Self::beside(world, cx, original, line, now)
+    }
+
+    /// The same of a request that renews the answer which `original` was given.
+    pub fn of_renewal(world: Arc<World>, cx: &Cx, original: &Cx, now: Timestamp) -> Box<Self> {
+        let line = Line { renewal_of: Some(original.id), ..Line::default() };
+        Self::beside(world, cx, original, line, now)
+    }
+
+    fn beside(world: Arc<World>, cx: &Cx, original: &Cx, line: Line, now: Timestamp) -> Box<Self> {
+        let mut account = Self::of(world, cx, line, now);
         if let Some(traced) = &mut account.traced {
             traced.link = Some(original.trace);
         }
         account
     }
 
-    fn of(world: Arc<World>, cx: &Cx, shadow_of: Option<RequestId>, now: Timestamp) -> Box<Self> {
+    fn of(world: Arc<World>, cx: &Cx, line: Line, now: Timestamp) -> Box<Self> {
         let line = Line {
-            shadow_of,
             time: now,
             request_id: cx.id,
             endpoint: cx.endpoint.name(),
@@ -79,7 +89,7 @@ impl Account {
             key: cx.caller.key.clone(),
             team: cx.caller.team.clone(),
             user: cx.caller.user.clone(),
-            ..Line::default()
+            ..line
         };
         let mut account = Self::new(world, line, cx.started);
         account.traced = account.world.traces.is_on().then(|| Traced::of(cx));
@@ -101,7 +111,7 @@ impl Account {
     }
 
     fn new(world: Arc<World>, line: Line, started: Instant) -> Box<Self> {
-        if line.shadow_of.is_none() {
+        if !line.is_beside() {
             world.metrics.request_began();
         }
         Box::new(Self {

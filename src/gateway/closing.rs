@@ -76,7 +76,7 @@ impl Closing {
             output_tokens: line.output_tokens,
             cost: line.cost,
             is_unpriced: self.bill.is_unpriced(),
-            is_copy: line.shadow_of.is_some(),
+            is_copy: line.is_beside(),
             cache: line.cache,
             cache_tier: line.cache_tier,
             saved: line.saved,
@@ -95,7 +95,7 @@ impl Closing {
         }
         self.world.access.write(line);
         // A witness asks after what callers were answered.
-        if let Some(witness) = self.world.witness().filter(|_| line.shadow_of.is_none()) {
+        if let Some(witness) = self.world.witness().filter(|_| !line.is_beside()) {
             let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
             witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
         } else if let Some(traced) = self.traced.take() {

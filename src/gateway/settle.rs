@@ -66,6 +66,11 @@ impl Over<'_> {
             Some(cost) => cost.is_estimate.then_some(Mark::Estimated),
             None => Some(Mark::Unpriced),
         };
+        let beside = match (line.shadow_of, line.renewal_of) {
+            (Some(_), _) => Some(Mark::Shadow),
+            (None, Some(_)) => Some(Mark::Renewal),
+            (None, None) => None,
+        };
         CostLine {
             request: line.request_id,
             attempt,
@@ -80,7 +85,7 @@ impl Over<'_> {
             priced: bill.quote().and_then(|quote| quote.row.clone()),
             usage: cost.map_or_else(|| Counts::from(&bill.usage), |cost| Counts::from(&cost.usage)),
             cost: cost.map_or(Nanos::ZERO, |cost| cost.nanos),
-            marks: own.into_iter().chain(mark).chain(line.shadow_of.map(|_| Mark::Shadow)).collect(),
+            marks: own.into_iter().chain(mark).chain(beside).collect(),
         }
     }
 }

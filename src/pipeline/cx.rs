@@ -15,6 +15,7 @@ use crate::chat::{Request, Tool, Usage};
 use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
+use crate::pipeline::renewal::Renewal;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Remarks, Trail};
 use crate::tokens::Tokens;
@@ -45,6 +46,10 @@ pub struct Cx {
     pub asked: Option<Asked>,
     /// What came of looking for its answer among those that are kept, if a step has looked.
     pub cached: Option<Cached>,
+    /// An answer whose time is over has been given, and is to be renewed.
+    pub to_renew: Option<Renewal>,
+    /// It is put to renew such an answer.
+    pub renews: Option<Renewal>,
     /// Whether a tap of an earlier step looks at what its answer says.
     pub is_seen: bool,
     /// What plugins have tagged it with.
@@ -82,6 +87,8 @@ impl Cx {
             question: None,
             asked: None,
             cached: None,
+            to_renew: None,
+            renews: None,
             is_seen: false,
             tags: Vec::new(),
             outgoing: HeaderMap::new(),

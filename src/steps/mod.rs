@@ -28,7 +28,7 @@ use crate::state::{
     Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
 };
 use crate::steps::budget::Budget;
-use crate::steps::cache::Flights;
+use crate::steps::cache::{Flights, Renewals};
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
 use crate::tokens::Tokens;
@@ -44,6 +44,10 @@ pub struct Stores {
     pub answers: Arc<dyn Answers>,
     /// Answers under way that several callers wait for.
     pub flights: Flights,
+    /// Kept answers that are being renewed.
+    pub renewals: Renewals,
+    /// What came of keeping answers, beside what came of requests.
+    pub kept: Arc<cache::Book>,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
@@ -73,6 +77,8 @@ impl Default for Stores {
             kv: Arc::new(LocalKv::default()),
             answers: Arc::new(LocalAnswers::default()),
             flights: Flights::default(),
+            renewals: Renewals::default(),
+            kept: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
             tokens: Arc::default(),

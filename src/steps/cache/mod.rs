@@ -8,17 +8,20 @@
 //! written: see [`canonical`] and `opening`. Everything else must be equal as before.
 //!
 //! Only what was said to its end and as it should be is kept: see `worth`. Those who ask the same at the same time
-//! hear one and the same answer while it comes: see `flight`.
+//! hear one and the same answer while it comes: see `flight`. What is out of date, but not by much, is given at once and
+//! renewed behind the back of whoever was given it: see `renewals`.
 //!
 //! Where a policy only observes, nobody is answered from here and nobody waits, but answers are kept, so that the trail
 //! says what would have been found.
 
+mod book;
 pub mod canonical;
 mod flight;
 mod moment;
 mod opening;
 mod question;
 mod record;
+mod renewals;
 mod replay;
 mod sharing;
 #[cfg(test)]
@@ -50,12 +53,15 @@ use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step, Tap};
 use crate::state::Answers;
-use crate::state::answers::{Kept, Place, Question, Room};
+use crate::state::answers::{Found, Kept, Place, Question, Room};
 use crate::steps::Site;
 
+pub use book::Book;
+use book::Event;
 pub use flight::Flights;
 use flight::{Joined, Lead};
 use record::{Recording, Shelf};
+pub use renewals::Renewals;
 pub use sharing::{SharedBy, whose};
 use word::Word;
 
@@ -71,7 +77,8 @@ pub struct Config {
     /// For how long an answer is given again; `1h` if not said.
     #[serde(default)]
     pub keep: Option<Period>,
-    /// For how long after that it is still given while somebody renews it; not at all if not said.
+    /// For how long after that it is still given, while it is renewed behind the back of whoever is given it; not at all if
+    /// not said.
     #[serde(default)]
     pub stale: Option<Period>,
     /// Who is given an answer that was made for somebody else.
@@ -111,6 +118,8 @@ pub struct Cache {
     largest: u64,
     answers: Arc<dyn Answers>,
     flights: Flights,
+    renewals: Renewals,
+    book: Arc<Book>,
     clock: Clock,
     route: Option<Arc<Route>>,
     targets: Vec<Arc<Target>>,
@@ -152,6 +161,8 @@ impl Cache {
             largest,
             answers: Arc::clone(&site.stores.answers),
             flights: site.stores.flights.clone(),
+            renewals: site.stores.renewals.clone(),
+            book: Arc::clone(&site.stores.kept),
             clock: site.stores.clock,
             route: site.route.cloned(),
             targets: site.targets.to_vec(),
@@ -173,11 +184,19 @@ impl Cache {
         }
         // Who has waited in vain for two others asks for itself: what keeps failing is not waited for in a row.
         for _ in 0..TURNS {
-            let found = self.find(&wanted.place).await;
-            if let Some((kept, Age::Fresh)) = &found
-                && let Some(answer) = self.give(cx, request, &wanted, kept, "hit")
-            {
-                return Flow::Answer(answer);
+            match self.find(cx, &wanted.place).await {
+                Some((kept, Age::Fresh)) => {
+                    if let Some(answer) = self.give(cx, request, &wanted, &kept, "hit") {
+                        return Flow::Answer(answer);
+                    }
+                }
+                Some((kept, Age::Stale)) if self.mode == Mode::Enforce && cx.renews.is_none() => {
+                    if let Some(answer) = self.give(cx, request, &wanted, &kept, "stale") {
+                        cx.to_renew = self.renewals.take(&wanted.place, &self.book).map(|errand| Arc::new(errand) as _);
+                        return Flow::Answer(answer);
+                    }
+                }
+                _ => {}
             }
             if self.mode == Mode::Observe {
                 break;
@@ -185,7 +204,7 @@ impl Cache {
             let seat = match self.flights.join(&wanted.place, request.stream, wanted.wording) {
                 Joined::First(lead) => {
                     // Whoever was first a moment ago may have kept it meanwhile.
-                    if let Some((kept, Age::Fresh)) = self.find(&wanted.place).await
+                    if let Some((kept, Age::Fresh)) = self.find(cx, &wanted.place).await
                         && let Some(answer) = self.give(cx, request, &wanted, &kept, "hit")
                     {
                         return Flow::Answer(answer);
@@ -194,11 +213,6 @@ impl Cache {
                 }
                 Joined::Later(seat) => seat,
             };
-            if let Some((kept, Age::Stale)) = &found
-                && let Some(answer) = self.give(cx, request, &wanted, kept, "stale")
-            {
-                return Flow::Answer(answer);
-            }
             let tier = wanted.tier(seat.wording());
             let begun = Instant::now();
             let heard = seat.hear().await;
@@ -243,8 +257,16 @@ impl Cache {
         canonical::canonical(&opening.as_str()).inspect_err(|never| cx.remarks.note("exact", never.as_str())).ok()
     }
 
-    async fn find(&self, place: &Place) -> Option<(Arc<Kept>, Age)> {
-        let kept = self.answers.find(place).await?;
+    async fn find(&self, cx: &mut Cx, place: &Place) -> Option<(Arc<Kept>, Age)> {
+        let kept = match self.answers.find(place).await {
+            Found::Answer(kept) => kept,
+            Found::Nothing => return None,
+            Found::Damaged => {
+                self.book.count(&self.policy, Event::Damaged);
+                cx.remarks.note("found", "damaged");
+                return None;
+            }
+        };
         let age = age(&kept, self.clock.now());
         match age {
             age if age < self.keep => Some((kept, Age::Fresh)),
@@ -263,6 +285,10 @@ impl Cache {
         result: &'static str,
     ) -> Option<Answer> {
         let mut answer = replay::answer(kept, cx, request.stream)?;
+        if let Some(renewal) = &cx.renews {
+            // Somebody was faster.
+            renewal.succeeded();
+        }
         let age = age(kept, self.clock.now()).as_secs();
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
         cx.remarks.note("age", age.to_string());
@@ -286,6 +312,7 @@ impl Cache {
             // Pieces of a stream say more of these than a whole answer made of them would.
             is_closed: has_logprobs && request.stream,
             counts: cx.remarks.count_answer(),
+            renewal: cx.renews.clone(),
         };
         let keeping = Keeping { shelf, lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
         Flow::Tap(Box::new(keeping))
@@ -310,7 +337,7 @@ impl Wanted {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
     Fresh,
-    /// For as long as somebody renews it.
+    /// It is renewed, and given meanwhile.
     Stale,
 }
 

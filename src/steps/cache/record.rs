@@ -16,6 +16,7 @@ use crate::base::text::Text;
 use crate::chat::{Completion, Event, Frame, Losses};
 use crate::dialect;
 use crate::pipeline::gathered::Gathered;
+use crate::pipeline::renewal::Renewal;
 use crate::pipeline::tariff::Quote;
 use crate::pipeline::trail::Counts;
 use crate::pipeline::{Burst, Head};
@@ -38,6 +39,8 @@ pub struct Shelf {
     pub is_closed: bool,
     /// What came of it.
     pub counts: Arc<Counts>,
+    /// Whoever waits for it to be kept.
+    pub renewal: Option<Renewal>,
 }
 
 /// An answer that is kept when it is over.
@@ -122,6 +125,9 @@ impl Recording {
                 match Kept::new(self.origin(completion, &shelf), wire) {
                     Ok(kept) => {
                         shelf.answers.keep(shelf.place, Arc::new(kept), shelf.room);
+                        if let Some(renewal) = shelf.renewal {
+                            renewal.succeeded();
+                        }
                         "kept"
                     }
                     Err(_) => "unreadable",
