@@ -235,6 +235,7 @@ async fn run_until_stopped(
     let _ = tokio::time::timeout(CLOSING, gateway.world().closed()).await;
     drop(workers);
     gateway.world().traces.flush(FLUSH).await;
+    let _ = tokio::time::timeout(FLUSH, gateway.world().stores.answers.flush()).await;
     background.abort();
     gateway.world().access.flush();
     if let Some(ledger) = &gateway.world().stores.ledger

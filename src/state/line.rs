@@ -90,6 +90,8 @@ pub enum Mark {
     Shadow,
     /// It was a request put once more, to renew an answer that is kept.
     Renewal,
+    /// Nobody was asked; it is what is charged for an answer that was kept.
+    Kept,
 }
 
 impl Mark {
@@ -104,6 +106,7 @@ impl Mark {
             Self::HangUp => "hang_up",
             Self::Shadow => "shadow",
             Self::Renewal => "renewal",
+            Self::Kept => "kept",
         }
     }
 }

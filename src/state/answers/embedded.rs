@@ -251,6 +251,20 @@ impl Answers for EmbeddedAnswers {
         }
     }
 
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        let this = self.clone();
+        Box::pin(async move {
+            let flushed = blocking(move || {
+                // Whoever writes holds the books.
+                let _books = this.lock();
+                this.db.flush()
+            });
+            if let Err(error) = flushed.await {
+                warn!(error, "answers that were kept last may be lost");
+            }
+        })
+    }
+
     fn stock<'a>(&'a self, _: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>> {
         let this = self.clone();
         Box::pin(async move { blocking(move || this.count()).await })

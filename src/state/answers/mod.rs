@@ -32,6 +32,11 @@ pub trait Answers: Send + Sync {
     /// Keeps an answer, in the place of the one there, if there is room at all. Nobody waits for it.
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room);
 
+    /// Resolves when what was kept before will outlive the process, as far as anything does here.
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// What is kept, by policy: of those that are `known`, and of others if the store remembers them.
     ///
     /// # Errors
