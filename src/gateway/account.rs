@@ -154,6 +154,7 @@ impl Account {
         line.cache = cx.cached.map(|cached| cached.result);
         line.cache_tier = cx.cached.and_then(|cached| cached.tier);
         line.saved = cx.cached.and_then(|cached| cached.saved);
+        line.charged = cx.cached.and_then(|cached| cached.charged);
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(&attempt.target, attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
@@ -185,7 +186,7 @@ impl Account {
     pub fn tab(&self) -> Tab {
         let wasted = self.failed.iter().filter_map(|failed| failed.bill.cost());
         let wasted = wasted.fold(Nanos::ZERO, |sum, cost| sum.plus(cost.nanos));
-        Tab { quote: self.bill.quote().cloned(), service: self.bill.service, wasted }
+        Tab { quote: self.bill.quote().cloned(), service: self.bill.service, wasted, charged: self.line.charged }
     }
 
     /// Takes the trail over: nothing is decided from here on.
@@ -263,6 +264,10 @@ impl Account {
         }
         self.line.outcome = if self.has_left && outcome == "ok" { "hang_up" } else { outcome };
         self.line.took = self.started.elapsed();
+        if !matches!(self.line.outcome, "ok" | "hang_up") {
+            // What was kept did not come to its caller.
+            self.line.charged = None;
+        }
         let closing = Closing {
             world: Arc::clone(&self.world),
             line: std::mem::take(&mut self.line),

@@ -118,8 +118,18 @@ pub struct Cached {
     pub result: &'static str,
     /// How the answer was found that is given: `exact`, or `canonical` if the question was put in other words.
     pub tier: Option<&'static str>,
-    /// What the answer cost when it was made, if nobody was asked for it now and that is known.
+    /// What the answer cost when it was made, less what is charged for it now, if nobody was asked for it and that is
+    /// known.
     pub saved: Option<Nanos>,
+    /// What its caller is charged for it.
+    pub charged: Option<Nanos>,
+}
+
+impl Cached {
+    /// Of which there is no more to say.
+    pub fn of(result: &'static str) -> Self {
+        Self { result, tier: None, saved: None, charged: None }
+    }
 }
 
 /// A request and its exchange, seen the way conditions see them.

@@ -92,8 +92,8 @@ impl Line {
         }
         let (headers, outgoing) = (std::mem::take(&mut cx.headers), std::mem::take(&mut cx.outgoing));
         let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
-        let mut exchange =
-            ChatExchange::new(request, &cx.model, Steer { from_caller: &headers, from_steps: &outgoing }, onlookers);
+        let steer = Steer { from_caller: &headers, from_steps: &outgoing };
+        let mut exchange = ChatExchange::new(request, &cx.model, steer, onlookers).marking(self.rules.mark_prefixes);
         // Boxed, since it is large and would be moved with every future around it.
         Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await
     }

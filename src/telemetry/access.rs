@@ -44,6 +44,10 @@ pub struct Line {
     pub attempts: usize,
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
+    /// Of the input those that the provider has read from its own cache, if there are any.
+    pub cached_tokens: Option<u64>,
+    /// What that has saved.
+    pub cached_saved: Option<Nanos>,
     /// What it cost, where that is known.
     pub cost: Option<Nanos>,
     /// The tokens that cost it were counted by the gateway, not by the provider.
@@ -54,6 +58,8 @@ pub struct Line {
     pub cache_tier: Option<&'static str>,
     /// What a kept answer cost when it was made.
     pub saved: Option<Nanos>,
+    /// What is charged for it, which is then all that it costs.
+    pub charged: Option<Nanos>,
     pub finish: Option<&'static str>,
     pub took: Duration,
     pub first_token: Option<Duration>,
@@ -98,6 +104,10 @@ impl Line {
             w.member(member!("attempts")).u64(self.attempts as u64);
             count(w, member!("input_tokens"), self.input_tokens);
             count(w, member!("output_tokens"), self.output_tokens);
+            count(w, member!("cached_tokens"), self.cached_tokens);
+            if let Some(saved) = self.cached_saved {
+                w.member(member!("cached_saved_usd")).dollars(saved);
+            }
             if let Some(cost) = self.cost {
                 w.member(member!("cost_usd")).dollars(cost);
             }

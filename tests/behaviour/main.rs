@@ -5,6 +5,7 @@ mod support;
 
 mod cache;
 mod callers;
+mod charges;
 mod costs;
 mod crowds;
 mod fallback;
@@ -12,6 +13,7 @@ mod guards;
 mod isolation;
 mod otlp;
 mod policy;
+mod prefixes;
 mod providers;
 mod reload;
 mod screens;

@@ -64,6 +64,7 @@ fn of_gateway(told: &Value) -> Table {
         right("BYPASS"),
         right("FOUND"),
         ("SAVED USD", Align::Point),
+        ("CHARGED USD", Align::Point),
     ]);
     for policy in told.get("policies").and_then(Value::as_array).into_iter().flatten() {
         let said = |name: &str| policy.get(name);
@@ -80,7 +81,7 @@ fn of_gateway(told: &Value) -> Table {
         let text = |name: &str| said(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let counts = ["hit", "stale", "shared", "miss", "bypass"].map(|result| count(result).to_string());
         let first = [text("policy"), number("answers"), number("bytes")];
-        table.row(first.into_iter().chain(counts).chain([share, text("saved_usd")]));
+        table.row(first.into_iter().chain(counts).chain([share, text("saved_usd"), text("charged_usd")]));
     }
     table
 }

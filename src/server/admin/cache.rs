@@ -30,7 +30,7 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
     writer.object(|w| {
         w.key("policies").array(|w| {
             for policy in all {
-                let (results, saved) = world.metrics.cache_of(policy);
+                let (results, saved, charged) = world.metrics.cache_of(policy);
                 let kept = stock.iter().find(|stock| stock.policy == *policy);
                 w.object(|w| {
                     w.key("policy").str(policy.as_str());
@@ -44,6 +44,7 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
                         }
                     });
                     w.key("saved_usd").str(&format!("{saved:.6}"));
+                    w.key("charged_usd").str(&format!("{charged:.6}"));
                 });
             }
         });

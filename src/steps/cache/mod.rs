@@ -16,6 +16,7 @@
 
 mod book;
 pub mod canonical;
+mod config;
 mod flight;
 mod moment;
 mod opening;
@@ -30,7 +31,6 @@ mod window;
 mod word;
 mod worth;
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +44,6 @@ use crate::base::clock::Clock;
 use crate::base::ids::{ModelName, PolicyName};
 use crate::base::money::Nanos;
 use crate::base::stop::Stop;
-use crate::base::units::{Period, Size};
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::cx::{Cached, Cx};
 use crate::pipeline::route::Route;
@@ -53,11 +52,13 @@ use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step, Tap};
 use crate::state::Answers;
-use crate::state::answers::{Found, Kept, Place, Question, Room};
+use crate::state::answers::{Found, Kept, Place, Question};
 use crate::steps::Site;
 
 pub use book::Book;
 use book::Event;
+pub use config::Config;
+use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
 use record::{Recording, Shelf};
@@ -65,57 +66,12 @@ pub use renewals::Renewals;
 pub use sharing::{SharedBy, whose};
 use word::Word;
 
-/// The settings of a `cache` step.
-#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Whether a question that opens a conversation is the same as one that differs only in politeness, contractions, the
-    /// capital of its first word, the mark at its end and "how do I" for "how can I". For policies whose users ask
-    /// questions: where their texts are to be translated, sorted or corrected, each letter counts.
-    #[serde(default)]
-    pub canonical: bool,
-    /// For how long an answer is given again; `1h` if not said.
-    #[serde(default)]
-    pub keep: Option<Period>,
-    /// For how long after that it is still given, while it is renewed behind the back of whoever is given it; not at all if
-    /// not said.
-    #[serde(default)]
-    pub stale: Option<Period>,
-    /// Who is given an answer that was made for somebody else.
-    #[serde(default)]
-    pub shared_by: SharedBy,
-    /// Whether answers that call tools are kept, too. Whoever is given one calls them again.
-    #[serde(default)]
-    pub tool_calls: bool,
-    /// Requests of a higher temperature want another answer each time and are left alone; 1 if not said, which is what
-    /// providers take by themselves.
-    #[serde(default)]
-    pub max_temperature: Option<f64>,
-    /// How much is kept for this policy; `64MiB` if not said.
-    #[serde(default)]
-    pub size: Option<Size>,
-    /// How many answers are kept for this policy; 10000 if not said.
-    #[serde(default)]
-    pub entries: Option<NonZeroU64>,
-    /// The largest answer that is kept; `1MiB`, or all of `size` if that is less, if not said.
-    #[serde(default)]
-    pub largest: Option<Size>,
-}
-
 /// The step, its settings checked.
 pub struct Cache {
     policy: PolicyName,
     revision: String,
     mode: Mode,
-    canonical: bool,
-    shared_by: SharedBy,
-    keep: Duration,
-    stale: Duration,
-    tool_calls: bool,
-    max_temperature: f64,
-    room: Room,
-    /// Bytes.
-    largest: u64,
+    settings: Settings,
     answers: Arc<dyn Answers>,
     flights: Flights,
     renewals: Renewals,
@@ -129,36 +85,12 @@ impl Cache {
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
     pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
-        let keep = config.keep.map_or(USUAL_KEEP, |keep| keep.0);
-        if keep.is_zero() {
-            return Err("to `keep` answers for no time is not to keep them; leave the step out".into());
-        }
-        let max_temperature = config.max_temperature.unwrap_or(1.0);
-        if !(0.0..=2.0).contains(&max_temperature) {
-            return Err(format!("`{max_temperature}` is no temperature; `max_temperature` is between 0 and 2"));
-        }
-        let stale = config.stale.map_or(Duration::ZERO, |stale| stale.0);
-        let room = Room {
-            bytes: config.size.map_or(USUAL_SIZE, |size| size.0),
-            entries: config.entries.map_or(USUAL_ENTRIES, NonZeroU64::get),
-            lasts: keep + stale,
-        };
-        let largest = config.largest.map_or(USUAL_LARGEST.min(room.bytes), |largest| largest.0);
-        if largest > room.bytes {
-            return Err("an answer as large as `largest` would not fit in `size`".into());
-        }
+        let settings = config.checked()?;
         Ok(Self {
             policy: site.policy.clone(),
             revision: site.revision.to_owned(),
             mode: site.mode,
-            canonical: config.canonical,
-            shared_by: config.shared_by,
-            keep,
-            stale,
-            tool_calls: config.tool_calls,
-            max_temperature,
-            room,
-            largest,
+            settings,
             answers: Arc::clone(&site.stores.answers),
             flights: site.stores.flights.clone(),
             renewals: site.stores.renewals.clone(),
@@ -175,7 +107,7 @@ impl Cache {
             Ok(wanted) => wanted,
             Err(why) => {
                 cx.remarks.note("why", why);
-                conclude(cx, "bypass", None, None);
+                conclude(cx, Cached::of("bypass"));
                 return Flow::Tap(Box::new(PassedBy));
             }
         };
@@ -218,7 +150,7 @@ impl Cache {
             let heard = seat.hear().await;
             cx.trail.pauses += begun.elapsed();
             if let Some(answer) = heard {
-                conclude(cx, "shared", Some(tier), None);
+                conclude(cx, Cached { tier: Some(tier), ..Cached::of("shared") });
                 return Flow::Answer(given(answer, "shared", tier));
             }
         }
@@ -233,17 +165,17 @@ impl Cache {
         if request.has_media() {
             return Err("media");
         }
-        if request.params.temperature.as_ref().is_some_and(|given| given.as_f64() > self.max_temperature) {
+        if request.params.temperature.as_ref().is_some_and(|given| given.as_f64() > self.settings.max_temperature) {
             return Err("temperature");
         }
         if moment::is_of_now(request) {
             return Err("now");
         }
-        let scope = self.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
+        let scope = self.settings.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
         let circumstances = question::Circumstances {
             revision: &self.revision,
             route: self.route.as_deref(),
-            shared_by: self.shared_by,
+            shared_by: self.settings.shared_by,
             steers: self.targets.iter().chain(&cx.detour).any(|target| target.dialect.id() == request.dialect),
         };
         let form = self.form(cx, request);
@@ -253,7 +185,7 @@ impl Cache {
 
     /// The form that the request's question shares with others, where the policy wants that and it has one.
     fn form(&self, cx: &mut Cx, request: &Request) -> Option<String> {
-        let opening = opening::text(request).filter(|_| self.canonical)?;
+        let opening = opening::text(request).filter(|_| self.settings.canonical)?;
         canonical::canonical(&opening.as_str()).inspect_err(|never| cx.remarks.note("exact", never.as_str())).ok()
     }
 
@@ -269,8 +201,8 @@ impl Cache {
         };
         let age = age(&kept, self.clock.now());
         match age {
-            age if age < self.keep => Some((kept, Age::Fresh)),
-            age if age < self.keep + self.stale => Some((kept, Age::Stale)),
+            age if age < self.settings.keep => Some((kept, Age::Fresh)),
+            age if age < self.settings.keep + self.settings.stale => Some((kept, Age::Stale)),
             _ => None,
         }
     }
@@ -285,6 +217,7 @@ impl Cache {
         result: &'static str,
     ) -> Option<Answer> {
         let mut answer = replay::answer(kept, cx, request.stream)?;
+        let (charged, saved) = self.price(cx, kept);
         if let Some(renewal) = &cx.renews {
             // Somebody was faster.
             renewal.succeeded();
@@ -293,21 +226,30 @@ impl Cache {
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
         cx.remarks.note("age", age.to_string());
         let tier = wanted.tier(kept.origin.wording);
-        conclude(cx, result, Some(tier), kept.origin.cost);
+        conclude(cx, Cached { tier: Some(tier), saved, charged, ..Cached::of(result) });
         Some(given(answer, result, tier))
+    }
+
+    /// What is charged for a kept answer, and what it saves.
+    fn price(&self, cx: &Cx, kept: &Kept) -> (Option<Nanos>, Option<Nanos>) {
+        let Some(cost) = kept.origin.cost else { return (None, None) };
+        // A strict budget is never charged more than was set aside.
+        let most = cx.held.as_ref().and_then(|held| held.most).unwrap_or(Nanos(i64::MAX));
+        let charged = self.settings.charge(cost).min(most);
+        (Some(charged).filter(|charged| *charged > Nanos::ZERO), Some(Nanos(cost.0.saturating_sub(charged.0))))
     }
 
     /// Has the request asked, and its answer kept.
     fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, wanted: Wanted, lead: Option<Lead>) -> Flow {
-        conclude(cx, result, None, None);
+        conclude(cx, Cached::of(result));
         let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
         let shelf = Shelf {
             answers: Arc::clone(&self.answers),
             place: wanted.place,
             wording: wanted.wording,
-            room: self.room,
-            largest: self.largest,
-            tool_calls: self.tool_calls,
+            room: self.settings.room,
+            largest: self.settings.largest,
+            tool_calls: self.settings.tool_calls,
             clock: self.clock,
             // Pieces of a stream say more of these than a whole answer made of them would.
             is_closed: has_logprobs && request.stream,
@@ -345,15 +287,17 @@ fn age(kept: &Kept, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(kept.origin.at)).unwrap_or_default()
 }
 
-fn conclude(cx: &mut Cx, result: &'static str, tier: Option<&'static str>, saved: Option<Nanos>) {
-    cx.remarks.conclude(result);
-    if let Some(tier) = tier {
+fn conclude(cx: &mut Cx, cached: Cached) {
+    cx.remarks.conclude(cached.result);
+    if let Some(tier) = cached.tier {
         cx.remarks.note("tier", tier);
     }
-    if let Some(saved) = saved {
-        cx.remarks.note("saved_usd", saved.to_string());
+    for (name, amount) in [("saved_usd", cached.saved), ("charged_usd", cached.charged)] {
+        if let Some(amount) = amount {
+            cx.remarks.note(name, amount.to_string());
+        }
     }
-    cx.cached = Some(Cached { result, tier, saved });
+    cx.cached = Some(cached);
 }
 
 /// An answer that was made for somebody else.
@@ -373,7 +317,9 @@ impl Step for Cache {
     }
 
     fn deeds(&self) -> Vec<Deed> {
-        vec![Deed::Answers, Deed::Keeps(Side::Request)]
+        let mut deeds = vec![Deed::Answers, Deed::Keeps(Side::Request)];
+        deeds.extend(self.settings.charges().then_some(Deed::Charges));
+        deeds
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
@@ -428,7 +374,3 @@ impl Tap for PassedBy {
 const HEADER: HeaderName = HeaderName::from_static("x-tidegate-cache");
 const TIER: HeaderName = HeaderName::from_static("x-tidegate-cache-tier");
 const TURNS: usize = 2;
-const USUAL_KEEP: Duration = Duration::from_secs(3_600);
-const USUAL_SIZE: u64 = 64 << 20;
-const USUAL_ENTRIES: u64 = 10_000;
-const USUAL_LARGEST: u64 = 1 << 20;

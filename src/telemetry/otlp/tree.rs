@@ -49,6 +49,8 @@ impl Teller<'_> {
         out.text(names::TEAM, line.team.as_deref());
         out.text(names::CACHE, line.cache);
         out.usd(names::SAVED, line.saved);
+        out.usd(names::CHARGED, line.charged);
+        out.usd(names::PREFIX_SAVED, line.cached_saved);
         out.count(names::ATTEMPTS, line.attempts as u64);
         if let Some(overhead) = line.overhead {
             out.say(names::OVERHEAD, overhead.as_secs_f64() * 1e3);
