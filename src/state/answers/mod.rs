@@ -140,6 +140,11 @@ impl Place {
         &self.policy
     }
 
+    /// Whose answers lie there, as a hash.
+    pub fn scope(&self) -> [u8; 32] {
+        self.scope
+    }
+
     /// The place without its policy, which is a part of the scope's hash.
     pub(super) fn key(&self) -> [[u8; 32]; 2] {
         [self.scope, self.question]
