@@ -3,6 +3,7 @@
 //! Nothing here knows what a chat, a provider or a policy is.
 
 pub mod aside;
+pub mod bound;
 pub mod clock;
 pub mod duration;
 pub mod gather;

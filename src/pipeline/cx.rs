@@ -116,7 +116,8 @@ impl Cx {
 pub struct Cached {
     /// `hit`, `stale`, `shared`, `miss`, `refresh` or `bypass`.
     pub result: &'static str,
-    /// How the answer was found that is given: `exact`, or `canonical` if the question was put in other words.
+    /// How the answer was found that is given: `exact`, `canonical` if the question is only written otherwise, or `similar`
+    /// if it was put in other words.
     pub tier: Option<&'static str>,
     /// What the answer cost when it was made, less what is charged for it now, if nobody was asked for it and that is
     /// known.

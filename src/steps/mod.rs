@@ -28,7 +28,7 @@ use crate::state::{
     Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
 };
 use crate::steps::budget::Budget;
-use crate::steps::cache::{Flights, Renewals};
+use crate::steps::cache::{Flights, Renewals, Trust};
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
 use crate::tokens::Tokens;
@@ -46,6 +46,8 @@ pub struct Stores {
     pub flights: Flights,
     /// Kept answers that are being renewed.
     pub renewals: Renewals,
+    /// How answers to similar questions have fared.
+    pub trust: Trust,
     /// What came of keeping answers, beside what came of requests.
     pub kept: Arc<cache::Book>,
     /// `None` where nothing is kept of what requests cost.
@@ -78,6 +80,7 @@ impl Default for Stores {
             answers: Arc::new(LocalAnswers::default()),
             flights: Flights::default(),
             renewals: Renewals::default(),
+            trust: Trust::default(),
             kept: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
@@ -171,6 +174,7 @@ impl StepConfig {
     pub fn asks(&self) -> Vec<&str> {
         match self {
             Self::Plugin(config) => config.asks(),
+            Self::Cache(config) => config.asks(),
             _ => Vec::new(),
         }
     }

@@ -22,7 +22,7 @@ async fn house(upstream: &FakeUpstream, cache: &str) -> House {
 async fn spent(house: &House) -> Value {
     for _ in 0..500 {
         let account = house.admin.get("/budgets").await.json()["accounts"][0].clone();
-        if account["held_usd"].to_string() == "0" {
+        if account["held_usd"] == 0 {
             return account["spent_usd"].clone();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -18,6 +18,7 @@ mod providers;
 mod reload;
 mod screens;
 mod server;
+mod similar;
 mod streams;
 mod tokens;
 mod trace;

@@ -31,6 +31,12 @@ pub(super) enum Event {
     Renewed,
     /// The same came to nothing.
     NotRenewed,
+    /// An answer that would have been given to a similar question is what was answered when it was asked.
+    TriedRight,
+    /// It is another one.
+    TriedWrong,
+    /// Nobody said in time where a text lies.
+    NotEmbedded,
 }
 
 impl Event {
@@ -39,6 +45,9 @@ impl Event {
             Self::Damaged => "damaged",
             Self::Renewed => "renewed",
             Self::NotRenewed => "not_renewed",
+            Self::TriedRight => "similar_right",
+            Self::TriedWrong => "similar_wrong",
+            Self::NotEmbedded => "not_embedded",
         }
     }
 }

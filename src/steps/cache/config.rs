@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::sharing::SharedBy;
+use super::similar;
 use crate::base::money::Nanos;
 use crate::base::units::{Period, Share, Size};
 use crate::state::answers::Room;
@@ -17,6 +18,10 @@ pub struct Config {
     /// questions: where their texts are to be translated, sorted or corrected, each letter counts.
     #[serde(default)]
     pub canonical: bool,
+    /// Questions that even their canonical forms tell apart, and that an embedder finds alike. They are given an answer only
+    /// where that has been tried often enough.
+    #[serde(default)]
+    pub similar: Option<similar::Config>,
     /// For how long an answer is given again; `1h` if not said.
     #[serde(default)]
     pub keep: Option<Period>,
@@ -77,6 +82,11 @@ impl Settings {
 }
 
 impl Config {
+    /// The targets that the step asks by itself.
+    pub fn asks(&self) -> Vec<&str> {
+        self.similar.iter().map(|similar| similar.by.as_str()).collect()
+    }
+
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
     pub(super) fn checked(&self) -> Result<Settings, String> {
@@ -97,6 +107,11 @@ impl Config {
         let largest = self.largest.map_or(USUAL_LARGEST.min(room.bytes), |largest| largest.0);
         if largest > room.bytes {
             return Err("an answer as large as `largest` would not fit in `size`".into());
+        }
+        if self.similar.is_some() && !self.canonical {
+            return Err("`similar` questions are looked for where even the canonical form tells them apart; \
+                        say `canonical: true` as well"
+                .into());
         }
         Ok(Settings {
             canonical: self.canonical,

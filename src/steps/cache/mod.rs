@@ -7,6 +7,9 @@
 //! Where a policy says `canonical`, a conversation's opening question is the same, too, if it differs only in how it is
 //! written: see [`canonical`] and `opening`. Everything else must be equal as before.
 //!
+//! Where it says `similar`, such a question may also be given what was answered to another one that an embedder finds
+//! alike, once that has proved to be right often enough: see `similar`.
+//!
 //! Only what was said to its end and as it should be is kept: see `worth`. Those who ask the same at the same time
 //! hear one and the same answer while it comes: see `flight`. What is out of date, but not by much, is given at once and
 //! renewed behind the back of whoever was given it: see `renewals`.
@@ -18,6 +21,7 @@ mod book;
 pub mod canonical;
 mod config;
 mod flight;
+mod keeping;
 mod moment;
 mod opening;
 mod question;
@@ -25,6 +29,7 @@ mod record;
 mod renewals;
 mod replay;
 mod sharing;
+pub mod similar;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -35,13 +40,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::base::clock::Clock;
-use crate::base::ids::{ModelName, PolicyName};
+use crate::base::ids::PolicyName;
 use crate::base::money::Nanos;
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
@@ -50,7 +54,7 @@ use crate::pipeline::route::Route;
 use crate::pipeline::run::Mode;
 use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
-use crate::pipeline::{Answer, Flow, Step, Tap};
+use crate::pipeline::{Answer, Flow, Step};
 use crate::state::Answers;
 use crate::state::answers::{Found, Kept, Place, Question};
 use crate::steps::Site;
@@ -61,9 +65,12 @@ pub use config::Config;
 use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
-use record::{Recording, Shelf};
+use keeping::{Keeping, PassedBy, given};
+use record::Shelf;
 pub use renewals::Renewals;
 pub use sharing::{SharedBy, whose};
+pub use similar::trust::{Ground, Standing, Trust};
+use similar::{Lesson, Opening, Seen, Similar};
 use word::Word;
 
 /// The step, its settings checked.
@@ -72,6 +79,7 @@ pub struct Cache {
     revision: String,
     mode: Mode,
     settings: Settings,
+    similar: Option<Similar>,
     answers: Arc<dyn Answers>,
     flights: Flights,
     renewals: Renewals,
@@ -91,6 +99,10 @@ impl Cache {
             revision: site.revision.to_owned(),
             mode: site.mode,
             settings,
+            similar: match &config.similar {
+                Some(similar) => similar.build(site)?,
+                None => None,
+            },
             answers: Arc::clone(&site.stores.answers),
             flights: site.stores.flights.clone(),
             renewals: site.stores.renewals.clone(),
@@ -112,18 +124,18 @@ impl Cache {
             }
         };
         if word == Some(Word::Refresh) {
-            return self.ask(cx, request, "refresh", wanted, None);
+            return self.ask(cx, request, "refresh", wanted, Asking::default());
         }
         // Who has waited in vain for two others asks for itself: what keeps failing is not waited for in a row.
         for _ in 0..TURNS {
             match self.find(cx, &wanted.place).await {
                 Some((kept, Age::Fresh)) => {
-                    if let Some(answer) = self.give(cx, request, &wanted, &kept, "hit") {
+                    if let Some(answer) = self.give(cx, request, &kept, "hit", wanted.tier_of(&kept)) {
                         return Flow::Answer(answer);
                     }
                 }
                 Some((kept, Age::Stale)) if self.mode == Mode::Enforce && cx.renews.is_none() => {
-                    if let Some(answer) = self.give(cx, request, &wanted, &kept, "stale") {
+                    if let Some(answer) = self.give(cx, request, &kept, "stale", wanted.tier_of(&kept)) {
                         cx.to_renew = self.renewals.take(&wanted.place, &self.book).map(|errand| Arc::new(errand) as _);
                         return Flow::Answer(answer);
                     }
@@ -137,11 +149,11 @@ impl Cache {
                 Joined::First(lead) => {
                     // Whoever was first a moment ago may have kept it meanwhile.
                     if let Some((kept, Age::Fresh)) = self.find(cx, &wanted.place).await
-                        && let Some(answer) = self.give(cx, request, &wanted, &kept, "hit")
+                        && let Some(answer) = self.give(cx, request, &kept, "hit", wanted.tier_of(&kept))
                     {
                         return Flow::Answer(answer);
                     }
-                    return self.ask(cx, request, "miss", wanted, Some(lead));
+                    return self.seek(cx, request, wanted, lead).await;
                 }
                 Joined::Later(seat) => seat,
             };
@@ -154,7 +166,32 @@ impl Cache {
                 return Flow::Answer(given(answer, "shared", tier));
             }
         }
-        self.ask(cx, request, "miss", wanted, None)
+        self.ask(cx, request, "miss", wanted, Asking::default())
+    }
+
+    /// Looks for a similar question before the request is asked.
+    async fn seek(&self, cx: &mut Cx, request: &Request, wanted: Wanted, lead: Lead) -> Flow {
+        let Seen { like, mut lesson } = match (&self.similar, &wanted.opening) {
+            // What is to be renewed is not to be had elsewhere.
+            (Some(similar), Some((frame, form))) if cx.renews.is_none() => {
+                similar.look(cx, Opening { frame, place: &wanted.place, form }).await
+            }
+            _ => Seen::default(),
+        };
+        if let Some(like) = like {
+            match self.find(cx, &like.place).await {
+                Some((kept, Age::Fresh)) if like.may_be_given => {
+                    if let Some(mut answer) = self.give(cx, request, &kept, "hit", "similar") {
+                        answer.head.headers.insert(SIMILARITY, like.header());
+                        return Flow::Answer(lead.begin(answer, self.settings.largest));
+                    }
+                }
+                Some((kept, Age::Fresh)) => lesson.try_against(like, kept),
+                // It may be fresh again later, but then its question is known anew.
+                _ => lesson.forget(&like),
+            }
+        }
+        self.ask(cx, request, "miss", wanted, Asking { lead: Some(lead), lesson })
     }
 
     /// Where the request's answer would lie, or why it is none of those that are kept.
@@ -179,8 +216,9 @@ impl Cache {
             steers: self.targets.iter().chain(&cx.detour).any(|target| target.dialect.id() == request.dialect),
         };
         let form = self.form(cx, request);
-        let question::Asked { question, wording } = question::of(&circumstances, cx, request, form.as_deref());
-        Ok(Wanted { place: scope.place(question), wording })
+        let question::Asked { question, wording, frame } = question::of(&circumstances, cx, request, form.as_deref());
+        let opening = frame.map(|frame| scope.place(frame)).zip(form);
+        Ok(Wanted { place: scope.place(question), wording, opening })
     }
 
     /// The form that the request's question shares with others, where the policy wants that and it has one.
@@ -212,9 +250,9 @@ impl Cache {
         &self,
         cx: &mut Cx,
         request: &Request,
-        wanted: &Wanted,
         kept: &Kept,
         result: &'static str,
+        tier: &'static str,
     ) -> Option<Answer> {
         let mut answer = replay::answer(kept, cx, request.stream)?;
         let (charged, saved) = self.price(cx, kept);
@@ -225,14 +263,14 @@ impl Cache {
         let age = age(kept, self.clock.now()).as_secs();
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
         cx.remarks.note("age", age.to_string());
-        let tier = wanted.tier(kept.origin.wording);
         conclude(cx, Cached { tier: Some(tier), saved, charged, ..Cached::of(result) });
         Some(given(answer, result, tier))
     }
 
     /// What is charged for a kept answer, and what it saves.
     fn price(&self, cx: &Cx, kept: &Kept) -> (Option<Nanos>, Option<Nanos>) {
-        let Some(cost) = kept.origin.cost else { return (None, None) };
+        // A renewal that comes too late has no reader.
+        let Some(cost) = kept.origin.cost.filter(|_| cx.renews.is_none()) else { return (None, None) };
         // A strict budget is never charged more than was set aside.
         let most = cx.held.as_ref().and_then(|held| held.most).unwrap_or(Nanos(i64::MAX));
         let charged = self.settings.charge(cost).min(most);
@@ -240,7 +278,7 @@ impl Cache {
     }
 
     /// Has the request asked, and its answer kept.
-    fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, wanted: Wanted, lead: Option<Lead>) -> Flow {
+    fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, wanted: Wanted, asking: Asking) -> Flow {
         conclude(cx, Cached::of(result));
         let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
         let shelf = Shelf {
@@ -255,8 +293,10 @@ impl Cache {
             is_closed: has_logprobs && request.stream,
             counts: cx.remarks.count_answer(),
             renewal: cx.renews.clone(),
+            lesson: asking.lesson,
         };
-        let keeping = Keeping { shelf, lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
+        let keeping =
+            Keeping { shelf, lead: asking.lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
         Flow::Tap(Box::new(keeping))
     }
 }
@@ -266,9 +306,23 @@ struct Wanted {
     place: Place,
     /// The question to the letter, if it is known by its canonical form.
     wording: Option<Question>,
+    /// What similar questions have in common with it, and its own canonical form, if it has one.
+    opening: Option<(Place, String)>,
+}
+
+/// What goes along with a request that is asked.
+#[derive(Default)]
+struct Asking {
+    /// Others may hear the answer as well.
+    lead: Option<Lead>,
+    lesson: Lesson,
 }
 
 impl Wanted {
+    fn tier_of(&self, kept: &Kept) -> &'static str {
+        self.tier(kept.origin.wording)
+    }
+
     /// How an answer to a question of that wording is found.
     fn tier(&self, wording: Option<Question>) -> &'static str {
         if self.wording == wording { "exact" } else { "canonical" }
@@ -300,17 +354,6 @@ fn conclude(cx: &mut Cx, cached: Cached) {
     cx.cached = Some(cached);
 }
 
-/// An answer that was made for somebody else.
-fn given(mut answer: Answer, result: &'static str, tier: &'static str) -> Answer {
-    answer.head.headers.insert(TIER, HeaderValue::from_static(tier));
-    marked(answer, result)
-}
-
-fn marked(mut answer: Answer, result: &'static str) -> Answer {
-    answer.head.headers.insert(HEADER, HeaderValue::from_static(result));
-    answer
-}
-
 impl Step for Cache {
     fn name(&self) -> &'static str {
         "cache"
@@ -318,6 +361,7 @@ impl Step for Cache {
 
     fn deeds(&self) -> Vec<Deed> {
         let mut deeds = vec![Deed::Answers, Deed::Keeps(Side::Request)];
+        deeds.extend(self.similar.is_some().then_some(Deed::Shows(Side::Request)));
         deeds.extend(self.settings.charges().then_some(Deed::Charges));
         deeds
     }
@@ -327,50 +371,5 @@ impl Step for Cache {
     }
 }
 
-/// A request that is asked, whose answer is to be kept.
-struct Keeping {
-    shelf: Shelf,
-    /// Others may hear the answer as well.
-    lead: Option<Lead>,
-    result: &'static str,
-    asked: ModelName,
-    /// By their prices it is known what the answer cost.
-    targets: Vec<Arc<Target>>,
-}
-
-impl Tap for Keeping {
-    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
-        let Self { shelf, lead, result, asked, targets } = *self;
-        let Answer { head, frames } = answer;
-        let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
-        let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
-        let room = shelf.largest;
-        let recording = Recording::new(frames, &head, quote, shelf).boxed();
-        let answer = match lead {
-            Some(lead) => lead.begin(Answer { head, frames: recording }, room),
-            None => Answer { head, frames: recording },
-        };
-        marked(answer, result)
-    }
-
-    fn learns(&self) -> bool {
-        true
-    }
-}
-
-/// A request that is none of those whose answers are kept.
-struct PassedBy;
-
-impl Tap for PassedBy {
-    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
-        marked(answer, "bypass")
-    }
-
-    fn looks_inside(&self) -> bool {
-        false
-    }
-}
-
-const HEADER: HeaderName = HeaderName::from_static("x-tidegate-cache");
-const TIER: HeaderName = HeaderName::from_static("x-tidegate-cache-tier");
 const TURNS: usize = 2;
+const SIMILARITY: HeaderName = HeaderName::from_static("x-tidegate-cache-similarity");

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 
+use super::similar::Lesson;
 use super::worth;
 use crate::base::clock::Clock;
 use crate::base::ids::DialectId;
@@ -41,6 +42,8 @@ pub struct Shelf {
     pub counts: Arc<Counts>,
     /// Whoever waits for it to be kept.
     pub renewal: Option<Renewal>,
+    /// What is learnt of it once it is kept.
+    pub lesson: Lesson,
 }
 
 /// An answer that is kept when it is over.
@@ -128,6 +131,7 @@ impl Recording {
                         if let Some(renewal) = shelf.renewal {
                             renewal.succeeded();
                         }
+                        shelf.lesson.learn(completion);
                         "kept"
                     }
                     Err(_) => "unreadable",
