@@ -1,9 +1,11 @@
 //! Answers that the program has kept are there after it was killed, whole or not at all.
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use support::running::{Running, ask};
+use support::running::{Running, ask, get};
 
 mod support;
 
@@ -68,4 +70,49 @@ fn answers_outlive_the_program_however_it_ends() {
         again.kill();
         again.wait();
     }
+}
+
+#[test]
+fn what_is_damaged_on_the_disk_is_asked_for_anew_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tidegate.yaml"), GATEWAY).unwrap();
+    let first = Running::start(folder.path());
+    let models: Vec<String> = (0..6).map(|number| format!("m{number}")).collect();
+    let texts: HashSet<String> = models.iter().map(|model| asked(&first, model).1).collect();
+    // Models of the simulator say the same.
+    assert_eq!(texts.len(), 1);
+    first.stop();
+    first.wait();
+    let whole = damage(&folder.path().join("state/answers"));
+    let again = Running::start(folder.path());
+    let results: Vec<_> = models.iter().map(|model| asked(&again, model)).collect();
+    assert!(results.iter().all(|(_, text)| texts.contains(text)));
+    assert_eq!(results.iter().filter(|(result, _)| result == "hit").count(), whole);
+    let metrics = get(&again.admin, "/metrics");
+    let expected = format!("tidegate_cache_events_total{{policy=\"p\",event=\"damaged\"}} {}", models.len() - whole);
+    assert!(metrics.contains(&expected), "{metrics}");
+    // They are kept anew.
+    assert!(models.iter().all(|model| asked(&again, model).0 == "hit"));
+}
+
+/// Harms each answer in another way, but for some; how many are left as they were.
+fn damage(folder: &Path) -> usize {
+    let kept = sled::open(folder).unwrap();
+    let answers: Vec<_> = kept.scan_prefix(b"a").map(Result::unwrap).collect();
+    assert_eq!(answers.len(), 6);
+    let harms: [fn(&mut Vec<u8>); 4] = [
+        |answer| *answer.last_mut().unwrap() ^= 1,
+        |answer| answer.truncate(answer.len() / 2),
+        |answer| answer[0] -= 1,
+        |answer| answer.clear(),
+    ];
+    for ((key, value), harm) in answers.iter().zip(harms) {
+        let mut value = value.to_vec();
+        harm(&mut value);
+        kept.insert(key, value).unwrap();
+    }
+    // One that is whole, but another's.
+    kept.insert(&answers[4].0, &answers[5].1).unwrap();
+    kept.flush().unwrap();
+    1
 }

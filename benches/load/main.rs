@@ -120,7 +120,10 @@ async fn stop_signal() -> io::Result<()> {
 impl Options {
     fn kinds(&self) -> Vec<Kind> {
         if !self.only.is_empty() {
-            return self.only.clone();
+            let mut only = self.only.clone();
+            // The last is left out where it has nothing to say.
+            only.sort_by_key(|kind| *kind == Kind::Cached);
+            return only;
         }
         let all = [
             Kind::Direct,
@@ -132,6 +135,7 @@ impl Options {
             Kind::Guarded,
             Kind::Restored,
             Kind::Plugged,
+            Kind::Cached,
         ];
         all.into_iter().filter(|kind| *kind != Kind::Haproxy || kind.program().is_some()).collect()
     }
@@ -193,10 +197,12 @@ async fn compare(options: &Options, kinds: &[Kind]) -> io::Result<()> {
         remember(&subjects, &mock, options.open).await?;
     }
     for cell in options.cells() {
-        let rounds = cell.measure(&subjects, &mock, options.pace(), epoch).await?;
+        let kinds: Vec<_> = kinds.iter().copied().filter(|kind| kind.takes_part(cell.traffic)).collect();
+        let taking_part = subjects.get(..kinds.len()).unwrap_or_default();
+        let rounds = cell.measure(taking_part, &mock, options.pace(), epoch).await?;
         println!(
             "{}  others took {:.0}% of the machine\n",
-            report::table(&cell, kinds, &rounds),
+            report::table(&cell, &kinds, &rounds),
             report::foreign(&rounds) * 100.0
         );
     }
@@ -227,7 +233,8 @@ async fn remember(subjects: &[Subject], mock: &Mock, open: usize) -> io::Result<
     println!("memory, MiB resident (shared pages divided)");
     println!("  {:<9} {:>16} {:>24}", "", "idle", format!("{open} open streams"));
     mock.set(Manner::Held);
-    for subject in subjects {
+    // One stream that is kept is no thousand of them.
+    for subject in subjects.iter().filter(|subject| subject.kind != Kind::Cached) {
         let Some(family) = subject.family()? else { continue };
         let idle = family.memory()?;
         let request = cell::request(subject.address, subject.key()?.as_deref(), SMALL, Text::Clean, BURST);

@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use tempfile::TempDir;
 
 use crate::bare;
+use crate::cell::Traffic;
 use crate::http::wrong;
 use crate::proc::Family;
 use crate::wasm;
@@ -41,6 +42,8 @@ pub enum Kind {
     Guarded,
     /// The same in requests, with what was taken out of them given back in answers.
     Restored,
+    /// Tidegate which gives each answer from the second time on by itself.
+    Cached,
 }
 
 /// A subject that answers.
@@ -65,7 +68,14 @@ impl Kind {
             Self::Guarded => "guarded",
             Self::Restored => "restored",
             Self::Plugged => "plugged",
+            Self::Cached => "cached",
         }
+    }
+
+    /// Whether there is something to learn from this traffic. Streams say when each of their events was sent, which is
+    /// long ago in one that was kept.
+    pub fn takes_part(self, traffic: Traffic) -> bool {
+        self != Self::Cached || traffic == Traffic::Whole
     }
 
     /// The program that is this subject, if it is there.
@@ -73,7 +83,9 @@ impl Kind {
         match self {
             Self::Direct => None,
             Self::Hyper => std::env::current_exe().ok(),
-            Self::Tidegate | Self::Limited | Self::Guarded | Self::Restored | Self::Plugged => Some(TIDEGATE.into()),
+            Self::Tidegate | Self::Limited | Self::Guarded | Self::Restored | Self::Plugged | Self::Cached => {
+                Some(TIDEGATE.into())
+            }
             // Debian keeps them where the path of ordinary users does not lead.
             Self::Nginx | Self::Haproxy => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
@@ -156,7 +168,7 @@ impl Subject {
                 fs::write(folder.join("key"), bare::KEY)?;
                 command.arg(BARE).args([self.address.to_string(), mock.to_string()]);
             }
-            Kind::Tidegate | Kind::Limited | Kind::Guarded | Kind::Restored | Kind::Plugged => {
+            Kind::Tidegate | Kind::Limited | Kind::Guarded | Kind::Restored | Kind::Plugged | Kind::Cached => {
                 if self.kind == Kind::Plugged {
                     let built = wasm::probe("request,stream", Path::new(env!("CARGO_TARGET_TMPDIR")));
                     fs::copy(built, folder.join("plugin.wasm"))?;
@@ -261,6 +273,7 @@ fn tidegate(kind: Kind, listen: SocketAddr, admin: SocketAddr, mock: SocketAddr)
         Kind::Guarded => ("", GUARD),
         Kind::Restored => ("", RESTORE),
         Kind::Plugged => ("", PLUGIN),
+        Kind::Cached => ("", CACHE),
         _ => ("", ""),
     };
     format!(
@@ -287,6 +300,8 @@ const GUARD: &str = "    steps: [{ redact: { find: [default] } }]
 const RESTORE: &str = "    steps: [{ redact: { find: [default], where: [request], restore: true } }]
 ";
 const PLUGIN: &str = "    steps: [{ plugin: { wasm: plugin.wasm, grants: [request.text, answer.text] } }]
+";
+const CACHE: &str = "    steps: [{ cache: { keep: 1h } }]
 ";
 const STEPS: &str = "    steps:
     - limit: { per: key, requests: 100000000/min, tokens: 100000000000/min, concurrent: 10000 }

@@ -4,6 +4,7 @@
 
 pub mod aside;
 pub mod baggage;
+pub mod bound;
 pub mod clock;
 pub mod duration;
 pub mod gather;

@@ -239,6 +239,7 @@ async fn run_until_stopped(
     let _ = tokio::time::timeout(CLOSING, gateway.world().closed()).await;
     drop(workers);
     gateway.world().traces.flush(FLUSH).await;
+    let _ = tokio::time::timeout(FLUSH, gateway.world().stores.answers.flush()).await;
     background.abort();
     gateway.world().access.flush();
     gateway.world().decisions.flush();

@@ -40,6 +40,12 @@ pub trait Dialect: Send + Sync {
     /// not, the bytes are spliced. Written requests ask by themselves.
     fn ask_for_usage(&self, request: &mut Verbatim<Request>, quirks: &Quirks);
 
+    /// Asks the provider's own cache to keep what begins the request and stays the same from one to the next, where that
+    /// must be asked for and it has at least so many bytes. Says how many markers that took.
+    fn mark_prefixes(&self, _request: &mut Verbatim<Request>, _least: u64) -> usize {
+        0
+    }
+
     /// Reads a whole answer.
     ///
     /// # Errors

@@ -57,22 +57,32 @@ pub struct Account {
 
 impl Account {
     pub fn open(world: Arc<World>, cx: &Cx, now: Timestamp) -> Box<Self> {
-        Self::of(world, cx, None, now)
+        Self::of(world, cx, Line::default(), now)
     }
 
     /// The account of a copy of the request `original`. It is none of those that callers have made, and has a trace of
     /// its own.
     pub fn of_copy(world: Arc<World>, cx: &Cx, original: &Cx, now: Timestamp) -> Box<Self> {
-        let mut account = Self::of(world, cx, Some(original.id), now);
+        let line = Line { shadow_of: Some(original.id), ..Line::default() };
+        Self::beside(world, cx, original, line, now)
+    }
+
+    /// The same of a request that renews the answer which `original` was given.
+    pub fn of_renewal(world: Arc<World>, cx: &Cx, original: &Cx, now: Timestamp) -> Box<Self> {
+        let line = Line { renewal_of: Some(original.id), ..Line::default() };
+        Self::beside(world, cx, original, line, now)
+    }
+
+    fn beside(world: Arc<World>, cx: &Cx, original: &Cx, line: Line, now: Timestamp) -> Box<Self> {
+        let mut account = Self::of(world, cx, line, now);
         if let Some(traced) = &mut account.traced {
             traced.link = Some(original.trace);
         }
         account
     }
 
-    fn of(world: Arc<World>, cx: &Cx, shadow_of: Option<RequestId>, now: Timestamp) -> Box<Self> {
+    fn of(world: Arc<World>, cx: &Cx, line: Line, now: Timestamp) -> Box<Self> {
         let line = Line {
-            shadow_of,
             time: now,
             request_id: cx.id,
             endpoint: cx.endpoint.name(),
@@ -80,7 +90,7 @@ impl Account {
             key: cx.caller.key.clone(),
             team: cx.caller.team.clone(),
             user: cx.caller.user.clone(),
-            ..Line::default()
+            ..line
         };
         let mut account = Self::new(world, line, cx.started);
         account.traced = account.world.traces.is_on().then(|| Traced::of(cx));
@@ -102,7 +112,7 @@ impl Account {
     }
 
     fn new(world: Arc<World>, line: Line, started: Instant) -> Box<Self> {
-        if line.shadow_of.is_none() {
+        if !line.is_beside() {
             world.metrics.request_began();
         }
         Box::new(Self {
@@ -145,6 +155,7 @@ impl Account {
         line.cache = cx.cached.map(|cached| cached.result);
         line.cache_tier = cx.cached.and_then(|cached| cached.tier);
         line.saved = cx.cached.and_then(|cached| cached.saved);
+        line.charged = cx.cached.and_then(|cached| cached.charged);
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(&attempt.target, attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
@@ -176,7 +187,7 @@ impl Account {
     pub fn tab(&self) -> Tab {
         let wasted = self.failed.iter().filter_map(|failed| failed.bill.cost());
         let wasted = wasted.fold(Nanos::ZERO, |sum, cost| sum.plus(cost.nanos));
-        Tab { quote: self.bill.quote().cloned(), service: self.bill.service, wasted }
+        Tab { quote: self.bill.quote().cloned(), service: self.bill.service, wasted, charged: self.line.charged }
     }
 
     /// Takes the trail over: nothing is decided from here on.
@@ -254,6 +265,10 @@ impl Account {
         }
         self.line.outcome = if self.has_left && outcome == "ok" { "hang_up" } else { outcome };
         self.line.took = self.started.elapsed();
+        if !matches!(self.line.outcome, "ok" | "hang_up") {
+            // What was kept did not come to its caller.
+            self.line.charged = None;
+        }
         let closing = Closing {
             world: Arc::clone(&self.world),
             line: std::mem::take(&mut self.line),

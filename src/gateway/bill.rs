@@ -75,10 +75,15 @@ pub struct Tab {
     pub service: Service,
     /// What attempts have cost that came to nothing.
     pub wasted: Nanos,
+    /// What is charged for an answer that was kept, in place of all that.
+    pub charged: Option<Nanos>,
 }
 
 impl Tab {
     pub fn cost(&self, usage: &Usage) -> Option<Nanos> {
+        if self.charged.is_some() {
+            return self.charged;
+        }
         let quote = self.quote.as_ref()?;
         Some(quote.rates.cost(usage, terms(usage, self.service)).plus(self.wasted))
     }
@@ -181,6 +186,19 @@ impl Bill {
         Some(Cost { nanos: rates.cost(&usage, terms), usage, is_estimate: true })
     }
 
+    /// What was read from the provider's own cache, and what that has saved: what it would have cost as fresh input, less
+    /// what it did. `None` if nothing was, or the provider did not say.
+    pub fn read_from_cache(&self) -> Option<(u64, Option<Nanos>)> {
+        let read = self.usage.cache_read.filter(|read| *read > 0)?;
+        let saved = self.quote().map(|quote| {
+            let fresh = self.usage.text_in.unwrap_or(0).saturating_add(read);
+            let without = Usage { text_in: Some(fresh), cache_read: None, ..self.usage.clone() };
+            let cost = |usage: &Usage| quote.rates.cost(usage, terms(usage, self.service)).0;
+            Nanos(cost(&without).saturating_sub(cost(&self.usage)).max(0))
+        });
+        Some((read, saved))
+    }
+
     /// What kinds of token have cost, of a usage that was charged for.
     pub fn parts(&self, usage: &Usage) -> Vec<(TokenKind, Nanos)> {
         self.quote().map(|quote| quote.rates.parts(usage, terms(usage, self.service))).unwrap_or_default()
@@ -234,6 +252,16 @@ mod tests {
         said(&mut bill, "a few words");
         bill.observe(&Event::Usage(Box::new(Usage::of(10, 2))));
         assert_eq!(cost(&bill), Some((Nanos(14_000), false)));
+    }
+
+    #[test]
+    fn what_a_providers_own_cache_saves_is_what_fresh_input_would_cost_more() {
+        assert_eq!(bill().read_from_cache(), None);
+        let usage = Usage { cache_read: Some(100), ..Usage::of(10, 2) };
+        // No price of its own: it costs what fresh input does.
+        assert_eq!(bill().using(usage.clone()).read_from_cache(), Some((100, Some(Nanos(0)))));
+        let unpriced = Bill { payee: None, ..bill() };
+        assert_eq!(unpriced.using(usage).read_from_cache(), Some((100, None)));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::charge::Held;
 use crate::pipeline::trail::Trail;
+use crate::telemetry::metrics::PromptCache;
 use crate::telemetry::{Line, metrics};
 
 /// All there is to say of a request that is over. Dropping it says it.
@@ -57,8 +58,11 @@ impl Closing {
         let line = &mut self.line;
         line.input_tokens = self.bill.usage.input_said();
         line.output_tokens = self.bill.usage.output_said();
+        if let Some((read, saved)) = self.bill.read_from_cache() {
+            (line.cached_tokens, line.cached_saved) = (Some(read), saved);
+        }
         let cost = self.bill.cost();
-        line.cost = cost.as_ref().map(|cost| cost.nanos);
+        line.cost = cost.as_ref().map(|cost| cost.nanos).or(line.charged);
         line.is_cost_estimated = cost.as_ref().is_some_and(|cost| cost.is_estimate);
         for wasted in self.failed.iter().filter_map(|failed| failed.bill.cost()) {
             line.cost = Some(line.cost.unwrap_or_default().plus(wasted.nanos));
@@ -76,10 +80,16 @@ impl Closing {
             output_tokens: line.output_tokens,
             cost: line.cost,
             is_unpriced: self.bill.is_unpriced(),
-            is_copy: line.shadow_of.is_some(),
+            is_copy: line.is_beside(),
             cache: line.cache,
             cache_tier: line.cache_tier,
             saved: line.saved,
+            charged: line.charged,
+            prompt_cache: PromptCache {
+                read: line.cached_tokens.unwrap_or(0),
+                written: self.bill.usage.cache_write(),
+                saved: line.cached_saved,
+            },
         });
         let stores = &self.world.stores;
         if let Some((estimated, said)) = self.bill.lesson() {
@@ -95,7 +105,7 @@ impl Closing {
         }
         self.world.access.write(line);
         // A witness asks after what callers were answered.
-        if let Some(witness) = self.world.witness().filter(|_| line.shadow_of.is_none()) {
+        if let Some(witness) = self.world.witness().filter(|_| !line.is_beside()) {
             let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
             witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
         } else if let Some(traced) = self.traced.take() {

@@ -124,7 +124,8 @@ impl Copy {
         let plan = Plan::to(Arc::clone(&self.shadow.to));
         let outgoing = std::mem::take(&mut self.cx.outgoing);
         let steer = Steer { from_caller: &self.headers, from_steps: &outgoing };
-        let mut exchange = ChatExchange::new(self.request.clone(), &self.cx.model, steer, onlookers);
+        let mut exchange =
+            ChatExchange::new(self.request.clone(), &self.cx.model, steer, onlookers).marking(self.rules.mark_prefixes);
         let answer = execute(&mut self.cx, &plan, &self.rules, &mut exchange).await?;
         Ok(match tap {
             Some(tap) => tap.wrap(answer),

@@ -17,6 +17,7 @@ mod jwks;
 mod notify;
 mod outlive;
 pub mod reload;
+mod renew;
 mod settle;
 mod standings;
 mod stated;

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use crate::base::money::Nanos;
+use crate::chat::Usage;
 use crate::gateway::bill::{Bill, Cost};
 use crate::pipeline::charge::Held;
 use crate::state::{CostLine, Counts, HoldId, Ledger, Mark, Settlement};
@@ -48,16 +49,22 @@ impl Over<'_> {
         ledger.settle(Settlement { hold, at: self.at, lines: lines.into_iter().collect() });
     }
 
-    /// `None` if nobody was asked for an answer, or in vain.
+    /// `None` if nobody was asked for an answer and nothing is charged for one that was kept, or nobody was asked but in
+    /// vain.
     fn last_line(&self, attempt: u16) -> Option<CostLine> {
-        self.bill.payee.as_ref()?;
         let mark = match self.line.outcome {
             "hang_up" => Some(Mark::HangUp),
             "cut" => Some(Mark::Cut),
             "failed" | "refused" => Some(Mark::Failed),
             _ => None,
         };
-        Some(self.cost_line(attempt, self.bill, self.cost, mark))
+        if self.bill.payee.is_some() {
+            return Some(self.cost_line(attempt, self.bill, self.cost, mark));
+        }
+        let cost = Cost { nanos: self.line.charged?, usage: Usage::default(), is_estimate: false };
+        let mut line = self.cost_line(attempt, self.bill, Some(&cost), mark);
+        line.marks.push(Mark::Kept);
+        Some(line)
     }
 
     fn cost_line(&self, attempt: u16, bill: &Bill, cost: Option<&Cost>, mark: Option<Mark>) -> CostLine {
@@ -65,6 +72,11 @@ impl Over<'_> {
         let own = match cost {
             Some(cost) => cost.is_estimate.then_some(Mark::Estimated),
             None => Some(Mark::Unpriced),
+        };
+        let beside = match (line.shadow_of, line.renewal_of) {
+            (Some(_), _) => Some(Mark::Shadow),
+            (None, Some(_)) => Some(Mark::Renewal),
+            (None, None) => None,
         };
         CostLine {
             request: line.request_id,
@@ -80,7 +92,7 @@ impl Over<'_> {
             priced: bill.quote().and_then(|quote| quote.row.clone()),
             usage: cost.map_or_else(|| Counts::from(&bill.usage), |cost| Counts::from(&cost.usage)),
             cost: cost.map_or(Nanos::ZERO, |cost| cost.nanos),
-            marks: own.into_iter().chain(mark).chain(line.shadow_of.map(|_| Mark::Shadow)).collect(),
+            marks: own.into_iter().chain(mark).chain(beside).collect(),
         }
     }
 }

@@ -161,7 +161,7 @@ impl Visit {
 
     async fn answer(mut self, body: Bytes) -> (About, Result<ChatAnswer, Stop>) {
         let mut attended = Attended::to(&mut self);
-        let answered = attended.try_chat(body).await;
+        let answered = attended.try_chat(body.clone()).await;
         attended.end();
         match answered {
             Err(stop) => (self.refuse(&stop), Err(stop)),
@@ -169,6 +169,9 @@ impl Visit {
                 self.account.answered_by(answer.head.target.clone(), 200);
                 if is_stream {
                     self.account.streams();
+                }
+                if let Some(errand) = self.cx.to_renew.take() {
+                    self.world.renewing.begin(errand, &self.cx, body, &self.world, &self.snapshot);
                 }
                 let about = self.settled();
                 let tab = self.account.tab();

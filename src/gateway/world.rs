@@ -8,6 +8,7 @@ use crate::base::clock::Clock;
 use crate::gateway::carry::Way;
 use crate::gateway::copies::Copies;
 use crate::gateway::outlive::Afterlife;
+use crate::gateway::renew::Renewing;
 use crate::gateway::witness::Witness;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::route::CanaryBook;
@@ -27,6 +28,7 @@ pub struct World {
     pub canaries: CanaryBook,
     pub pools: Arc<Pools>,
     pub copies: Copies,
+    pub renewing: Renewing,
     pub stores: Stores,
     pub afterlife: Afterlife,
     pub metrics: Metrics,
@@ -49,6 +51,7 @@ impl World {
             canaries: CanaryBook::default(),
             pools,
             copies: Copies::default(),
+            renewing: Renewing::default(),
             stores: Stores { clock, ..Stores::default() },
             closings: TaskTracker::new(),
             afterlife: Afterlife::default(),

@@ -40,6 +40,11 @@ pub trait Exchange: Send {
         None
     }
 
+    /// Prefixes that were marked for the provider's own cache when it was last composed.
+    fn marked(&self) -> usize {
+        0
+    }
+
     /// Whether it can be sent more than once.
     fn is_repeatable(&self) -> bool;
 
@@ -232,6 +237,9 @@ impl Run<'_> {
             }
             composed => composed?,
         };
+        if let Some(entry) = self.cx.trail.attempts.last_mut() {
+            entry.marked = exchange.marked();
+        }
         let call = self.continuing_the_trace(target, exchange.model(), call);
         self.tried.push(target.name.clone());
         let asked = |model: &ModelName| Asked { target: Arc::clone(target), model: target.model_for(model).clone() };

@@ -11,6 +11,7 @@ use futures_core::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::base::ids::{DialectId, ModelName};
+use crate::base::money::Nanos;
 use crate::base::stop::Refusal;
 use crate::chat::{Request, Usage};
 use crate::pipeline::target::Target;
@@ -88,6 +89,8 @@ pub struct Held {
     pub hold: HoldId,
     /// An attempt that failed has cost something of it. Another needs money of its own.
     pub is_spent: bool,
+    /// What it must not cost more than; `None` if a little more would do no harm.
+    pub most: Option<Nanos>,
     pub purse: Arc<dyn Purse>,
 }
 

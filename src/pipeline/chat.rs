@@ -40,6 +40,10 @@ pub struct ChatExchange<'a> {
     steer: Steer<'a>,
     /// The dialect the answer leaves in as its own bytes, unless somebody looks into it first.
     passes: Option<DialectId>,
+    /// Bytes of a prefix that is to be marked for the provider's own cache.
+    mark_prefixes: Option<u64>,
+    /// How many markers the last attempt took.
+    marked: usize,
     /// What an answer that came to nothing has used, by the word of its provider.
     wasted: Option<Usage>,
 }
@@ -69,7 +73,13 @@ impl<'a> ChatExchange<'a> {
             if request.model == asked.as_str() { asked.clone() } else { ModelName::new(request.model.as_str()) };
         // What is to become a stream is taken apart, whoever looks on.
         let passes = (onlookers == Onlookers::Nobody && !stream).then_some(request.dialect);
-        Self { request: Some(request), stream, model, steer, passes, wasted: None }
+        Self { request: Some(request), stream, model, steer, passes, mark_prefixes: None, marked: 0, wasted: None }
+    }
+
+    /// The same, with what begins the request marked for providers' own caches if it has so many bytes.
+    #[must_use]
+    pub fn marking(self, mark_prefixes: Option<u64>) -> Self {
+        Self { mark_prefixes, ..self }
     }
 
     /// The request as this target shall see it. Taken rather than copied if no other attempt can follow.
@@ -198,6 +208,10 @@ impl Exchange for ChatExchange<'_> {
         }
     }
 
+    fn marked(&self) -> usize {
+        self.marked
+    }
+
     fn is_repeatable(&self) -> bool {
         true
     }
@@ -220,6 +234,10 @@ impl Exchange for ChatExchange<'_> {
         {
             request.edit_text(|request| &mut request.model, model.as_str());
         }
+        self.marked = match self.mark_prefixes {
+            Some(least) => target.dialect.mark_prefixes(&mut request, least),
+            None => 0,
+        };
         let quirks = target.provider.quirks();
         if request.stream {
             target.dialect.ask_for_usage(&mut request, quirks);

@@ -15,6 +15,7 @@ use crate::chat::{Numbers, Request, Tool, Usage};
 use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
+use crate::pipeline::renewal::Renewal;
 use crate::pipeline::target::Target;
 use crate::pipeline::trail::{Remarks, Trail};
 use crate::telemetry::otlp::Texts;
@@ -46,6 +47,10 @@ pub struct Cx {
     pub asked: Option<Asked>,
     /// What came of looking for its answer among those that are kept, if a step has looked.
     pub cached: Option<Cached>,
+    /// An answer whose time is over has been given, and is to be renewed.
+    pub to_renew: Option<Renewal>,
+    /// It is put to renew such an answer.
+    pub renews: Option<Renewal>,
     /// Whether a tap of an earlier step looks at what its answer says.
     pub is_seen: bool,
     /// What plugins have tagged it with.
@@ -87,6 +92,8 @@ impl Cx {
             question: None,
             asked: None,
             cached: None,
+            to_renew: None,
+            renews: None,
             is_seen: false,
             tags: Vec::new(),
             outgoing: HeaderMap::new(),
@@ -116,10 +123,21 @@ impl Cx {
 pub struct Cached {
     /// `hit`, `stale`, `shared`, `miss`, `refresh` or `bypass`.
     pub result: &'static str,
-    /// How the answer was found that is given: `exact`, or `canonical` if the question was put in other words.
+    /// How the answer was found that is given: `exact`, `canonical` if the question is only written otherwise, or `similar`
+    /// if it was put in other words.
     pub tier: Option<&'static str>,
-    /// What the answer cost when it was made, if nobody was asked for it now and that is known.
+    /// What the answer cost when it was made, less what is charged for it now, if nobody was asked for it and that is
+    /// known.
     pub saved: Option<Nanos>,
+    /// What its caller is charged for it.
+    pub charged: Option<Nanos>,
+}
+
+impl Cached {
+    /// Of which there is no more to say.
+    pub fn of(result: &'static str) -> Self {
+        Self { result, tier: None, saved: None, charged: None }
+    }
 }
 
 /// A request and its exchange, seen the way conditions see them.

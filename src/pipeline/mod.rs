@@ -19,6 +19,7 @@ mod mirror;
 pub mod opaque;
 pub mod passing;
 pub mod presence;
+pub mod renewal;
 pub mod retry;
 pub mod route;
 pub mod run;

@@ -15,6 +15,8 @@ pub struct Rules {
     /// What to do when a target's dialect cannot express the request.
     pub losses: OnLoss,
     pub on_disconnect: OnDisconnect,
+    /// Bytes of tools and instructions from which on a provider's own cache is asked to keep them; `None` if it is not.
+    pub mark_prefixes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +47,7 @@ impl Default for Rules {
             timeouts: Timeouts::default(),
             losses: OnLoss::Allow,
             on_disconnect: OnDisconnect::default(),
+            mark_prefixes: None,
         }
     }
 }

@@ -97,8 +97,8 @@ impl Line {
         let texts = cx.texts.clone();
         texts.iter().for_each(|texts| texts.goes(&request));
         let onlookers = if is_seen || texts.is_some() { Onlookers::Taps } else { Onlookers::Nobody };
-        let mut exchange =
-            ChatExchange::new(request, &cx.model, Steer { from_caller: &headers, from_steps: &outgoing }, onlookers);
+        let steer = Steer { from_caller: &headers, from_steps: &outgoing };
+        let mut exchange = ChatExchange::new(request, &cx.model, steer, onlookers).marking(self.rules.mark_prefixes);
         // Boxed, since it is large and would be moved with every future around it.
         let answer = Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await?;
         Ok(match texts {

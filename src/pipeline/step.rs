@@ -82,6 +82,10 @@ pub enum Deed {
     Guards(Side),
     /// Answers by itself, if it has an answer.
     Answers,
+    /// Charges for what it answers by itself.
+    Charges,
+    /// Has budgets pay for what the request costs.
+    Pays,
 }
 
 /// Which texts.

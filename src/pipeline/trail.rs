@@ -208,6 +208,8 @@ pub struct AttemptEntry {
     pub took: Duration,
     /// What the target's dialect could not express.
     pub losses: Vec<Loss>,
+    /// Prefixes that were marked for the provider's own cache.
+    pub marked: usize,
 }
 
 impl AttemptEntry {
@@ -223,6 +225,7 @@ impl AttemptEntry {
             reason: String::new(),
             took: Duration::ZERO,
             losses: Vec::new(),
+            marked: 0,
         }
     }
 

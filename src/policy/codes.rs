@@ -71,6 +71,7 @@ codes! {
     SHOWN_FIRST = "TG0701";
     ADDED_LAST = "TG0702";
     PASSED_BY = "TG0703";
+    CHARGED_TO_NOBODY = "TG0704";
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::pipeline::step::{Deed, Side};
 #[derive(Debug, Clone, Default)]
 pub struct Lints(BTreeMap<Code, LintLevel>);
 
-const ALL: [Code; 3] = [codes::SHOWN_FIRST, codes::ADDED_LAST, codes::PASSED_BY];
+const ALL: [Code; 4] = [codes::SHOWN_FIRST, codes::ADDED_LAST, codes::PASSED_BY, codes::CHARGED_TO_NOBODY];
 
 impl Lints {
     /// The lint of this name.
@@ -41,8 +41,8 @@ impl Lints {
         let mut problems = Vec::new();
         for (number, later) in steps.iter().enumerate() {
             for earlier in steps.iter().take(number) {
-                let found = [shown_first(earlier, later), added_last(earlier, later), passed_by(earlier, later)];
-                problems.extend(found.into_iter().flatten());
+                let lints = [shown_first, added_last, passed_by, charged_to_nobody];
+                problems.extend(lints.into_iter().filter_map(|lint| lint(earlier, later)));
             }
         }
         problems.into_iter().filter_map(|problem| self.weighed(problem)).collect()
@@ -129,6 +129,16 @@ fn passed_by(earlier: &Written, later: &Written) -> Option<Problem> {
     Some(problem.at(later.span, "").at(earlier.span, "this one may answer").help(help))
 }
 
+fn charged_to_nobody(earlier: &Written, later: &Written) -> Option<Problem> {
+    if !earlier.does(Deed::Charges) || !later.does(Deed::Pays) {
+        return None;
+    }
+    let message = format!("what the step `{}` charges for its answers never comes to `{}`", earlier.name, later.name);
+    let help = format!("put `{}` before `{}`", later.name, earlier.name);
+    let problem = Problem::warning(codes::CHARGED_TO_NOBODY, message);
+    Some(problem.at(later.span, "").at(earlier.span, "this one may answer").help(help))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +153,15 @@ mod tests {
         let message = passed_by(&cache, &guard).unwrap().message;
         assert_eq!(message, "what the step `cache` answers by itself never comes to `redact`");
         assert!(passed_by(&guard, &cache).is_none());
+    }
+
+    #[test]
+    fn a_budget_behind_a_step_that_charges_pays_for_nothing_of_it() {
+        let (cache, budget) = (written("cache", &[Deed::Answers, Deed::Charges]), written("budget", &[Deed::Pays]));
+        let message = charged_to_nobody(&cache, &budget).unwrap().message;
+        assert_eq!(message, "what the step `cache` charges for its answers never comes to `budget`");
+        assert!(charged_to_nobody(&budget, &cache).is_none());
+        assert!(charged_to_nobody(&written("cache", &[Deed::Answers]), &budget).is_none());
     }
 
     #[test]

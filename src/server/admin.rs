@@ -66,6 +66,7 @@ async fn metrics(gateway: &Gateway, headers: &HeaderMap) -> Response<Outgoing> {
     world.metrics.spans_dropped(world.traces.dropped());
     world.metrics.decisions_dropped(world.decisions.dropped());
     world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
+    world.metrics.cache_events_are(world.stores.kept.counts());
     world.metrics.guard_actions_are("redact", world.stores.guards.counts());
     world
         .metrics

@@ -88,6 +88,10 @@ pub enum Mark {
     HangUp,
     /// It was a copy of a request, sent to a shadow.
     Shadow,
+    /// It was a request put once more, to renew an answer that is kept.
+    Renewal,
+    /// Nobody was asked; it is what is charged for an answer that was kept.
+    Kept,
 }
 
 impl Mark {
@@ -101,6 +105,8 @@ impl Mark {
             Self::Cut => "cut",
             Self::HangUp => "hang_up",
             Self::Shadow => "shadow",
+            Self::Renewal => "renewal",
+            Self::Kept => "kept",
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::state::{
     Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
 };
 use crate::steps::budget::Budget;
-use crate::steps::cache::Flights;
+use crate::steps::cache::{Flights, Renewals, Trust};
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
 use crate::tokens::Tokens;
@@ -44,6 +44,12 @@ pub struct Stores {
     pub answers: Arc<dyn Answers>,
     /// Answers under way that several callers wait for.
     pub flights: Flights,
+    /// Kept answers that are being renewed.
+    pub renewals: Renewals,
+    /// How answers to similar questions have fared.
+    pub trust: Trust,
+    /// What came of keeping answers, beside what came of requests.
+    pub kept: Arc<cache::Book>,
     /// `None` where nothing is kept of what requests cost.
     pub ledger: Option<Arc<dyn Ledger>>,
     pub outputs: Arc<Outputs>,
@@ -73,6 +79,9 @@ impl Default for Stores {
             kv: Arc::new(LocalKv::default()),
             answers: Arc::new(LocalAnswers::default()),
             flights: Flights::default(),
+            renewals: Renewals::default(),
+            trust: Trust::default(),
+            kept: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
             tokens: Arc::default(),
@@ -165,6 +174,7 @@ impl StepConfig {
     pub fn asks(&self) -> Vec<&str> {
         match self {
             Self::Plugin(config) => config.asks(),
+            Self::Cache(config) => config.asks(),
             _ => Vec::new(),
         }
     }

@@ -24,6 +24,8 @@ pub struct Line {
     pub endpoint: &'static str,
     /// The request that this one was a copy of.
     pub shadow_of: Option<RequestId>,
+    /// The request that was given the answer which this one was put to renew.
+    pub renewal_of: Option<RequestId>,
     pub dialect: Option<&'static str>,
     pub stream: bool,
     pub status: u16,
@@ -40,15 +42,22 @@ pub struct Line {
     pub attempts: usize,
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
+    /// Of the input those that the provider has read from its own cache, if there are any.
+    pub cached_tokens: Option<u64>,
+    /// What that has saved.
+    pub cached_saved: Option<Nanos>,
     /// What it cost, where that is known.
     pub cost: Option<Nanos>,
     /// The tokens that cost it were counted by the gateway, not by the provider.
     pub is_cost_estimated: bool,
     /// What came of looking for the answer among those that are kept: `hit`, `miss` and so on.
     pub cache: Option<&'static str>,
-    /// What a kept answer cost when it was made.
+    /// How the answer was found, if one was given.
     pub cache_tier: Option<&'static str>,
+    /// What a kept answer cost when it was made.
     pub saved: Option<Nanos>,
+    /// What is charged for it, which is then all that it costs.
+    pub charged: Option<Nanos>,
     pub finish: Option<&'static str>,
     pub took: Duration,
     pub first_token: Option<Duration>,
@@ -57,6 +66,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether it is of no request that a caller has made, but of one that was made beside it.
+    pub fn is_beside(&self) -> bool {
+        self.shadow_of.is_some() || self.renewal_of.is_some()
+    }
+
     /// The line as the fields that are written.
     pub fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_slice(&self.to_json()).unwrap_or_default()
@@ -78,6 +92,9 @@ impl Line {
         if let Some(original) = &self.shadow_of {
             w.member(member!("shadow_of")).request_id(original);
         }
+        if let Some(original) = &self.renewal_of {
+            w.member(member!("renewal_of")).request_id(original);
+        }
         word(w, member!("dialect"), self.dialect);
         w.member(member!("stream")).bool(self.stream);
         w.member(member!("status")).u64(u64::from(self.status));
@@ -92,6 +109,10 @@ impl Line {
         w.member(member!("attempts")).u64(self.attempts as u64);
         count(w, member!("input_tokens"), self.input_tokens);
         count(w, member!("output_tokens"), self.output_tokens);
+        count(w, member!("cached_tokens"), self.cached_tokens);
+        if let Some(saved) = self.cached_saved {
+            w.member(member!("cached_saved_usd")).dollars(saved);
+        }
         if let Some(cost) = self.cost {
             w.member(member!("cost_usd")).dollars(cost);
         }

@@ -4,6 +4,7 @@
 //! number of series is bounded by the configuration.
 
 mod classic;
+mod kept;
 mod labels;
 mod shown;
 
@@ -24,9 +25,9 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
 use labels::{
-    AttemptLabels, BudgetLabels, CacheLabels, CacheTierLabels, ExporterLabels, GuardLabels, HoldLabels,
-    PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, RequestLabels, RevisionLabels,
-    StateLabels, TargetLabels, TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, ExporterLabels, GuardLabels,
+    HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, PromptCacheLabels,
+    RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
 };
 pub use shown::PluginCounts;
 
@@ -45,6 +46,8 @@ pub struct Metrics {
     first_token: Histograms<TargetLabels>,
     tokens: Histograms<TokenLabels>,
     cost: Family<TargetLabels, Counter<f64, AtomicU64>>,
+    prompt_cache: Family<PromptCacheLabels, Counter>,
+    prompt_cache_saved: Family<TargetLabels, Counter<f64, AtomicU64>>,
     budget_remaining: Family<BudgetLabels, Gauge<f64, AtomicU64>>,
     budget_warnings: Family<WarningLabels, Gauge<u64, AtomicU64>>,
     reservations_open: Gauge<u64, AtomicU64>,
@@ -58,8 +61,10 @@ pub struct Metrics {
     counted_guards: Prepared<(Arc<str>, &'static str, String), Counter>,
     target_state: Family<StateLabels, Gauge>,
     cache: Family<CacheLabels, Counter>,
+    cache_events: Family<CacheEventLabels, Counter>,
     cache_given: Family<CacheTierLabels, Counter>,
     cache_saved: Family<PolicyLabels, Counter<f64, AtomicU64>>,
+    cache_charged: Family<PolicyLabels, Counter<f64, AtomicU64>>,
     of_cache: Prepared<(Option<PolicyName>, &'static str), CacheMeters>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
@@ -110,6 +115,7 @@ struct TargetMeters {
 struct CacheMeters {
     count: Counter,
     saved: Counter<f64, AtomicU64>,
+    charged: Counter<f64, AtomicU64>,
 }
 
 /// One request, for counting.
@@ -130,9 +136,22 @@ pub struct Counted<'a> {
     pub is_copy: bool,
     /// What came of looking for the answer among those that are kept.
     pub cache: Option<&'static str>,
-    /// What a kept answer cost when it was made.
     /// How the answer was found, if one was given.
     pub cache_tier: Option<&'static str>,
+    /// What a kept answer cost when it was made.
+    pub saved: Option<Nanos>,
+    /// What was charged for it.
+    pub charged: Option<Nanos>,
+    pub prompt_cache: PromptCache,
+}
+
+/// What the provider's own cache has done for one request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PromptCache {
+    /// Tokens.
+    pub read: u64,
+    pub written: u64,
+    /// What reading them has saved, where the price is known.
     pub saved: Option<Nanos>,
 }
 
@@ -152,6 +171,8 @@ impl Default for Metrics {
             first_token: Family::new_with_constructor(seconds),
             tokens: Family::new_with_constructor(tokens),
             cost: Family::default(),
+            prompt_cache: Family::default(),
+            prompt_cache_saved: Family::default(),
             budget_remaining: Family::default(),
             budget_warnings: Family::default(),
             reservations_open: Gauge::default(),
@@ -165,8 +186,10 @@ impl Default for Metrics {
             counted_guards: Prepared::default(),
             target_state: Family::default(),
             cache: Family::default(),
+            cache_events: Family::default(),
             cache_given: Family::default(),
             cache_saved: Family::default(),
+            cache_charged: Family::default(),
             of_cache: Prepared::default(),
             revision: Family::default(),
             reload_failed: Gauge::default(),
@@ -199,6 +222,10 @@ impl Metrics {
         );
         r.register("gen_ai_client_token_usage", "Tokens used by a request", self.tokens.clone());
         r.register("tidegate_cost_usd", "What requests cost, in US dollars", self.cost.clone());
+        let help = "Tokens of input that providers have read from their own caches, or written to them";
+        r.register("tidegate_prompt_cache_tokens", help, self.prompt_cache.clone());
+        let help = "What input would have cost more that was read from providers' own caches, in US dollars";
+        r.register("tidegate_prompt_cache_saved_usd", help, self.prompt_cache_saved.clone());
         let help = "What is left of a budget in US dollars; scope `least` is its account that has the least";
         r.register("tidegate_budget_remaining_usd", help, self.budget_remaining.clone());
         let help = "How often accounts of a budget have come to where it warns, since the start";
@@ -221,10 +248,14 @@ impl Metrics {
         r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
         let help = "Requests by what came of looking for their answers among those that are kept";
         r.register("tidegate_cache", help, self.cache.clone());
+        let help = "What came up of kept answers: some were damaged, renewed, or could not be renewed";
+        r.register("tidegate_cache_events", help, self.cache_events.clone());
         let help = "Answers that were given to others than those they were made for, by how they were found";
         r.register("tidegate_cache_given", help, self.cache_given.clone());
         let help = "What answers cost when they were made that were given again, in US dollars";
         r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
+        let help = "What was charged for answers that were given again, in US dollars";
+        r.register("tidegate_cache_charged_usd", help, self.cache_charged.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -261,7 +292,7 @@ impl Metrics {
             self.price_unknown.inc();
         }
         if let Some(result) = counted.cache.filter(|_| !counted.is_copy) {
-            self.cached(counted.policy, result, counted.saved);
+            self.cached(result, counted);
             self.given(counted.policy, counted.cache_tier);
         }
         let Some(target) = counted.target else { return };
@@ -278,42 +309,10 @@ impl Metrics {
                 meter.observe(measured);
             }
         }
+        self.prompt_cached(target, counted.prompt_cache);
         if let Some(cost) = counted.cost {
             meters.cost.inc_by(cost.0.max(0) as f64 / 1e9);
         }
-    }
-
-    fn cached(&self, policy: Option<&PolicyName>, result: &'static str, saved: Option<Nanos>) {
-        let meters = self.of_cache.get((policy.cloned(), result), |(policy, result)| {
-            let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
-            CacheMeters {
-                count: self.cache.get_or_create_owned(&CacheLabels { policy: policy.clone(), result }),
-                saved: self.cache_saved.get_or_create_owned(&PolicyLabels { policy }),
-            }
-        });
-        meters.count.inc();
-        if let Some(saved) = saved {
-            meters.saved.inc_by(saved.0.max(0) as f64 / 1e9);
-        }
-    }
-
-    /// How often each result came of looking for kept answers of a policy, and what those saved that were given, in US
-    /// dollars, since the start.
-    pub fn cache_of(&self, policy: &PolicyName) -> (Vec<(&'static str, u64)>, f64) {
-        let policy = policy.to_string();
-        let count = |result| {
-            let count = self.cache.get(&CacheLabels { policy: policy.clone(), result })?.get();
-            Some((result, count))
-        };
-        let results = ["hit", "stale", "shared", "miss", "refresh", "bypass"].into_iter().filter_map(count).collect();
-        let saved = self.cache_saved.get(&PolicyLabels { policy: policy.clone() }).map_or(0.0, |saved| saved.get());
-        (results, saved)
-    }
-
-    fn given(&self, policy: Option<&PolicyName>, tier: Option<&'static str>) {
-        let Some(tier) = tier else { return };
-        let policy = policy.map(ToString::to_string).unwrap_or_default();
-        self.cache_given.get_or_create_owned(&CacheTierLabels { policy, tier }).inc();
     }
 
     fn meters(&self, target: &TargetName) -> TargetMeters {

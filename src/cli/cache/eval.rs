@@ -10,6 +10,7 @@ use super::pairs::{self, Pair};
 use super::tally::Tally;
 use crate::cli::table::{Align, Table};
 use crate::steps::cache::canonical::canonical;
+use crate::steps::cache::similar::features::Features;
 
 /// Measure on pairs of questions how often each tier of the cache would hit, and how often it would be wrong
 ///
@@ -23,7 +24,7 @@ pub struct Args {
     /// One JSON object instead of tables
     #[arg(long)]
     json: bool,
-    /// Show each pair that the canonical tier would take for the same and that is not
+    /// Show each pair that the canonical or the similar tier would take for the same and that is not
     #[arg(long, conflicts_with = "json")]
     show_false: bool,
 }
@@ -33,6 +34,8 @@ pub struct Args {
 enum Tier {
     Exact,
     Canonical,
+    /// By what an embedder is not asked: as if it found all questions alike, which is the worst that it can do.
+    Similar,
 }
 
 impl Tier {
@@ -40,6 +43,7 @@ impl Tier {
         match self {
             Self::Exact => "exact",
             Self::Canonical => "canonical",
+            Self::Similar => "similar",
         }
     }
 
@@ -48,6 +52,13 @@ impl Tier {
         match self {
             Self::Exact => is_exact,
             Self::Canonical => is_exact || canonical(&pair.a).is_ok_and(|form| canonical(&pair.b) == Ok(form)),
+            Self::Similar => {
+                let similar = match (canonical(&pair.a), canonical(&pair.b)) {
+                    (Ok(one), Ok(other)) => one == other || Features::may_be_the_same(&one, &other),
+                    _ => false,
+                };
+                is_exact || similar
+            }
         }
     }
 }
@@ -76,7 +87,7 @@ impl Row {
 impl Args {
     pub fn perform(&self) -> Result<(), String> {
         let pairs = pairs::read(&self.pairs)?;
-        let rows = [Tier::Exact, Tier::Canonical].map(|tier| Row::of(tier, &pairs));
+        let rows = [Tier::Exact, Tier::Canonical, Tier::Similar].map(|tier| Row::of(tier, &pairs));
         let mut out = io::stdout().lock();
         let written = match self.json {
             true => writeln!(out, "{}", report(pairs.len(), &rows)),
@@ -93,7 +104,7 @@ impl Args {
             return Ok(());
         }
         let mut table = Table::of([("TAKEN FOR THE SAME", Align::Left), ("", Align::Left)]);
-        for pair in pairs.iter().filter(|pair| !pair.same && Tier::Canonical.hits(pair)) {
+        for pair in pairs.iter().filter(|pair| !pair.same && Tier::Similar.hits(pair)) {
             table.row([pair.a.clone(), pair.b.clone()]);
         }
         writeln!(out)?;
@@ -115,7 +126,8 @@ fn tables(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
         }
         table.write(out)?;
     }
-    writeln!(out, "\nBELOW is the upper end of the 95 % interval of the false rate (Wilson)")
+    writeln!(out, "\nsimilar: as if the embedder found all questions alike, so by their words alone")?;
+    writeln!(out, "BELOW is the upper end of the 95 % interval of the false rate (Wilson)")
 }
 
 fn table(head: &str) -> Table {

@@ -1,6 +1,6 @@
 //! `tidegate cache stats`: what is kept, and what that has come to.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use serde_json::Value;
 
@@ -22,22 +22,33 @@ pub struct Args {
 
 impl Args {
     pub fn perform(&self) -> Result<(), String> {
-        let table = match self.door.folder() {
-            Some(folder) => of_folder(folder)?,
+        let tables = match self.door.folder() {
+            Some(folder) => vec![of_folder(folder)?],
             None => {
                 let told = self.door.ask("GET", "/cache")?;
                 if self.json {
                     println!("{told}");
                     return Ok(());
                 }
-                of_gateway(&told)
+                [Some(of_gateway(&told)), similar(&told)].into_iter().flatten().collect()
             }
         };
-        match table.write(&mut io::stdout().lock()) {
+        match write(&tables) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
             _ => Ok(()),
         }
     }
+}
+
+fn write(tables: &[Table]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (number, table) in tables.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        table.write(&mut out)?;
+    }
+    Ok(())
 }
 
 fn of_folder(folder: &std::path::Path) -> Result<Table, String> {
@@ -64,6 +75,7 @@ fn of_gateway(told: &Value) -> Table {
         right("BYPASS"),
         right("FOUND"),
         ("SAVED USD", Align::Point),
+        ("CHARGED USD", Align::Point),
     ]);
     for policy in told.get("policies").and_then(Value::as_array).into_iter().flatten() {
         let said = |name: &str| policy.get(name);
@@ -80,7 +92,40 @@ fn of_gateway(told: &Value) -> Table {
         let text = |name: &str| said(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let counts = ["hit", "stale", "shared", "miss", "bypass"].map(|result| count(result).to_string());
         let first = [text("policy"), number("answers"), number("bytes")];
-        table.row(first.into_iter().chain(counts).chain([share, text("saved_usd")]));
+        table.row(first.into_iter().chain(counts).chain([share, text("saved_usd"), text("charged_usd")]));
     }
     table
+}
+
+/// How answers to similar questions have fared, by those who share them; `None` if there were none.
+fn similar(told: &Value) -> Option<Table> {
+    let right = |head| (head, Align::Right);
+    let mut table = Table::of([
+        ("SIMILAR", Align::Left),
+        ("SHARED BY", Align::Left),
+        ("EMBEDDED BY", Align::Left),
+        right("TRIED"),
+        right("WRONG"),
+        right("BELOW"),
+        ("GIVEN", Align::Left),
+    ]);
+    let mut is_empty = true;
+    for policy in told.get("policies").and_then(Value::as_array).into_iter().flatten() {
+        for known in policy.get("similar").and_then(Value::as_array).into_iter().flatten() {
+            let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let count = |name: &str| known.get(name).and_then(Value::as_u64).unwrap_or_default().to_string();
+            let gives = known.get("gives").and_then(Value::as_bool) == Some(true);
+            table.row([
+                text(policy, "policy"),
+                text(known, "scope"),
+                text(known, "by"),
+                count("tried"),
+                count("wrong"),
+                text(known, "wrong_below"),
+                if gives { "yes" } else { "not yet" }.to_owned(),
+            ]);
+            is_empty = false;
+        }
+    }
+    (!is_empty).then_some(table)
 }

@@ -15,6 +15,7 @@ mod failure;
 mod finish;
 mod mark;
 mod member;
+mod prefix;
 mod read_request;
 mod reasoning;
 mod source;
@@ -63,6 +64,10 @@ impl Dialect for AnthropicMessages {
 
     /// Nothing to do: these streams always carry usage.
     fn ask_for_usage(&self, _: &mut Verbatim<Request>, _: &Quirks) {}
+
+    fn mark_prefixes(&self, request: &mut Verbatim<Request>, least: u64) -> usize {
+        prefix::mark(request, least)
+    }
 
     fn read_completion(&self, body: &ByteString) -> Result<Completion, Malformed> {
         completion::read(body)

@@ -49,6 +49,18 @@ fn read_function(reader: &mut Reader<'_>) -> Result<Option<Tool>> {
     }))
 }
 
+/// Bytes of what a tool says, about.
+pub(super) fn size(tool: &Tool) -> u64 {
+    let bytes = match tool {
+        Tool::Function { name, description, parameters, .. } => {
+            let schema = parameters.as_ref().map_or(0, |schema| schema.0.len());
+            name.len() + description.as_ref().map_or(0, Text::len) + schema
+        }
+        Tool::Other { json, .. } => json.0.len(),
+    };
+    bytes as u64
+}
+
 /// Writes `tools`, those of them that Anthropic has a word for; true if there were any.
 pub(super) fn write_all(tools: &[Tool], members: &mut Members<'_>, cx: &mut Cx<'_>) -> bool {
     let mut sayable = Vec::with_capacity(tools.len());

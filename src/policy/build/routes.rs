@@ -23,6 +23,7 @@ impl Builder<'_, '_> {
                 timeouts,
                 losses: Losses::default(),
                 on_disconnect: OnDisconnect::default(),
+                mark_prefixes: None,
             });
         };
         Some(RouteConfig {
@@ -32,6 +33,7 @@ impl Builder<'_, '_> {
             timeouts: map.timeouts.as_ref().map(|timeouts| timeouts_of(timeouts)).unwrap_or_default(),
             losses: map.losses.as_ref().map(|losses| losses.value).unwrap_or_default(),
             on_disconnect: map.on_disconnect.as_ref().map(|word| word.value).unwrap_or_default(),
+            mark_prefixes: map.mark_prefixes.as_ref().map(|least| least.value.0),
         })
     }
 
@@ -53,6 +55,7 @@ impl Builder<'_, '_> {
                 ("timeouts", map.timeouts.as_ref().map(|field| field.span)),
                 ("losses", map.losses.as_ref().map(|field| field.span)),
                 ("on_disconnect", map.on_disconnect.as_ref().map(|field| field.span)),
+                ("mark_prefixes", map.mark_prefixes.as_ref().map(|field| field.span)),
             ];
             for (field, span) in misplaced.into_iter().filter_map(|(field, span)| Some((field, span?))) {
                 let problem = Problem::error(codes::CONTRADICTION, format!("`{field}` holds for a whole route"));

@@ -157,6 +157,7 @@ fn rules(route: &RouteConfig) -> Rules {
             document::OnDisconnect::Cancel => OnDisconnect::Cancel,
             document::OnDisconnect::Drain => OnDisconnect::Drain,
         },
+        mark_prefixes: route.mark_prefixes,
     }
 }
 

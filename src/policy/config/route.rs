@@ -19,6 +19,8 @@ pub struct RouteConfig {
     pub timeouts: Timeouts,
     pub losses: Losses,
     pub on_disconnect: OnDisconnect,
+    /// Bytes.
+    pub mark_prefixes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -62,7 +62,7 @@ const CALLED: &[(&str, &[&str], &str)] = &[
 
 const POLICY: &[&str] = &["for", "mode", "route", "steps", "when"];
 const OPTIONS: &[&str] =
-    &["attempts_per_target", "losses", "on_disconnect", "retry_on", "shadow", "sticky", "timeouts"];
+    &["attempts_per_target", "losses", "mark_prefixes", "on_disconnect", "retry_on", "shadow", "sticky", "timeouts"];
 const TIMEOUTS: &[&str] = &["between_tokens", "connect", "first_token", "headers", "total", "whole"];
 const CANARY: &[&str] = &["abort_if", "candidate", "percent", "stable"];
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{AbortDoc, FaultDoc};
-use crate::base::units::{Period, Share};
+use crate::base::units::{Period, Share, Size};
 use crate::policy::decode::{At, Table, TextOr};
 
 /// A target's name, or a map that says how targets are chosen.
@@ -44,6 +44,9 @@ pub struct RouteMap {
     /// What to do where a target cannot be told the whole request in its dialect; `allow` if not said.
     pub losses: Option<At<Losses>>,
     pub on_disconnect: Option<At<OnDisconnect>>,
+    /// Ask Anthropic's own cache to keep tools and instructions of at least so many bytes, where the caller has marked
+    /// nothing itself: `4KiB`. Not if not said.
+    pub mark_prefixes: Option<At<Size>>,
 }
 
 /// What to do where a target cannot be told the whole request in its dialect.

@@ -79,6 +79,7 @@ fn attempt(attempt: &AttemptEntry) -> Value {
         "outcome": attempt.outcome,
         "reason": attempt.reason,
         "took_ms": attempt.took.as_secs_f64() * 1e3,
+        "marked_prefixes": attempt.marked,
         "losses": attempt.losses.iter().map(|loss| loss.what.as_ref()).collect::<Value>(),
     })
 }

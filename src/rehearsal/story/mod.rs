@@ -78,5 +78,10 @@ fn attempt(attempt: &AttemptEntry) -> String {
     let reason = if attempt.reason.is_empty() { String::new() } else { format!(": {}", attempt.reason) };
     let losses: Vec<_> = attempt.losses.iter().map(|loss| loss.what.to_string()).collect();
     let losses = if losses.is_empty() { String::new() } else { format!(", without {}", losses.join(", ")) };
-    format!("attempt at `{}`: {}{reason}{losses}", attempt.target, attempt.outcome)
+    let marked = match attempt.marked {
+        0 => String::new(),
+        1 => ", with a prefix marked".to_owned(),
+        count => format!(", with {count} prefixes marked"),
+    };
+    format!("attempt at `{}`: {}{reason}{losses}{marked}", attempt.target, attempt.outcome)
 }

@@ -13,7 +13,7 @@ use crate::gateway::Gateway;
 use crate::server::body::Outgoing;
 use crate::server::outbound::json;
 use crate::state::answers::{Stock, Whose};
-use crate::steps::cache::whose;
+use crate::steps::cache::{Ground, Standing, whose};
 
 /// The answers that are kept for each policy, and what came of looking for them since the start.
 pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
@@ -30,7 +30,7 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
     writer.object(|w| {
         w.key("policies").array(|w| {
             for policy in all {
-                let (results, saved) = world.metrics.cache_of(policy);
+                let (results, saved, charged) = world.metrics.cache_of(policy);
                 let kept = stock.iter().find(|stock| stock.policy == *policy);
                 w.object(|w| {
                     w.key("policy").str(policy.as_str());
@@ -43,12 +43,30 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
                             w.key(result).u64(count);
                         }
                     });
+                    w.key("similar").array(|w| similar(w, &world.stores.trust.all_of(policy)));
                     w.key("saved_usd").str(&format!("{saved:.6}"));
+                    w.key("charged_usd").str(&format!("{charged:.6}"));
                 });
             }
         });
     });
     json(200, writer.into_bytes())
+}
+
+/// How answers to similar questions have fared, by those who share them; the best known alone.
+fn similar(writer: &mut Writer, known: &[(Ground, Standing)]) {
+    for (ground, standing) in known.iter().take(SHOWN) {
+        writer.object(|w| {
+            // Who shares answers is told apart, and not named.
+            let scope: String = ground.scope.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            w.key("scope").str(&scope);
+            w.key("by").str(&ground.by.0);
+            w.key("tried").u64(standing.record.tried);
+            w.key("wrong").u64(standing.record.wrong);
+            w.key("wrong_below").str(&format!("{:.2}%", standing.record.below() * 100.0));
+            w.key("gives").bool(standing.serves());
+        });
+    }
 }
 
 /// Forgets the answers of whoever the query names.
@@ -76,3 +94,5 @@ fn read(written: &str) -> Result<Whose, String> {
     let said = percent_decode_str(written).decode_utf8().map_err(|_| "what it names is not UTF-8".to_owned())?;
     whose(&said)
 }
+
+const SHOWN: usize = 20;

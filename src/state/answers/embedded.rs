@@ -18,7 +18,7 @@ use sled::Batch;
 use tokio::runtime::Handle;
 use tracing::warn;
 
-use super::{Answers, Kept, LocalAnswers, Place, Room, Stock, Whose, policy_hash};
+use super::{Answers, Found, Kept, LocalAnswers, Place, Room, Stock, Whose, policy_hash};
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
@@ -108,18 +108,20 @@ impl EmbeddedAnswers {
         self.db.apply_batch(batch)
     }
 
-    fn read(&self, place: &Place) -> sled::Result<Option<Kept>> {
-        let Some(found) = self.db.get(answer_key(place))? else { return Ok(None) };
-        let kept = Kept::read(Bytes::copy_from_slice(&found));
-        if kept.is_none() {
-            self.drop_where(&policy_hash(place.policy()), |entry| entry.place == place.key())?;
+    fn read(&self, place: &Place) -> sled::Result<Found> {
+        let Some(stored) = self.db.get(answer_key(place))? else { return Ok(Found::Nothing) };
+        if let Some(kept) = Kept::read(Bytes::copy_from_slice(&stored), place) {
+            return Ok(Found::Answer(Arc::new(kept)));
         }
-        Ok(kept)
+        self.drop_where(&policy_hash(place.policy()), |entry| entry.place == place.key())?;
+        // Also where there is no entry for it, but not what may have been kept anew meanwhile.
+        let _ = self.db.compare_and_swap(answer_key(place), Some(stored), None::<&[u8]>)?;
+        Ok(Found::Damaged)
     }
 
     fn write(&self, place: &Place, kept: &Kept, room: Room) -> sled::Result<()> {
         let policy = policy_hash(place.policy());
-        let value = kept.write();
+        let value = kept.write(place);
         let entry = Entry::of(place, kept, room, value.len() as u64);
         let mut books = self.lock();
         if !books.taken.contains_key(&policy) {
@@ -212,19 +214,24 @@ fn name_key(policy: &[u8; 16]) -> Vec<u8> {
 }
 
 impl Answers for EmbeddedAnswers {
-    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Option<Arc<Kept>>> {
+    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
         Box::pin(async move {
             if let Some(kept) = self.near.look(place) {
-                return Some(kept);
+                return Found::Answer(kept);
             }
             let (this, far) = (self.clone(), place.clone());
-            let read = tokio::task::spawn_blocking(move || this.read(&far)).await.ok()?;
-            match read {
-                Ok(kept) => kept.map(Arc::new).inspect(|kept| self.near.put_back(place, kept)),
-                Err(error) => {
-                    warn!(%error, "an answer that was kept cannot be read");
-                    None
+            match tokio::task::spawn_blocking(move || this.read(&far)).await {
+                Ok(Ok(found)) => {
+                    if let Found::Answer(kept) = &found {
+                        self.near.put_back(place, kept);
+                    }
+                    found
                 }
+                Ok(Err(error)) => {
+                    warn!(%error, "an answer that was kept cannot be read");
+                    Found::Nothing
+                }
+                Err(_) => Found::Nothing,
             }
         })
     }
@@ -242,6 +249,20 @@ impl Answers for EmbeddedAnswers {
             Ok(runtime) => drop(runtime.spawn_blocking(write)),
             Err(_) => write(),
         }
+    }
+
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        let this = self.clone();
+        Box::pin(async move {
+            let flushed = blocking(move || {
+                // Whoever writes holds the books.
+                let _books = this.lock();
+                this.db.flush()
+            });
+            if let Err(error) = flushed.await {
+                warn!(error, "answers that were kept last may be lost");
+            }
+        })
     }
 
     fn stock<'a>(&'a self, _: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>> {
@@ -269,7 +290,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> sled::Result<T> + Se
 
 const NAME: u8 = b'n';
 /// What the keys and values mean. Whatever was written otherwise is given up.
-const LAYOUT: (&[u8], &[u8]) = (b"layout", b"2");
+const LAYOUT: (&[u8], &[u8]) = (b"layout", b"3");
 /// Bytes of memory for what was read lately, beside the answers themselves.
 const CACHE: u64 = 8 << 20;
 /// Seconds.

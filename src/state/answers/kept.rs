@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use crate::base::ids::{DialectId, ModelName, ProviderName};
 use crate::base::json::Malformed;
 use crate::base::money::Nanos;
-use crate::base::text::Place;
+use crate::base::text::Place as Span;
 use crate::chat::Completion;
 use crate::dialect;
-use crate::state::answers::Question;
+use crate::state::answers::{Place, Question};
 
 /// An answer that may be given again.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ pub struct Kept {
     /// The whole answer's body.
     wire: Bytes,
     /// Where its id stands there.
-    id: Option<Place>,
+    id: Option<Span>,
     /// Its usage and how it ended, but not what it says.
     outline: Completion,
 }
@@ -60,7 +60,7 @@ impl Kept {
     }
 
     fn renamed(&self, fresh: &str) -> Option<Bytes> {
-        let Place { start, len } = self.id?;
+        let Span { start, len } = self.id?;
         let (start, len) = (start as usize, len as usize);
         let (before, old, after) =
             (self.wire.get(..start)?, self.wire.get(start..start + len)?, self.wire.get(start + len..)?);
@@ -73,8 +73,8 @@ impl Kept {
         &self.outline
     }
 
-    /// The answer as a store may write it, with all that is needed to know it again.
-    pub fn write(&self) -> Vec<u8> {
+    /// The answer as a store may write it: whose and to which question it is, and all that is needed to know it again.
+    pub fn write(&self, place: &Place) -> Vec<u8> {
         let Origin { at, dialect, provider, model, cost, wording } = &self.origin;
         let head = Head {
             at: at.as_millisecond(),
@@ -87,16 +87,23 @@ impl Kept {
         // Nothing in it can fail to be JSON.
         let head = serde_json::to_vec(&head).unwrap_or_default();
         let length = u32::try_from(head.len()).unwrap_or(0).to_be_bytes();
-        let rest = [length.as_slice(), head.as_slice(), self.wire.as_ref()].concat();
+        let [scope, question] = place.key();
+        let rest = [&scope, &question, length.as_slice(), head.as_slice(), self.wire.as_ref()].concat();
         let sum = crc32fast::hash(&rest).to_be_bytes();
         [[VERSION].as_slice(), sum.as_slice(), rest.as_slice()].concat()
     }
 
-    /// Reads what [`write`](Self::write) wrote. `None` for anything else, another version's and what is damaged.
-    pub fn read(stored: Bytes) -> Option<Self> {
+    /// Reads what [`write`](Self::write) wrote for that place. `None` for anything else: another version's, what is
+    /// damaged, and what has come to lie where it does not belong.
+    pub fn read(stored: Bytes, place: &Place) -> Option<Self> {
         let (version, rest) = stored.split_first()?;
         let (sum, rest) = rest.split_first_chunk()?;
         if *version != VERSION || u32::from_be_bytes(*sum) != crc32fast::hash(rest) {
+            return None;
+        }
+        let (scope, rest) = rest.split_first_chunk::<32>()?;
+        let (question, rest) = rest.split_first_chunk::<32>()?;
+        if [*scope, *question] != place.key() {
             return None;
         }
         let (length, rest) = rest.split_first_chunk()?;
@@ -134,8 +141,8 @@ struct Head {
 }
 
 /// Another one whenever what is written means something else.
-const VERSION: u8 = 2;
-/// Version, checksum and length.
-const BEFORE: usize = 9;
+pub(in crate::state) const VERSION: u8 = 3;
+/// Version, checksum, scope, question and length.
+const BEFORE: usize = 73;
 /// What is kept beside the body.
 const OVERHEAD: u64 = 512;

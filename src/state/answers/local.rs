@@ -8,7 +8,7 @@ use futures_core::future::BoxFuture;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::{Answers, Kept, Place, Room, Stock, Whose};
+use super::{Answers, Found, Kept, Place, Room, Stock, Whose};
 use crate::base::ids::PolicyName;
 
 /// Forgets everything with the process. What was not asked for lately goes first.
@@ -86,8 +86,8 @@ impl LocalAnswers {
 }
 
 impl Answers for LocalAnswers {
-    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Option<Arc<Kept>>> {
-        Box::pin(ready(self.look(place)))
+    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
+        Box::pin(ready(self.look(place).into()))
     }
 
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {

@@ -7,7 +7,7 @@ mod embedded;
 mod kept;
 mod local;
 #[cfg(test)]
-mod tests;
+pub(in crate::state) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::base::ids::PolicyName;
 
 pub use embedded::EmbeddedAnswers;
+pub(in crate::state) use kept::VERSION;
 pub use kept::{Kept, Origin};
 pub use local::LocalAnswers;
 #[cfg(test)]
@@ -25,11 +26,16 @@ pub(in crate::state) use tests::keeps_its_promises;
 
 /// Keeps answers.
 pub trait Answers: Send + Sync {
-    /// The answer in a place, however old; `None` also if the store cannot be asked.
-    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Option<Arc<Kept>>>;
+    /// What lies in a place, however old.
+    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found>;
 
     /// Keeps an answer, in the place of the one there, if there is room at all. Nobody waits for it.
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room);
+
+    /// Resolves when what was kept before will outlive the process, as far as anything does here.
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// What is kept, by policy: of those that are `known`, and of others if the store remembers them.
     ///
@@ -42,6 +48,28 @@ pub trait Answers: Send + Sync {
     /// # Errors
     /// Why it, or a part of it, is there still.
     fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>>;
+}
+
+/// What came of looking into a place.
+#[derive(Debug, Clone)]
+pub enum Found {
+    Answer(Arc<Kept>),
+    /// Also if the store cannot be asked.
+    Nothing,
+    /// Something that is no whole answer, or none to the question of this place. It will not be found again.
+    Damaged,
+}
+
+impl Found {
+    pub fn answer(self) -> Option<Arc<Kept>> {
+        if let Self::Answer(kept) = self { Some(kept) } else { None }
+    }
+}
+
+impl From<Option<Arc<Kept>>> for Found {
+    fn from(kept: Option<Arc<Kept>>) -> Self {
+        kept.map_or(Self::Nothing, Self::Answer)
+    }
 }
 
 /// What is kept for a policy.
@@ -110,6 +138,11 @@ pub struct Place {
 impl Place {
     pub fn policy(&self) -> &PolicyName {
         &self.policy
+    }
+
+    /// Whose answers lie there, as a hash.
+    pub fn scope(&self) -> [u8; 32] {
+        self.scope
     }
 
     /// The place without its policy, which is a part of the scope's hash.

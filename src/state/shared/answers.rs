@@ -1,5 +1,6 @@
-//! Answers that all gateways share. How much is kept the server decides by its own bounds on memory; in a cluster only
-//! one node has them, that of the hash tag, so going through all keys means going through its.
+//! Answers that all gateways share. Of each policy's only as many are kept as its room allows, the oldest of which go; the
+//! server's own bounds on memory may be narrower. In a cluster only one node has them, that of the hash tag, so going
+//! through all keys means going through its. What was found a moment ago is at hand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +12,22 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::hub::Hub;
-use super::link::Session;
+use super::link::{Again, Session};
+use super::near::Near;
+use super::script::{Call, Script};
 use crate::base::ids::PolicyName;
-use crate::state::answers::{Answers, Kept, Place, Room, Stock, Whose, policy_hash};
+use crate::state::answers::{Answers, Found, Kept, Place, Room, Stock, VERSION, Whose, policy_hash};
 
 pub(super) struct SharedAnswers {
     hub: Arc<Hub>,
     /// Answers that may be on their way there.
     sending: Arc<Semaphore>,
+    near: Near,
 }
 
 impl SharedAnswers {
     pub fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, sending: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { hub, sending: Arc::new(Semaphore::new(AT_ONCE)), near: Near::default() }
     }
 
     fn key(&self, place: &Place) -> Vec<u8> {
@@ -31,9 +35,9 @@ impl SharedAnswers {
         [self.of(place.policy()).as_slice(), &scope, &question].concat()
     }
 
-    /// What the keys of a policy's answers begin with.
+    /// What the keys of a policy's answers begin with. Gateways that write them otherwise do not come upon these.
     fn of(&self, policy: &PolicyName) -> Vec<u8> {
-        [self.hub.link.root.as_bytes(), b"ca:", &policy_hash(policy)].concat()
+        [self.hub.link.root.as_bytes(), kind().as_bytes(), &policy_hash(policy)].concat()
     }
 
     /// A page of the keys with a beginning; `place` is where it begins, and then where the next does, `None` at the end.
@@ -44,6 +48,14 @@ impl SharedAnswers {
         let (next, keys): (String, Vec<Vec<u8>>) = from_redis_value(page).map_err(|error| error.to_string())?;
         *place = Some(next).filter(|next| next != "0");
         Ok(keys)
+    }
+
+    /// What is no answer is removed, so that it is come upon once only.
+    async fn found_damaged(&self, session: &Session, place: &Place) -> Found {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(self.key(place));
+        let _ = session.ask(unlink, self.hub.link.timeout).await;
+        Found::Damaged
     }
 
     fn session(&self) -> Result<Session, String> {
@@ -81,6 +93,28 @@ impl SharedAnswers {
     }
 }
 
+/// What keys of answers begin with, behind what all keys do.
+fn kind() -> String {
+    format!("ca{VERSION}:")
+}
+
+/// What counts an answer, and makes room for it.
+fn shelve(place: &Place, bytes: u64, lasts: u64, room: Room) -> Call {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    // Numbers of scripts are exact up to there.
+    let most = |count: u64| count.min(1 << 53).to_string();
+    let arguments = [
+        kind(),
+        hex(&policy_hash(place.policy())),
+        place.key().iter().map(|part| hex(part)).collect(),
+        bytes.to_string(),
+        lasts.to_string(),
+        most(room.bytes),
+        most(room.entries),
+    ];
+    Call::new(Script::Shelve, arguments)
+}
+
 /// A pattern that fits what begins so, to the letter.
 fn pattern(begin: &[u8]) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(begin.len() + 8);
@@ -96,14 +130,25 @@ fn pattern(begin: &[u8]) -> Vec<u8> {
 
 impl Answers for SharedAnswers {
     /// A store that is away, or slower than a request may wait for it, has nothing.
-    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Option<Arc<Kept>>> {
+    fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
         Box::pin(async move {
-            let session = self.hub.link.current()?;
+            if let Some(kept) = self.near.look(place) {
+                return Found::Answer(kept);
+            }
+            let Some(session) = self.hub.link.current() else { return Found::Nothing };
             let mut get = redis::cmd("GET");
             get.arg(self.key(place));
-            match session.ask(get, self.hub.link.timeout).await.ok()? {
-                Value::Nil => None,
-                found => Kept::read(Bytes::from(from_redis_value::<Vec<u8>>(found).ok()?)).map(Arc::new),
+            match session.ask(get, self.hub.link.timeout).await {
+                Ok(Value::Nil) | Err(_) => Found::Nothing,
+                Ok(Value::BulkString(stored)) => match Kept::read(Bytes::from(stored), place) {
+                    Some(kept) => {
+                        let kept = Arc::new(kept);
+                        self.near.put(place, &kept);
+                        Found::Answer(kept)
+                    }
+                    None => self.found_damaged(&session, place).await,
+                },
+                Ok(_) => self.found_damaged(&session, place).await,
             }
         })
     }
@@ -111,13 +156,19 @@ impl Answers for SharedAnswers {
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
         let (Some(session), Ok(runtime)) = (self.hub.link.current(), Handle::try_current()) else { return };
         let Ok(place_to_send) = Arc::clone(&self.sending).try_acquire_owned() else { return };
+        self.near.put(&place, &kept);
         let mut set = redis::cmd("SET");
         let lasts = u64::try_from(room.lasts.as_millis()).unwrap_or(LONGEST).clamp(1, LONGEST);
-        set.arg(self.key(&place)).arg(kept.write()).arg("PX").arg(lasts);
-        let patience: Duration = self.hub.link.patience();
+        let written = kept.write(&place);
+        let count = shelve(&place, written.len() as u64, lasts, room);
+        set.arg(self.key(&place)).arg(written).arg("PX").arg(lasts);
+        let (patience, hub): (Duration, _) = (self.hub.link.patience(), Arc::clone(&self.hub));
         runtime.spawn(async move {
             // One that does not arrive is asked for anew.
-            let _ = session.ask(set, patience).await;
+            if session.ask(set, patience).await.is_ok() {
+                // One that is not counted goes by itself when its time is over.
+                let _ = hub.link.run(&count, Again::No).await;
+            }
             drop(place_to_send);
         });
     }
@@ -133,6 +184,7 @@ impl Answers for SharedAnswers {
     }
 
     fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>> {
+        self.near.clear();
         Box::pin(self.drop_of(whose))
     }
 }

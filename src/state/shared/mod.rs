@@ -17,6 +17,7 @@ mod hub;
 mod kv;
 mod ledger;
 mod link;
+mod near;
 mod places;
 mod queue;
 mod reply;

@@ -19,6 +19,7 @@ pub(super) enum Script {
     Renew,
     Leave,
     Keep,
+    Shelve,
 }
 
 /// A script and what it is to be run with.
@@ -42,7 +43,7 @@ impl Call {
 }
 
 impl Script {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Reserve,
         Self::Settle,
         Self::Lapse,
@@ -54,6 +55,7 @@ impl Script {
         Self::Renew,
         Self::Leave,
         Self::Keep,
+        Self::Shelve,
     ];
 
     fn text(self) -> &'static str {
@@ -69,11 +71,12 @@ impl Script {
             Self::Renew => include_str!("lua/renew.lua"),
             Self::Leave => include_str!("lua/leave.lua"),
             Self::Keep => include_str!("lua/keep.lua"),
+            Self::Shelve => include_str!("lua/shelve.lua"),
         }
     }
 
     fn code(self) -> &'static Code {
-        static CODES: LazyLock<[Code; 11]> =
+        static CODES: LazyLock<[Code; 12]> =
             LazyLock::new(|| Script::ALL.map(|script| Code::new(&format!("{COMMON}\n{}", script.text()))));
         static NONE: LazyLock<Code> = LazyLock::new(|| Code::new("return redis.error_reply('ERR no such script')"));
         CODES.get(self as usize).unwrap_or(&NONE)

@@ -30,6 +30,7 @@ use crate::pipeline::charge::service;
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::opaque::OpaqueRequest;
+use crate::pipeline::step::Deed;
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, OpaqueFlow, Step, Tap};
 use crate::pricing::Unknown;
@@ -172,6 +173,10 @@ impl Spend {
 impl Step for Spend {
     fn name(&self) -> &'static str {
         "budget"
+    }
+
+    fn deeds(&self) -> Vec<Deed> {
+        vec![Deed::Pays]
     }
 
     /// To have tokens counted costs nothing.

@@ -8,7 +8,7 @@ use futures_core::future::BoxFuture;
 use jiff::Timestamp;
 use tracing::warn;
 
-use super::definition::Budget;
+use super::definition::{Budget, Mode};
 use crate::base::clock::Clock;
 use crate::base::money::Nanos;
 use crate::base::stop::Refusal;
@@ -50,9 +50,10 @@ impl Wallet {
         match self.ledger.reserve(claim.clone()).await {
             Ok(balances) => {
                 self.reservations.fetch_add(1, Ordering::Relaxed);
+                let most = self.most(&claim);
                 let purse = Arc::new(Earmark { wallet: Arc::clone(self), claim, clock });
                 let low = self.low(&balances, at);
-                Ok(Reserved { held: Some(Held { hold, is_spent: false, purse }), left: left(&balances), low })
+                Ok(Reserved { held: Some(Held { hold, is_spent: false, most, purse }), left: left(&balances), low })
             }
             Err(Denied::Unavailable(reason)) if self.may_go_on() => {
                 warn!(%reason, "a request passes without its budgets, which allow that");
@@ -91,6 +92,12 @@ impl Wallet {
     /// The budget that an account is one of.
     pub fn budget_of(&self, balance: &Balance) -> Option<&Arc<Budget>> {
         self.budgets.iter().find(|budget| budget.has(&balance.account))
+    }
+
+    /// What is set aside by strict budgets.
+    fn most(&self, claim: &Claim) -> Option<Nanos> {
+        let both = self.budgets.iter().zip(&claim.legs);
+        both.filter(|(budget, _)| budget.mode == Mode::Strict).map(|(_, leg)| leg.amount).min()
     }
 
     fn may_go_on(&self) -> bool {

@@ -7,110 +7,83 @@
 //! Where a policy says `canonical`, a conversation's opening question is the same, too, if it differs only in how it is
 //! written: see [`canonical`] and `opening`. Everything else must be equal as before.
 //!
+//! Where it says `similar`, such a question may also be given what was answered to another one that an embedder finds
+//! alike, once that has proved to be right often enough: see `similar`.
+//!
 //! Only what was said to its end and as it should be is kept: see `worth`. Those who ask the same at the same time
-//! hear one and the same answer while it comes: see `flight`.
+//! hear one and the same answer while it comes: see `flight`. What is out of date, but not by much, is given at once and
+//! renewed behind the back of whoever was given it: see `renewals`.
 //!
 //! Where a policy only observes, nobody is answered from here and nobody waits, but answers are kept, so that the trail
 //! says what would have been found.
 
+mod book;
 pub mod canonical;
+mod config;
 mod flight;
+mod keeping;
 mod moment;
 mod opening;
 mod question;
 mod record;
+mod renewals;
 mod replay;
 mod sharing;
+pub mod similar;
 #[cfg(test)]
 mod tests;
 mod window;
 mod word;
 mod worth;
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::base::clock::Clock;
-use crate::base::ids::{ModelName, PolicyName};
+use crate::base::ids::PolicyName;
 use crate::base::money::Nanos;
 use crate::base::stop::Stop;
-use crate::base::units::{Period, Size};
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::cx::{Cached, Cx};
 use crate::pipeline::route::Route;
 use crate::pipeline::run::Mode;
 use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
-use crate::pipeline::{Answer, Flow, Step, Tap};
+use crate::pipeline::{Answer, Flow, Step};
 use crate::state::Answers;
-use crate::state::answers::{Kept, Place, Question, Room};
+use crate::state::answers::{Found, Kept, Place, Question};
 use crate::steps::Site;
 
+pub use book::Book;
+use book::Event;
+pub use config::Config;
+use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
-use record::{Recording, Shelf};
+use keeping::{Keeping, PassedBy, given};
+use record::Shelf;
+pub use renewals::Renewals;
 pub use sharing::{SharedBy, whose};
+pub use similar::trust::{Ground, Standing, Trust};
+use similar::{Lesson, Opening, Seen, Similar};
 use word::Word;
-
-/// The settings of a `cache` step.
-#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Whether a question that opens a conversation is the same as one that differs only in politeness, contractions, the
-    /// capital of its first word, the mark at its end and "how do I" for "how can I". For policies whose users ask
-    /// questions: where their texts are to be translated, sorted or corrected, each letter counts.
-    #[serde(default)]
-    pub canonical: bool,
-    /// For how long an answer is given again; `1h` if not said.
-    #[serde(default)]
-    pub keep: Option<Period>,
-    /// For how long after that it is still given while somebody renews it; not at all if not said.
-    #[serde(default)]
-    pub stale: Option<Period>,
-    /// Who is given an answer that was made for somebody else.
-    #[serde(default)]
-    pub shared_by: SharedBy,
-    /// Whether answers that call tools are kept, too. Whoever is given one calls them again.
-    #[serde(default)]
-    pub tool_calls: bool,
-    /// Requests of a higher temperature want another answer each time and are left alone; 1 if not said, which is what
-    /// providers take by themselves.
-    #[serde(default)]
-    pub max_temperature: Option<f64>,
-    /// How much is kept for this policy; `64MiB` if not said.
-    #[serde(default)]
-    pub size: Option<Size>,
-    /// How many answers are kept for this policy; 10000 if not said.
-    #[serde(default)]
-    pub entries: Option<NonZeroU64>,
-    /// The largest answer that is kept; `1MiB`, or all of `size` if that is less, if not said.
-    #[serde(default)]
-    pub largest: Option<Size>,
-}
 
 /// The step, its settings checked.
 pub struct Cache {
     policy: PolicyName,
     revision: String,
     mode: Mode,
-    canonical: bool,
-    shared_by: SharedBy,
-    keep: Duration,
-    stale: Duration,
-    tool_calls: bool,
-    max_temperature: f64,
-    room: Room,
-    /// Bytes.
-    largest: u64,
+    settings: Settings,
+    similar: Option<Similar>,
     answers: Arc<dyn Answers>,
     flights: Flights,
+    renewals: Renewals,
+    book: Arc<Book>,
     clock: Clock,
     route: Option<Arc<Route>>,
     targets: Vec<Arc<Target>>,
@@ -120,38 +93,20 @@ impl Cache {
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
     pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
-        let keep = config.keep.map_or(USUAL_KEEP, |keep| keep.0);
-        if keep.is_zero() {
-            return Err("to `keep` answers for no time is not to keep them; leave the step out".into());
-        }
-        let max_temperature = config.max_temperature.unwrap_or(1.0);
-        if !(0.0..=2.0).contains(&max_temperature) {
-            return Err(format!("`{max_temperature}` is no temperature; `max_temperature` is between 0 and 2"));
-        }
-        let stale = config.stale.map_or(Duration::ZERO, |stale| stale.0);
-        let room = Room {
-            bytes: config.size.map_or(USUAL_SIZE, |size| size.0),
-            entries: config.entries.map_or(USUAL_ENTRIES, NonZeroU64::get),
-            lasts: keep + stale,
-        };
-        let largest = config.largest.map_or(USUAL_LARGEST.min(room.bytes), |largest| largest.0);
-        if largest > room.bytes {
-            return Err("an answer as large as `largest` would not fit in `size`".into());
-        }
+        let settings = config.checked()?;
         Ok(Self {
             policy: site.policy.clone(),
             revision: site.revision.to_owned(),
             mode: site.mode,
-            canonical: config.canonical,
-            shared_by: config.shared_by,
-            keep,
-            stale,
-            tool_calls: config.tool_calls,
-            max_temperature,
-            room,
-            largest,
+            settings,
+            similar: match &config.similar {
+                Some(similar) => similar.build(site)?,
+                None => None,
+            },
             answers: Arc::clone(&site.stores.answers),
             flights: site.stores.flights.clone(),
+            renewals: site.stores.renewals.clone(),
+            book: Arc::clone(&site.stores.kept),
             clock: site.stores.clock,
             route: site.route.cloned(),
             targets: site.targets.to_vec(),
@@ -164,20 +119,28 @@ impl Cache {
             Ok(wanted) => wanted,
             Err(why) => {
                 cx.remarks.note("why", why);
-                conclude(cx, "bypass", None, None);
+                conclude(cx, Cached::of("bypass"));
                 return Flow::Tap(Box::new(PassedBy));
             }
         };
         if word == Some(Word::Refresh) {
-            return self.ask(cx, request, "refresh", wanted, None);
+            return self.ask(cx, request, "refresh", wanted, Asking::default());
         }
         // Who has waited in vain for two others asks for itself: what keeps failing is not waited for in a row.
         for _ in 0..TURNS {
-            let found = self.find(&wanted.place).await;
-            if let Some((kept, Age::Fresh)) = &found
-                && let Some(answer) = self.give(cx, request, &wanted, kept, "hit")
-            {
-                return Flow::Answer(answer);
+            match self.find(cx, &wanted.place).await {
+                Some((kept, Age::Fresh)) => {
+                    if let Some(answer) = self.give(cx, request, &kept, "hit", wanted.tier_of(&kept)) {
+                        return Flow::Answer(answer);
+                    }
+                }
+                Some((kept, Age::Stale)) if self.mode == Mode::Enforce && cx.renews.is_none() => {
+                    if let Some(answer) = self.give(cx, request, &kept, "stale", wanted.tier_of(&kept)) {
+                        cx.to_renew = self.renewals.take(&wanted.place, &self.book).map(|errand| Arc::new(errand) as _);
+                        return Flow::Answer(answer);
+                    }
+                }
+                _ => {}
             }
             if self.mode == Mode::Observe {
                 break;
@@ -185,30 +148,50 @@ impl Cache {
             let seat = match self.flights.join(&wanted.place, request.stream, wanted.wording) {
                 Joined::First(lead) => {
                     // Whoever was first a moment ago may have kept it meanwhile.
-                    if let Some((kept, Age::Fresh)) = self.find(&wanted.place).await
-                        && let Some(answer) = self.give(cx, request, &wanted, &kept, "hit")
+                    if let Some((kept, Age::Fresh)) = self.find(cx, &wanted.place).await
+                        && let Some(answer) = self.give(cx, request, &kept, "hit", wanted.tier_of(&kept))
                     {
                         return Flow::Answer(answer);
                     }
-                    return self.ask(cx, request, "miss", wanted, Some(lead));
+                    return self.seek(cx, request, wanted, lead).await;
                 }
                 Joined::Later(seat) => seat,
             };
-            if let Some((kept, Age::Stale)) = &found
-                && let Some(answer) = self.give(cx, request, &wanted, kept, "stale")
-            {
-                return Flow::Answer(answer);
-            }
             let tier = wanted.tier(seat.wording());
             let begun = Instant::now();
             let heard = seat.hear().await;
             cx.trail.pauses += begun.elapsed();
             if let Some(answer) = heard {
-                conclude(cx, "shared", Some(tier), None);
+                conclude(cx, Cached { tier: Some(tier), ..Cached::of("shared") });
                 return Flow::Answer(given(answer, "shared", tier));
             }
         }
-        self.ask(cx, request, "miss", wanted, None)
+        self.ask(cx, request, "miss", wanted, Asking::default())
+    }
+
+    /// Looks for a similar question before the request is asked.
+    async fn seek(&self, cx: &mut Cx, request: &Request, wanted: Wanted, lead: Lead) -> Flow {
+        let Seen { like, mut lesson } = match (&self.similar, &wanted.opening) {
+            // What is to be renewed is not to be had elsewhere.
+            (Some(similar), Some((frame, form))) if cx.renews.is_none() => {
+                similar.look(cx, Opening { frame, place: &wanted.place, form }).await
+            }
+            _ => Seen::default(),
+        };
+        if let Some(like) = like {
+            match self.find(cx, &like.place).await {
+                Some((kept, Age::Fresh)) if like.may_be_given => {
+                    if let Some(mut answer) = self.give(cx, request, &kept, "hit", "similar") {
+                        answer.head.headers.insert(SIMILARITY, like.header());
+                        return Flow::Answer(lead.begin(answer, self.settings.largest));
+                    }
+                }
+                Some((kept, Age::Fresh)) => lesson.try_against(like, kept),
+                // It may be fresh again later, but then its question is known anew.
+                _ => lesson.forget(&like),
+            }
+        }
+        self.ask(cx, request, "miss", wanted, Asking { lead: Some(lead), lesson })
     }
 
     /// Where the request's answer would lie, or why it is none of those that are kept.
@@ -219,36 +202,45 @@ impl Cache {
         if request.has_media() {
             return Err("media");
         }
-        if request.params.temperature.as_ref().is_some_and(|given| given.as_f64() > self.max_temperature) {
+        if request.params.temperature.as_ref().is_some_and(|given| given.as_f64() > self.settings.max_temperature) {
             return Err("temperature");
         }
         if moment::is_of_now(request) {
             return Err("now");
         }
-        let scope = self.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
+        let scope = self.settings.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
         let circumstances = question::Circumstances {
             revision: &self.revision,
             route: self.route.as_deref(),
-            shared_by: self.shared_by,
+            shared_by: self.settings.shared_by,
             steers: self.targets.iter().chain(&cx.detour).any(|target| target.dialect.id() == request.dialect),
         };
         let form = self.form(cx, request);
-        let question::Asked { question, wording } = question::of(&circumstances, cx, request, form.as_deref());
-        Ok(Wanted { place: scope.place(question), wording })
+        let question::Asked { question, wording, frame } = question::of(&circumstances, cx, request, form.as_deref());
+        let opening = frame.map(|frame| scope.place(frame)).zip(form);
+        Ok(Wanted { place: scope.place(question), wording, opening })
     }
 
     /// The form that the request's question shares with others, where the policy wants that and it has one.
     fn form(&self, cx: &mut Cx, request: &Request) -> Option<String> {
-        let opening = opening::text(request).filter(|_| self.canonical)?;
+        let opening = opening::text(request).filter(|_| self.settings.canonical)?;
         canonical::canonical(&opening.as_str()).inspect_err(|never| cx.remarks.note("exact", never.as_str())).ok()
     }
 
-    async fn find(&self, place: &Place) -> Option<(Arc<Kept>, Age)> {
-        let kept = self.answers.find(place).await?;
+    async fn find(&self, cx: &mut Cx, place: &Place) -> Option<(Arc<Kept>, Age)> {
+        let kept = match self.answers.find(place).await {
+            Found::Answer(kept) => kept,
+            Found::Nothing => return None,
+            Found::Damaged => {
+                self.book.count(&self.policy, Event::Damaged);
+                cx.remarks.note("found", "damaged");
+                return None;
+            }
+        };
         let age = age(&kept, self.clock.now());
         match age {
-            age if age < self.keep => Some((kept, Age::Fresh)),
-            age if age < self.keep + self.stale => Some((kept, Age::Stale)),
+            age if age < self.settings.keep => Some((kept, Age::Fresh)),
+            age if age < self.settings.keep + self.settings.stale => Some((kept, Age::Stale)),
             _ => None,
         }
     }
@@ -258,36 +250,53 @@ impl Cache {
         &self,
         cx: &mut Cx,
         request: &Request,
-        wanted: &Wanted,
         kept: &Kept,
         result: &'static str,
+        tier: &'static str,
     ) -> Option<Answer> {
         let mut answer = replay::answer(kept, cx, request.stream)?;
+        let (charged, saved) = self.price(cx, kept);
+        if let Some(renewal) = &cx.renews {
+            // Somebody was faster.
+            renewal.succeeded();
+        }
         let age = age(kept, self.clock.now()).as_secs();
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
         cx.remarks.note("age", age.to_string());
-        let tier = wanted.tier(kept.origin.wording);
-        conclude(cx, result, Some(tier), kept.origin.cost);
+        conclude(cx, Cached { tier: Some(tier), saved, charged, ..Cached::of(result) });
         Some(given(answer, result, tier))
     }
 
+    /// What is charged for a kept answer, and what it saves.
+    fn price(&self, cx: &Cx, kept: &Kept) -> (Option<Nanos>, Option<Nanos>) {
+        // A renewal that comes too late has no reader.
+        let Some(cost) = kept.origin.cost.filter(|_| cx.renews.is_none()) else { return (None, None) };
+        // A strict budget is never charged more than was set aside.
+        let most = cx.held.as_ref().and_then(|held| held.most).unwrap_or(Nanos(i64::MAX));
+        let charged = self.settings.charge(cost).min(most);
+        (Some(charged).filter(|charged| *charged > Nanos::ZERO), Some(Nanos(cost.0.saturating_sub(charged.0))))
+    }
+
     /// Has the request asked, and its answer kept.
-    fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, wanted: Wanted, lead: Option<Lead>) -> Flow {
-        conclude(cx, result, None, None);
+    fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, wanted: Wanted, asking: Asking) -> Flow {
+        conclude(cx, Cached::of(result));
         let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
         let shelf = Shelf {
             answers: Arc::clone(&self.answers),
             place: wanted.place,
             wording: wanted.wording,
-            room: self.room,
-            largest: self.largest,
-            tool_calls: self.tool_calls,
+            room: self.settings.room,
+            largest: self.settings.largest,
+            tool_calls: self.settings.tool_calls,
             clock: self.clock,
             // Pieces of a stream say more of these than a whole answer made of them would.
             is_closed: has_logprobs && request.stream,
             counts: cx.remarks.count_answer(),
+            renewal: cx.renews.clone(),
+            lesson: asking.lesson,
         };
-        let keeping = Keeping { shelf, lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
+        let keeping =
+            Keeping { shelf, lead: asking.lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
         Flow::Tap(Box::new(keeping))
     }
 }
@@ -297,9 +306,23 @@ struct Wanted {
     place: Place,
     /// The question to the letter, if it is known by its canonical form.
     wording: Option<Question>,
+    /// What similar questions have in common with it, and its own canonical form, if it has one.
+    opening: Option<(Place, String)>,
+}
+
+/// What goes along with a request that is asked.
+#[derive(Default)]
+struct Asking {
+    /// Others may hear the answer as well.
+    lead: Option<Lead>,
+    lesson: Lesson,
 }
 
 impl Wanted {
+    fn tier_of(&self, kept: &Kept) -> &'static str {
+        self.tier(kept.origin.wording)
+    }
+
     /// How an answer to a question of that wording is found.
     fn tier(&self, wording: Option<Question>) -> &'static str {
         if self.wording == wording { "exact" } else { "canonical" }
@@ -310,7 +333,7 @@ impl Wanted {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
     Fresh,
-    /// For as long as somebody renews it.
+    /// It is renewed, and given meanwhile.
     Stale,
 }
 
@@ -318,26 +341,17 @@ fn age(kept: &Kept, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(kept.origin.at)).unwrap_or_default()
 }
 
-fn conclude(cx: &mut Cx, result: &'static str, tier: Option<&'static str>, saved: Option<Nanos>) {
-    cx.remarks.conclude(result);
-    if let Some(tier) = tier {
+fn conclude(cx: &mut Cx, cached: Cached) {
+    cx.remarks.conclude(cached.result);
+    if let Some(tier) = cached.tier {
         cx.remarks.note("tier", tier);
     }
-    if let Some(saved) = saved {
-        cx.remarks.note("saved_usd", saved.to_string());
+    for (name, amount) in [("saved_usd", cached.saved), ("charged_usd", cached.charged)] {
+        if let Some(amount) = amount {
+            cx.remarks.note(name, amount.to_string());
+        }
     }
-    cx.cached = Some(Cached { result, tier, saved });
-}
-
-/// An answer that was made for somebody else.
-fn given(mut answer: Answer, result: &'static str, tier: &'static str) -> Answer {
-    answer.head.headers.insert(TIER, HeaderValue::from_static(tier));
-    marked(answer, result)
-}
-
-fn marked(mut answer: Answer, result: &'static str) -> Answer {
-    answer.head.headers.insert(HEADER, HeaderValue::from_static(result));
-    answer
+    cx.cached = Some(cached);
 }
 
 impl Step for Cache {
@@ -346,7 +360,10 @@ impl Step for Cache {
     }
 
     fn deeds(&self) -> Vec<Deed> {
-        vec![Deed::Answers, Deed::Keeps(Side::Request)]
+        let mut deeds = vec![Deed::Answers, Deed::Keeps(Side::Request)];
+        deeds.extend(self.similar.is_some().then_some(Deed::Shows(Side::Request)));
+        deeds.extend(self.settings.charges().then_some(Deed::Charges));
+        deeds
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {
@@ -354,54 +371,5 @@ impl Step for Cache {
     }
 }
 
-/// A request that is asked, whose answer is to be kept.
-struct Keeping {
-    shelf: Shelf,
-    /// Others may hear the answer as well.
-    lead: Option<Lead>,
-    result: &'static str,
-    asked: ModelName,
-    /// By their prices it is known what the answer cost.
-    targets: Vec<Arc<Target>>,
-}
-
-impl Tap for Keeping {
-    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
-        let Self { shelf, lead, result, asked, targets } = *self;
-        let Answer { head, frames } = answer;
-        let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
-        let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
-        let room = shelf.largest;
-        let recording = Recording::new(frames, &head, quote, shelf).boxed();
-        let answer = match lead {
-            Some(lead) => lead.begin(Answer { head, frames: recording }, room),
-            None => Answer { head, frames: recording },
-        };
-        marked(answer, result)
-    }
-
-    fn learns(&self) -> bool {
-        true
-    }
-}
-
-/// A request that is none of those whose answers are kept.
-struct PassedBy;
-
-impl Tap for PassedBy {
-    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
-        marked(answer, "bypass")
-    }
-
-    fn looks_inside(&self) -> bool {
-        false
-    }
-}
-
-const HEADER: HeaderName = HeaderName::from_static("x-tidegate-cache");
-const TIER: HeaderName = HeaderName::from_static("x-tidegate-cache-tier");
 const TURNS: usize = 2;
-const USUAL_KEEP: Duration = Duration::from_secs(3_600);
-const USUAL_SIZE: u64 = 64 << 20;
-const USUAL_ENTRIES: u64 = 10_000;
-const USUAL_LARGEST: u64 = 1 << 20;
+const SIMILARITY: HeaderName = HeaderName::from_static("x-tidegate-cache-similarity");

@@ -34,6 +34,8 @@ pub struct Asked {
     pub question: Question,
     /// The question to the letter, if it is known by its canonical form.
     pub wording: Option<Question>,
+    /// All of it but its text, if it is: what similar questions have in common.
+    pub frame: Option<Question>,
 }
 
 /// The question that a request asks; `form` is the canonical one of its [opening](super::opening) text, if it is to be
@@ -57,11 +59,16 @@ pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request, form: O
     if said.is_own {
         said.word("dialect", request.dialect.0);
     }
-    let Some((form, (last, _))) = opening else { return Asked { question: said.question(), wording: None } };
+    let Some((form, (last, _))) = opening else {
+        return Asked { question: said.question(), wording: None, frame: None };
+    };
     let mut to_the_letter = Said { hash: said.hash.clone(), is_own: said.is_own };
     to_the_letter.all("parts", &last.parts, Said::part);
+    let mut frame = Said { hash: said.hash.clone(), is_own: said.is_own };
+    frame.word("frame", "");
     said.word("form", form);
-    Asked { question: said.question(), wording: Some(to_the_letter.question()) }
+    let (wording, frame) = (Some(to_the_letter.question()), Some(frame.question()));
+    Asked { question: said.question(), wording, frame }
 }
 
 #[derive(Default)]

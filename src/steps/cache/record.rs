@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 
+use super::similar::Lesson;
 use super::worth;
 use crate::base::clock::Clock;
 use crate::base::ids::DialectId;
@@ -16,6 +17,7 @@ use crate::base::text::Text;
 use crate::chat::{Completion, Event, Frame, Losses};
 use crate::dialect;
 use crate::pipeline::gathered::Gathered;
+use crate::pipeline::renewal::Renewal;
 use crate::pipeline::tariff::Quote;
 use crate::pipeline::trail::Counts;
 use crate::pipeline::{Burst, Head};
@@ -38,6 +40,10 @@ pub struct Shelf {
     pub is_closed: bool,
     /// What came of it.
     pub counts: Arc<Counts>,
+    /// Whoever waits for it to be kept.
+    pub renewal: Option<Renewal>,
+    /// What is learnt of it once it is kept.
+    pub lesson: Lesson,
 }
 
 /// An answer that is kept when it is over.
@@ -122,6 +128,10 @@ impl Recording {
                 match Kept::new(self.origin(completion, &shelf), wire) {
                     Ok(kept) => {
                         shelf.answers.keep(shelf.place, Arc::new(kept), shelf.room);
+                        if let Some(renewal) = shelf.renewal {
+                            renewal.succeeded();
+                        }
+                        shelf.lesson.learn(completion);
                         "kept"
                     }
                     Err(_) => "unreadable",

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::Metrics;
 use super::labels::{
-    BudgetLabels, ExporterLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels,
-    PluginLabels, RevisionLabels, StateLabels, WarningLabels,
+    BudgetLabels, CacheEventLabels, ExporterLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels,
+    PluginHookLabels, PluginLabels, RevisionLabels, StateLabels, WarningLabels,
 };
+use crate::base::ids::PolicyName;
 use crate::base::money::Nanos;
 
 /// What one plugin has done since the start.
@@ -45,6 +46,14 @@ impl Metrics {
                 let labels = StateLabels { target: target.to_owned(), state: known };
                 self.target_state.get_or_create(&labels).set(i64::from(known == state));
             }
+        }
+    }
+
+    /// What came up of kept answers: policy, event, count. Shown as it is when somebody looks.
+    pub fn cache_events_are(&self, counts: impl IntoIterator<Item = (PolicyName, &'static str, u64)>) {
+        for (policy, event, count) in counts {
+            let labels = CacheEventLabels { policy: policy.to_string(), event };
+            self.cache_events.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
         }
     }
 

@@ -29,9 +29,12 @@ pub const TEAM: &str = "tidegate.team";
 pub const TAGS: &str = "tidegate.tags";
 pub const CACHE: &str = "tidegate.cache.status";
 pub const SAVED: &str = "tidegate.cache.saved_usd";
+pub const PREFIX_SAVED: &str = "tidegate.prompt_cache.saved_usd";
+pub const CHARGED: &str = "tidegate.cache.charged_usd";
 pub const ATTEMPTS: &str = "tidegate.attempts";
 pub const OVERHEAD: &str = "tidegate.overhead_ms";
 pub const SHADOW_OF: &str = "tidegate.shadow_of";
+pub const RENEWAL_OF: &str = "tidegate.renewal_of";
 pub const STEP: &str = "tidegate.step";
 pub const VERDICT: &str = "tidegate.verdict";
 /// Followed by the name of the note.

@@ -54,11 +54,14 @@ impl Teller<'_> {
         out.text(names::TEAM, line.team.as_deref());
         out.text(names::CACHE, line.cache);
         out.usd(names::SAVED, line.saved);
+        out.usd(names::CHARGED, line.charged);
+        out.usd(names::PREFIX_SAVED, line.cached_saved);
         out.count(names::ATTEMPTS, line.attempts as u64);
         if let Some(overhead) = line.overhead {
             out.say(names::OVERHEAD, overhead.as_secs_f64() * 1e3);
         }
         out.text(names::SHADOW_OF, line.shadow_of.as_ref().map(|original| original.as_str()));
+        out.text(names::RENEWAL_OF, line.renewal_of.as_ref().map(|original| original.as_str()));
         self.words.iter().for_each(|words| {
             words.root(story, &mut out);
             words.texts(&self.spoken, Place::Root, &mut out);

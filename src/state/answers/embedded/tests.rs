@@ -1,5 +1,5 @@
 use super::*;
-use crate::state::answers::tests::{ROOM, keeps_its_promises, kept, place, said, scope};
+use crate::state::answers::tests::{ROOM, damaged, keeps_its_promises, kept, place, said, scope};
 
 fn open(folder: &Path) -> EmbeddedAnswers {
     EmbeddedAnswers::open(folder, Clock::system()).unwrap()
@@ -9,6 +9,10 @@ fn in_folder() -> (tempfile::TempDir, EmbeddedAnswers) {
     let folder = tempfile::tempdir().unwrap();
     let answers = open(&folder.path().join("answers"));
     (folder, answers)
+}
+
+fn is_there(answers: &EmbeddedAnswers, place: &Place) -> bool {
+    matches!(answers.read(place).unwrap(), Found::Answer(_))
 }
 
 /// An answer of that second.
@@ -35,7 +39,7 @@ async fn a_folder_keeps_what_it_was_given_and_counts_it_again() {
     drop(answers);
     let answers = open(&path);
     assert_eq!(said(answers.find(&place("again", 1)).await).as_deref(), Some("two"));
-    let bytes = Some(kept("two").write().len() as u64);
+    let bytes = Some(kept("two").write(&place("again", 1)).len() as u64);
     assert_eq!(counted, [Stock { policy: PolicyName::new("p"), answers: 1, bytes }]);
     assert_eq!(answers.count().unwrap(), counted);
 }
@@ -43,20 +47,23 @@ async fn a_folder_keeps_what_it_was_given_and_counts_it_again() {
 #[tokio::test]
 async fn what_is_damaged_is_not_there() {
     let (_folder, answers) = in_folder();
-    let whole = kept("one").write();
+    let here = place("bad", 1);
+    let whole = kept("one").write(&here);
+    assert!(Kept::read(whole.clone().into(), &here).is_some());
     for at in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
-        assert!(Kept::read(damaged.into()).is_none(), "byte {at}");
-        assert!(Kept::read(Bytes::copy_from_slice(&whole[..at])).is_none(), "the first {at} bytes");
+        assert!(Kept::read(damaged.into(), &here).is_none(), "byte {at}");
+        assert!(Kept::read(Bytes::copy_from_slice(&whole[..at]), &here).is_none(), "the first {at} bytes");
     }
-    let mut damaged = whole;
-    damaged[30] ^= 1;
-    answers.write(&place("bad", 1), &kept("one"), ROOM).unwrap();
-    answers.db.insert(answer_key(&place("bad", 1)), damaged).unwrap();
-    assert!(answers.find(&place("bad", 1)).await.is_none());
-    assert!(answers.db.get(answer_key(&place("bad", 1))).unwrap().is_none());
-    assert!(answers.count().unwrap().is_empty());
+    for (what, damaged) in damaged(&here) {
+        answers.write(&here, &kept("one"), ROOM).unwrap();
+        answers.db.insert(answer_key(&here), damaged).unwrap();
+        assert!(matches!(answers.find(&here).await, Found::Damaged), "an answer {what}");
+        assert!(answers.db.get(answer_key(&here)).unwrap().is_none(), "an answer {what}");
+        assert!(matches!(answers.find(&here).await, Found::Nothing), "an answer {what}");
+        assert!(answers.count().unwrap().is_empty(), "an answer {what}");
+    }
 }
 
 #[test]
@@ -67,7 +74,7 @@ fn a_folder_has_no_more_room_than_it_is_given_and_the_oldest_go() {
     for number in 0..10 {
         answers.write(&place("room", number), &at(now + i64::from(number)), room).unwrap();
     }
-    let left: Vec<u8> = (0..10).filter(|number| answers.read(&place("room", *number)).unwrap().is_some()).collect();
+    let left: Vec<u8> = (0..10).filter(|number| is_there(&answers, &place("room", *number))).collect();
     assert_eq!(left, [7, 8, 9]);
     assert_eq!(answers.entries(&[ORDER]).count(), 3);
 }
@@ -95,7 +102,7 @@ fn a_folder_that_another_has_open_is_left_alone() {
     let answers = open(&path);
     answers.write(&place("here", 1), &kept("one"), ROOM).unwrap();
     assert!(EmbeddedAnswers::open(&path, Clock::system()).is_err());
-    assert!(answers.read(&place("here", 1)).unwrap().is_some());
+    assert!(is_there(&answers, &place("here", 1)));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -111,6 +118,6 @@ async fn what_is_forgotten_is_forgotten_on_disk() {
     assert_eq!(answers.forget(&whose).await, Ok(1));
     drop(answers);
     let answers = open(&path);
-    assert!(answers.find(&place("a", 1)).await.is_none());
-    assert!(answers.find(&place("b", 1)).await.is_some());
+    assert!(matches!(answers.find(&place("a", 1)).await, Found::Nothing));
+    assert!(matches!(answers.find(&place("b", 1)).await, Found::Answer(_)));
 }

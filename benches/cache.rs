@@ -1,0 +1,98 @@
+//! What a kept answer costs: the way of a request through the gateway that is answered by its cache, beside one that is
+//! asked, and the canonical form by itself.
+//!
+//! Run `cargo bench --bench cache`. The provider is simulated in the process and takes no time, so a hit saves nothing of
+//! it here: what is measured is the gateway's own work.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot start its own gateway shall stop")]
+
+mod support;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::runtime::{Builder, Runtime};
+
+use support::ask;
+use tidegate::base::clock::Clock;
+use tidegate::gateway::reload::Reloader;
+use tidegate::gateway::{Gateway, World};
+use tidegate::provider::Pools;
+use tidegate::state::EmbeddedAnswers;
+use tidegate::steps::Stores;
+use tidegate::steps::cache::canonical::canonical;
+use tidegate::telemetry::AccessLog;
+
+const QUESTION: &str = "How do I reset the password of my account at the office in Rotterdam?";
+const OTHER_WORDS: &str = "Hi, how can I reset the password of my account at the office in Rotterdam";
+
+fn asking(text: &str, rest: &str) -> Bytes {
+    format!(r#"{{"model":"chat",{rest}"messages":[{{"role":"user","content":"{text}"}}]}}"#).into()
+}
+
+/// A gateway whose answers are in memory, or in the folder.
+fn gateway(runtime: &Runtime, folder: &Path, steps: &str, is_on_disk: bool) -> Gateway {
+    let text = format!(
+        "version: 1
+callers: {{ anonymous: true }}
+providers: {{ sim: {{ kind: simulator, simulate: {{ latency: 0s, token_delay: 0s }}, price: {{ in: 1, out: 10 }} }} }}
+policies:
+- {{ policy: p, steps: [{steps}], route: sim }}
+"
+    );
+    std::fs::write(folder.join("tidegate.yaml"), text).unwrap();
+    let clock = Clock::system();
+    let mut stores = Stores::default();
+    if is_on_disk {
+        stores.answers = Arc::new(EmbeddedAnswers::open(&folder.join("answers"), clock).unwrap());
+    }
+    let world = Arc::new(World::new(clock, Arc::new(Pools::new()), AccessLog::off()).with(stores));
+    let start = runtime.block_on(async { Reloader::start(&[folder.join("tidegate.yaml")], &world) });
+    let Ok(start) = start else { panic!("the files are wrong") };
+    Gateway::new(world, start.snapshot)
+}
+
+/// The same request again and again; where it is kept, all but the first are hits.
+fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, steps: &str, bodies: [&Bytes; 2]) {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(runtime, folder.path(), steps, false);
+    runtime.block_on(ask(&gateway, bodies[0]));
+    criterion.bench_function(name, |bencher| bencher.iter(|| runtime.block_on(ask(&gateway, bodies[1]))));
+}
+
+fn hits(criterion: &mut Criterion) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (plain, streamed) = (asking(QUESTION, ""), asking(QUESTION, r#""stream":true,"#));
+    let long = asking(&QUESTION.repeat(230), "");
+    measure(criterion, &runtime, "asked, without the step", "", [&plain, &plain]);
+    let warm = asking(QUESTION, r#""temperature":1,"#);
+    measure(criterion, &runtime, "passed by", "{ cache: { max_temperature: 0 } }", [&warm, &warm]);
+    measure(criterion, &runtime, "exact hit", "{ cache: {} }", [&plain, &plain]);
+    measure(criterion, &runtime, "exact hit, 16 KiB", "{ cache: {} }", [&long, &long]);
+    measure(criterion, &runtime, "exact hit, streamed", "{ cache: {} }", [&plain, &streamed]);
+    let other = asking(OTHER_WORDS, "");
+    measure(criterion, &runtime, "canonical hit", "{ cache: { canonical: true } }", [&plain, &other]);
+}
+
+/// The near copy of a store on disk answers at once; without it each hit would wait for another thread.
+fn near(criterion: &mut Criterion) {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&runtime, folder.path(), "{ cache: {} }", true);
+    let plain = asking(QUESTION, "");
+    runtime.block_on(ask(&gateway, &plain));
+    criterion.bench_function("exact hit, near copy of the disk", |bencher| {
+        bencher.iter(|| runtime.block_on(ask(&gateway, &plain)));
+    });
+}
+
+fn forms(criterion: &mut Criterion) {
+    criterion.bench_function("canonical form", |bencher| bencher.iter(|| canonical(black_box(QUESTION))));
+    let longest = QUESTION.trim_end_matches('?').repeat(14);
+    criterion.bench_function("canonical form, 966 bytes", |bencher| bencher.iter(|| canonical(black_box(&longest))));
+}
+
+criterion_group!(benches, hits, near, forms);
+criterion_main!(benches);

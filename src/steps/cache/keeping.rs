@@ -1,0 +1,70 @@
+//! What becomes of an answer on its way back: it is marked with what came of looking for it, and kept.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use http::{HeaderName, HeaderValue};
+
+use super::flight::Lead;
+use super::record::{Recording, Shelf};
+use crate::base::ids::ModelName;
+use crate::pipeline::target::Target;
+use crate::pipeline::{Answer, Tap};
+
+/// A request that is asked, whose answer is to be kept.
+pub struct Keeping {
+    pub shelf: Shelf,
+    /// Others may hear the answer as well.
+    pub lead: Option<Lead>,
+    pub result: &'static str,
+    pub asked: ModelName,
+    /// By their prices it is known what the answer cost.
+    pub targets: Vec<Arc<Target>>,
+}
+
+impl Tap for Keeping {
+    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
+        let Self { shelf, lead, result, asked, targets } = *self;
+        let Answer { head, frames } = answer;
+        let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
+        let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
+        let room = shelf.largest;
+        let recording = Recording::new(frames, &head, quote, shelf).boxed();
+        let answer = match lead {
+            Some(lead) => lead.begin(Answer { head, frames: recording }, room),
+            None => Answer { head, frames: recording },
+        };
+        marked(answer, result)
+    }
+
+    fn learns(&self) -> bool {
+        true
+    }
+}
+
+/// A request that is none of those whose answers are kept.
+pub struct PassedBy;
+
+impl Tap for PassedBy {
+    fn wrap(self: Box<Self>, answer: Answer) -> Answer {
+        marked(answer, "bypass")
+    }
+
+    fn looks_inside(&self) -> bool {
+        false
+    }
+}
+
+/// An answer that was made for somebody else.
+pub fn given(mut answer: Answer, result: &'static str, tier: &'static str) -> Answer {
+    answer.head.headers.insert(TIER, HeaderValue::from_static(tier));
+    marked(answer, result)
+}
+
+fn marked(mut answer: Answer, result: &'static str) -> Answer {
+    answer.head.headers.insert(HEADER, HeaderValue::from_static(result));
+    answer
+}
+
+const HEADER: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const TIER: HeaderName = HeaderName::from_static("x-tidegate-cache-tier");

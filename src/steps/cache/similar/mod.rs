@@ -1,0 +1,203 @@
+//! Answers to questions that are like another one in other words.
+//!
+//! Three things must come together before such an answer is given. An embedder finds the two questions alike; nothing in
+//! their words speaks against it: see [`features`]; and where they are asked, such answers have been tried and found to
+//! be right: see [`trust`]. Everything else about the two requests is equal as ever. Whoever finds nothing, or does not
+//! hear of anything in time, asks as if there were no such tier.
+
+mod agree;
+mod embedder;
+pub mod features;
+mod index;
+mod settings;
+pub mod trust;
+mod vector;
+mod words;
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use http::HeaderValue;
+
+use super::book::{Book, Event};
+use crate::base::ids::PolicyName;
+use crate::chat::Completion;
+use crate::dialect;
+use crate::pipeline::cx::Cx;
+use crate::state::answers::{Kept, Place};
+
+use embedder::{Embedder, Without};
+use features::Features;
+use index::{Index, Known, Near};
+pub use settings::Config;
+use trust::{Ground, Trust};
+
+/// The tier, ready to be asked.
+pub struct Similar {
+    policy: PolicyName,
+    embedder: Embedder,
+    index: Arc<Index>,
+    trust: Trust,
+    book: Arc<Book>,
+    by: Arc<str>,
+    /// The least likeness.
+    least: f32,
+    /// The share of wrong answers that is put up with.
+    at_most: f64,
+    /// The share of answers that are tried where they could be given.
+    check: f64,
+}
+
+/// A question, and the frame in which others are like it.
+pub struct Opening<'a> {
+    pub frame: &'a Place,
+    pub place: &'a Place,
+    pub form: &'a str,
+}
+
+/// What is known of a question before it is asked.
+#[derive(Default)]
+pub struct Seen {
+    pub like: Option<Like>,
+    /// What is to be learnt from its answer.
+    pub lesson: Lesson,
+}
+
+/// Another question that asks the same, as far as can be seen.
+pub struct Like {
+    /// Where its answer lies.
+    pub place: Place,
+    likeness: f32,
+    ground: Ground,
+    /// Such answers have proved to be right, and this one need not be tried.
+    pub may_be_given: bool,
+}
+
+/// What an answer teaches.
+#[derive(Default)]
+pub struct Lesson(Option<Box<Learning>>);
+
+struct Learning {
+    /// Where its question lies.
+    index: Arc<Index>,
+    frame: Place,
+    known: Known,
+    trust: Trust,
+    book: Arc<Book>,
+    at_most: f64,
+    /// An answer that would have been given, and that is tried.
+    trial: Option<(Ground, Arc<Kept>)>,
+}
+
+impl Similar {
+    /// Looks for a question like this one.
+    pub async fn look(&self, cx: &mut Cx, opening: Opening<'_>) -> Seen {
+        let features = Features::of(opening.form);
+        if !features.is_telling() {
+            return Seen::default();
+        }
+        let begun = tokio::time::Instant::now();
+        let embedded = self.embedder.embed(opening.form).await;
+        cx.trail.pauses += begun.elapsed();
+        let vector = match embedded {
+            Ok(vector) => vector,
+            Err(without) => {
+                self.book.count(&self.policy, Event::NotEmbedded);
+                cx.remarks.note("similar", word(without));
+                return Seen::default();
+            }
+        };
+        let near = self.index.near(opening.frame, &vector, &features, self.least);
+        let known = Known { vector: Arc::new(vector), features: Arc::new(features), place: opening.place.clone() };
+        let lesson = self.lesson(opening.frame, known);
+        match near {
+            Near::Nothing => Seen { like: None, lesson },
+            Near::Vetoed(veto, likeness) => {
+                cx.remarks.note("similar", veto.as_str());
+                cx.remarks.note("likeness", shown(likeness));
+                Seen { like: None, lesson }
+            }
+            Near::Found(place, likeness) => {
+                let ground = self.ground(&place);
+                let may_be_given = self.serves(&ground) && fastrand::f64() >= self.check;
+                cx.remarks.note("similar", if may_be_given { "given" } else { "tried" });
+                cx.remarks.note("likeness", shown(likeness));
+                Seen { like: Some(Like { place, likeness, ground, may_be_given }), lesson }
+            }
+        }
+    }
+
+    fn lesson(&self, frame: &Place, known: Known) -> Lesson {
+        Lesson(Some(Box::new(Learning {
+            index: Arc::clone(&self.index),
+            frame: frame.clone(),
+            known,
+            trust: self.trust.clone(),
+            book: Arc::clone(&self.book),
+            at_most: self.at_most,
+            trial: None,
+        })))
+    }
+
+    fn ground(&self, place: &Place) -> Ground {
+        let least = (f64::from(self.least) * 10_000.0).round() as u32;
+        Ground { policy: self.policy.clone(), scope: place.scope(), by: (Arc::clone(&self.by), least) }
+    }
+
+    fn serves(&self, ground: &Ground) -> bool {
+        self.trust.of(ground).below() <= self.at_most
+    }
+}
+
+impl Like {
+    /// How like it is, for a header.
+    pub fn header(&self) -> HeaderValue {
+        HeaderValue::try_from(shown(self.likeness)).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    }
+}
+
+impl Lesson {
+    /// An answer that would have been given is to be held against the one that is asked for.
+    pub fn try_against(&mut self, like: Like, kept: Arc<Kept>) {
+        if let Some(learning) = &mut self.0 {
+            learning.trial = Some((like.ground, kept));
+        }
+    }
+
+    /// There is no answer to a question that was known.
+    pub fn forget(&self, like: &Like) {
+        if let Some(learning) = &self.0 {
+            learning.index.remove(&learning.frame, &like.place);
+        }
+    }
+
+    /// The answer is there, and kept.
+    pub fn learn(self, completion: &Completion) {
+        let Some(learning) = self.0 else { return };
+        let Learning { index, frame, known, trust, book, at_most, trial } = *learning;
+        index.add(&frame, known);
+        let Some((ground, kept)) = trial else { return };
+        let Some(before) = read(&kept) else { return };
+        let is_right = agree::agree(&before, completion);
+        trust.learn(&ground, is_right, at_most);
+        book.count(&ground.policy, if is_right { Event::TriedRight } else { Event::TriedWrong });
+    }
+}
+
+fn read(kept: &Kept) -> Option<Completion> {
+    let text = ByteString::try_from(kept.wire("")).ok()?;
+    dialect::by_id(kept.origin.dialect)?.read_completion(&text).ok()
+}
+
+fn word(without: Without) -> &'static str {
+    match without {
+        Without::Busy => "busy",
+        Without::Late => "late",
+        Without::Failed => "not_embedded",
+    }
+}
+
+/// As the trail has it.
+fn shown(likeness: f32) -> String {
+    format!("{likeness:.4}")
+}

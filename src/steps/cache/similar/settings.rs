@@ -1,0 +1,92 @@
+//! The settings of the `similar` tier.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Similar;
+use super::embedder::{Embedder, Source};
+use super::index::Index;
+use crate::base::ids::DialectId;
+use crate::base::units::{Period, Share};
+use crate::pipeline::breaker::Breaker;
+use crate::pipeline::target::Target;
+use crate::steps::Site;
+
+/// How questions in other words are found.
+#[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The target that embeds texts, as `openai/text-embedding-3-small`. It must speak OpenAI's dialect.
+    pub by: String,
+    /// The cosine from which on two questions are alike, from 0.5 to 1; 0.9 if not said.
+    #[serde(default)]
+    pub at_least: Option<f64>,
+    /// How long a request waits to hear where its text lies; `100ms` if not said.
+    #[serde(default)]
+    pub timeout: Option<Period>,
+    /// The share of answers that may be wrong: `1%` if not said. Until it is known with a confidence of 95 % to be no
+    /// higher, which takes hundreds of trials for each key, team or whoever shares answers, nothing is given.
+    #[serde(default)]
+    pub false_hits_at_most: Option<Share>,
+    /// The share of answers that are still tried after that; `5%` if not said.
+    #[serde(default)]
+    pub check: Option<Share>,
+}
+
+impl Config {
+    /// The tier; `None` while the files are only checked, for then there is no target.
+    ///
+    /// # Errors
+    /// What is wrong with a setting, for the person who wrote it.
+    pub fn build(&self, site: &Site<'_>) -> Result<Option<Similar>, String> {
+        let least = self.at_least.unwrap_or(0.9);
+        if !(0.5..=1.0).contains(&least) {
+            return Err(format!("`{least}` tells nothing apart; `at_least` is between 0.5 and 1"));
+        }
+        let patience = self.timeout.map_or(USUAL_PATIENCE, |timeout| timeout.0);
+        if patience.is_zero() {
+            return Err("no embedder answers in no time".into());
+        }
+        let at_most = self.false_hits_at_most.map_or(0.01, Share::fraction);
+        if at_most <= 0.0 {
+            return Err("nobody can know that no answer is ever wrong; leave `similar` out".into());
+        }
+        let Some(target) = (site.target)(&self.by) else { return Ok(None) };
+        let source = source(target, site)?;
+        Ok(Some(Similar {
+            policy: site.policy.clone(),
+            embedder: Embedder::new(source, patience),
+            index: Arc::new(Index::default()),
+            trust: site.stores.trust.clone(),
+            book: Arc::clone(&site.stores.kept),
+            by: self.by.as_str().into(),
+            least: least as f32,
+            at_most,
+            check: self.check.map_or(0.05, Share::fraction),
+        }))
+    }
+}
+
+fn source(target: Arc<Target>, site: &Site<'_>) -> Result<Source, String> {
+    let name = &target.name;
+    if target.dialect.id() != DialectId::OPENAI_CHAT {
+        return Err(format!("embeddings are asked for in OpenAI's dialect, which `{name}` does not speak"));
+    }
+    let model = target.model.clone().ok_or_else(|| {
+        format!("which model of `{name}` shall embed? name it as well, as in `openai/text-embedding-3-small`")
+    })?;
+    Ok(Source {
+        policy: site.policy.clone(),
+        model,
+        target,
+        limit: LONGEST_BATCH,
+        ledger: site.stores.ledger.clone(),
+        tokens: Arc::clone(&site.stores.tokens),
+        clock: site.stores.clock,
+        breaker: Breaker::default(),
+    })
+}
+
+const USUAL_PATIENCE: Duration = Duration::from_millis(100);
+/// A batch that takes longer has failed, whoever waits for it.
+const LONGEST_BATCH: Duration = Duration::from_secs(5);

@@ -1,0 +1,80 @@
+//! What is charged for kept answers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use crate::support::{FakeUpstream, House, chat, completion, streamed};
+
+const PATH: &str = "/v1/chat/completions";
+
+async fn house(upstream: &FakeUpstream, cache: &str) -> House {
+    let yaml = format!(
+        "budgets: {{ all: {{ per: policy, usd: 1, window: total, mode: strict }} }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\npolicies:\n  - policy: p\n    steps: [ budget: [all], cache: {{ {cache} }} ]\n    route: up\n",
+        upstream.url()
+    );
+    House::with(&yaml).await
+}
+
+/// What the budget has spent once nothing is set aside any more.
+async fn spent(house: &House) -> Value {
+    for _ in 0..500 {
+        let account = house.admin.get("/budgets").await.json()["accounts"][0].clone();
+        if account["held_usd"] == 0 {
+            return account["spent_usd"].clone();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("something is set aside still");
+}
+
+#[tokio::test]
+async fn a_hit_is_charged_at_the_share_that_the_policy_names_and_once() {
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    let house = house(&upstream, "charge: 25%").await;
+    // 10 tokens in and 2 out, at 1 and 2 dollars for a million: 14 millionths of a dollar.
+    for body in [chat("m"), chat("m"), streamed("m")] {
+        house.http.post(PATH, &body).await;
+    }
+    let lines = house.access_lines(3).await;
+    let usd = |name: &str| lines.iter().map(|line| line[name].as_f64()).collect::<Vec<_>>();
+    assert_eq!(lines.iter().map(|line| line["cache"].as_str().unwrap()).collect::<Vec<_>>(), ["miss", "hit", "hit"]);
+    assert_eq!(usd("cost_usd"), [Some(0.000_014), Some(0.000_003_5), Some(0.000_003_5)]);
+    assert_eq!(usd("saved_usd"), [None, Some(0.000_010_5), Some(0.000_010_5)]);
+    assert_eq!(spent(&house).await.to_string(), "0.000021");
+    let metrics = house.admin.get("/metrics").await;
+    for expected in [
+        "tidegate_cache_saved_usd_total{policy=\"p\"} 0.000021",
+        "tidegate_cache_charged_usd_total{policy=\"p\"} 0.000007",
+    ] {
+        assert!(metrics.text().contains(expected), "{}", metrics.text());
+    }
+    let told = house.admin.get("/cache").await.json();
+    assert_eq!(told["policies"][0]["charged_usd"], "0.000007");
+}
+
+#[tokio::test]
+async fn unless_the_policy_says_so_hits_cost_nothing() {
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    let house = house(&upstream, "").await;
+    for _ in 0..3 {
+        house.http.post(PATH, &chat("m")).await;
+    }
+    let lines = house.access_lines(3).await;
+    assert!(lines[1].get("cost_usd").is_none() && lines[2].get("cost_usd").is_none());
+    assert_eq!(spent(&house).await.to_string(), "0.000014");
+}
+
+#[tokio::test]
+async fn who_hangs_up_on_a_hit_is_charged_once_all_the_same() {
+    let upstream = FakeUpstream::answering(&completion(&"many words ".repeat(1_000))).await;
+    let house = house(&upstream, "charge: 100%").await;
+    house.http.post(PATH, &chat("m")).await;
+    let json = [("content-type", "application/json")];
+    drop(house.http.begin(Method::POST, PATH, &json, Bytes::from(streamed("m").to_string())).await);
+    let lines = house.access_lines(2).await;
+    assert_eq!(lines[1]["cost_usd"], lines[0]["cost_usd"]);
+    assert_eq!(spent(&house).await.to_string(), "0.000028");
+}
