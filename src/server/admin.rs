@@ -7,9 +7,11 @@ mod decisions;
 mod page;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 
+use http::header::HOST;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
@@ -31,6 +33,9 @@ pub async fn handle(
     request: &Request<Incoming>,
     peer: SocketAddr,
 ) -> Response<Outgoing> {
+    if peer.ip().is_loopback() && !is_of_here(request.headers().get(HOST)) {
+        return text(421, "this port is asked as `localhost` or by its address, not by another name\n".into());
+    }
     if request.method() == Method::DELETE && request.uri().path() == "/cache" {
         return cache::forget(gateway, request.uri().query().unwrap_or_default(), peer).await;
     }
@@ -54,6 +59,15 @@ pub async fn handle(
             None => text(404, format!("`{path}` is not here; try {PATHS}\n")),
         },
     }
+}
+
+/// Whether a request names this machine. A page elsewhere may give its own name the address of this machine, and have a
+/// browser here ask for it; the name then tells.
+fn is_of_here(host: Option<&HeaderValue>) -> bool {
+    let Some(host) = host else { return true };
+    let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
+    let name = authority.host();
+    name.eq_ignore_ascii_case("localhost") || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }
 
 const PATHS: &str = "/livez /readyz /healthz /metrics /policies /budgets /cache /decisions";

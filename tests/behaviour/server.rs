@@ -91,6 +91,13 @@ async fn the_admin_port_tells_health_metrics_and_policies() {
         (&json!("p"), &json!("closed"))
     );
     assert_eq!(house.admin.post("/policies", &json!({})).await.status, 405);
+    // A page of somebody else's, whose name leads here.
+    for (host, status) in
+        [("localhost:1", 200), ("[::1]:1", 200), ("rebound.example", 421), ("127.0.0.1.example:1", 421)]
+    {
+        let answer = house.admin.send(Method::GET, "/policies", &[("host", host)], "".into()).await;
+        assert_eq!(answer.status, status, "{host}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ use super::machine::Machine;
 pub struct Heads {
     classes: [u8; 256],
     count: usize,
+    /// Of the first two bytes: a small table, which stays at hand, and where most words end.
+    pairs: Vec<u64>,
     bits: Vec<u64>,
     /// Whether a match may begin with this byte, for places near the end of a text.
     first: [bool; 256],
@@ -28,11 +30,15 @@ impl Heads {
         });
         let first = std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(|byte| lives(machines, &[byte])));
         let count = bytes.len();
-        let mut heads = Self { classes, count, bits: vec![0; count.pow(3).div_ceil(64)], first };
+        let table = |bits: usize| vec![0; bits.div_ceil(64)];
+        let mut heads = Self { classes, count, pairs: table(count.pow(2)), bits: table(count.pow(3)), first };
         for a in bytes.iter().filter(|a| lives(machines, &[**a])) {
             for b in bytes.iter().filter(|b| lives(machines, &[*a, **b])) {
+                let pair = heads.pair([*a, *b]);
+                set(&mut heads.pairs, pair);
                 for c in bytes.iter().filter(|c| lives(machines, &[*a, *b, **c])) {
-                    heads.add([*a, *b, *c]);
+                    let place = pair * count + heads.class(*c);
+                    set(&mut heads.bits, place);
                 }
             }
         }
@@ -44,31 +50,38 @@ impl Heads {
     pub fn may_begin(&self, here: &[u8]) -> bool {
         match here {
             [a, b, c, ..] => {
-                let place = self.place([*a, *b, *c]);
-                self.bits.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 == 1)
+                let pair = self.pair([*a, *b]);
+                is_set(&self.pairs, pair) && is_set(&self.bits, pair * self.count + self.class(*c))
             }
             [a, ..] => self.first.get(usize::from(*a)).copied().unwrap_or(false),
             [] => false,
         }
     }
 
-    fn add(&mut self, head: [u8; 3]) {
-        let place = self.place(head);
-        if let Some(bits) = self.bits.get_mut(place / 64) {
-            *bits |= 1 << (place % 64);
-        }
+    #[inline]
+    fn class(&self, byte: u8) -> usize {
+        self.classes.get(usize::from(byte)).copied().map_or(0, usize::from)
     }
 
     #[inline]
-    fn place(&self, head: [u8; 3]) -> usize {
-        let class = |byte: u8| self.classes.get(usize::from(byte)).copied().map_or(0, usize::from);
-        let [a, b, c] = head;
-        (class(a) * self.count + class(b)) * self.count + class(c)
+    fn pair(&self, [a, b]: [u8; 2]) -> usize {
+        self.class(a) * self.count + self.class(b)
     }
 
     /// What it takes, in bytes.
     pub fn memory(&self) -> usize {
-        self.bits.len() * 8
+        (self.pairs.len() + self.bits.len()) * 8
+    }
+}
+
+#[inline]
+fn is_set(table: &[u64], place: usize) -> bool {
+    table.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 == 1)
+}
+
+fn set(table: &mut [u64], place: usize) {
+    if let Some(bits) = table.get_mut(place / 64) {
+        *bits |= 1 << (place % 64);
     }
 }
 
