@@ -95,6 +95,11 @@ impl Account {
         }
     }
 
+    /// Notes that the caller is not let in.
+    pub fn is_of_stranger(&mut self) {
+        self.traced.iter_mut().for_each(|traced| traced.is_of_stranger = true);
+    }
+
     /// The account of a request that is for no endpoint.
     pub fn stray(world: Arc<World>, id: RequestId, started: Instant, now: Timestamp) -> Box<Self> {
         let line = Line { time: now, request_id: id, endpoint: "none", ..Line::default() };
