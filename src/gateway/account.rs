@@ -96,7 +96,7 @@ impl Account {
     }
 
     /// Notes that the caller is not let in.
-    pub fn is_of_stranger(&mut self) {
+    pub fn turn_away(&mut self) {
         self.traced.iter_mut().for_each(|traced| traced.is_of_stranger = true);
     }
 

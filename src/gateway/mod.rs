@@ -130,7 +130,7 @@ impl Gateway {
         let mut account = Account::open(Arc::clone(&self.world), &cx, now);
         account.came_as(arrival.method, arrival.path, &cx.headers, &snapshot);
         if outcome.is_err() {
-            account.is_of_stranger();
+            account.turn_away();
         }
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
     }
