@@ -54,6 +54,7 @@ fn story() -> Story {
         link: None,
         began: SystemTime::now(),
         line: Line::default(),
+        is_of_stranger: false,
         method: "POST".into(),
         path: "/v1/chat/completions".into(),
         revision: None,

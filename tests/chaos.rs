@@ -38,8 +38,8 @@ fn neither_latency_nor_memory_depends_on_what_a_collector_does() {
     });
     let usual = &measured[0].1;
     for (name, found) in &measured[1..] {
-        assert!(found.half < 2 * usual.half + Duration::from_millis(2), "{name}: {found:?} and not {usual:?}");
-        assert!(found.most < 3 * usual.most + Duration::from_millis(50), "{name}: {found:?} and not {usual:?}");
+        assert!(found.half < 3 * usual.half + Duration::from_millis(20), "{name}: {found:?} and not {usual:?}");
+        assert!(found.most < 3 * usual.most + Duration::from_millis(300), "{name}: {found:?} and not {usual:?}");
         assert!(found.grown_kib < usual.grown_kib + 64 * 1024, "{name}: {found:?} and not {usual:?}");
     }
     assert_eq!(usual.dropped, 0);

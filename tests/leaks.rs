@@ -90,16 +90,19 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_a_trace_a_decision_or_the_
     let upstream = FakeUpstream::start(troubles()).await;
     let guard = FakeUpstream::start(quotes()).await;
     let collector = Collector::start().await;
+    // One that is to have texts has no keys all the same, and what a policy hides in none of them.
+    let reader = Collector::start().await;
     let key = VirtualKey::generate().unwrap();
     let gateway = format!(
         "version: 1\ncallers: {{ keys: keys.yaml }}\n\
-         telemetry: {{ otlp: {{ endpoint: \"{}\", headers: {{ authorization: \"${{env:NOT_SET:-{COLLECTOR_KEY}}}\" }}, \
-         dialects: [genai, langfuse, openinference] }}, decisions: {{ dir: kept }} }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
+         telemetry: {{ otlp: [ {{ endpoint: \"{}\", headers: {{ authorization: \"${{env:NOT_SET:-{COLLECTOR_KEY}}}\" }}, \
+         dialects: [genai, langfuse, openinference] }}, {{ endpoint: \"{}\", content: redacted }} ], decisions: {{ dir: kept }} }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
          screens: {{ guard: {{ kind: webhook, url: \"{}\", key: \"${{env:NOT_SET:-{GUARD_KEY}}}\" }} }}\n\
          policies:\n  - policy: q\n    for: {{ models: [guarded] }}\n    steps: [{{ screen: {{ by: guard }} }}]\n    route: up\n\
          \x20 - policy: r\n    for: {{ models: [private] }}\n    steps: [{{ redact: {{ find: [email], restore: true }} }}]\n    route: up\n\
          \x20 - policy: p\n    route: up\n",
         collector.0.url().trim_end_matches("/v1"),
+        reader.0.url().trim_end_matches("/v1"),
         upstream.url(),
         guard.url()
     );
@@ -139,6 +142,11 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_a_trace_a_decision_or_the_
     let trees = collector.trees_of(&house, requests).await;
     assert!(trees.iter().any(|tree| tree.names().contains(&"redact")) && seen.contains("\"redact\""));
     seen.push_str(&format!("{trees:?}"));
+    let read = format!("{:?}", reader.trees_of(&house, requests).await);
+    assert!(read.contains(PROMPT) && read.contains(ANSWER), "nothing was read, so nothing was tested");
+    for canary in [UPSTREAM_KEY, GUARD_KEY, COLLECTOR_KEY, key.secret().expose(), "tg-canary-wrong", MAIL] {
+        assert!(!read.contains(canary), "`{canary}` was read");
+    }
     for file in std::fs::read_dir(house.path("kept")).unwrap() {
         seen.push_str(&String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()));
     }

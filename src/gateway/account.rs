@@ -1,16 +1,16 @@
 //! Accounting for a request exactly once: at its end, on a fault, or when the caller hangs up.
 
+mod body;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, Method};
-use http_body::{Body, Frame as BodyFrame};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -21,7 +21,6 @@ use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::{Bill, Payee, Tab};
 use crate::gateway::closing::Closing;
-use crate::gateway::glean::Tail;
 use crate::gateway::settle;
 use crate::gateway::told::Traced;
 use crate::gateway::world::World;
@@ -29,12 +28,13 @@ use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
-use crate::pipeline::passing::Passing;
 use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::step::Audience;
 use crate::pipeline::trail::Trail;
 use crate::policy::Snapshot;
 use crate::telemetry::Line;
+
+pub use body::AccountedBody;
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
 pub struct Account {
@@ -103,6 +103,11 @@ impl Account {
             (traced.method, traced.path) = (method.to_string(), path.to_owned());
             traced.arrive(headers, snapshot);
         }
+    }
+
+    /// Notes that the caller is not let in.
+    pub fn turn_away(&mut self) {
+        self.traced.iter_mut().for_each(|traced| traced.is_of_stranger = true);
     }
 
     /// The account of a request that is for no endpoint.
@@ -358,57 +363,5 @@ impl Stream for Accounted {
             None => account.close("ok"),
         }
         Poll::Ready(burst)
-    }
-}
-
-/// A forwarded body on its way to the caller, accounted for when it ends.
-pub struct AccountedBody {
-    body: Passing,
-    /// What is kept of it; `None` where it costs nothing.
-    tail: Option<Tail>,
-    account: Box<Account>,
-}
-
-impl AccountedBody {
-    pub fn new(body: Passing, mut account: Box<Account>) -> Self {
-        if body.is_end_stream() {
-            account.close("ok");
-        }
-        let tail = account.bill.payee.is_some().then(Tail::default);
-        Self { body, tail, account }
-    }
-
-    fn end(&mut self) {
-        if let Some(usage) = self.tail.take().and_then(|tail| tail.usage()) {
-            self.account.bill.usage.update(&usage);
-        }
-        self.account.close("ok");
-    }
-}
-
-impl Body for AccountedBody {
-    type Data = Bytes;
-    type Error = Stop;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<BodyFrame<Bytes>, Stop>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Err(stop)) => self.account.fail(stop),
-            Some(Ok(piece)) => {
-                if let (Some(tail), Some(bytes)) = (&mut self.tail, piece.data_ref()) {
-                    tail.push(bytes);
-                }
-                // A body whose length is known is not asked again after its last byte.
-                if self.body.is_end_stream() {
-                    self.end();
-                }
-            }
-            None => self.end(),
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
     }
 }

@@ -130,6 +130,9 @@ impl Gateway {
         };
         let mut account = Account::open(Arc::clone(&self.world), &cx, now);
         account.came_as(arrival.method, arrival.path, &cx.headers, &snapshot);
+        if outcome.is_err() {
+            account.turn_away();
+        }
         (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
     }
 }

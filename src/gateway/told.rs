@@ -25,6 +25,7 @@ pub struct Traced {
     context: TraceContext,
     /// The trace of the request that this one is a copy of.
     pub link: Option<TraceContext>,
+    pub is_of_stranger: bool,
     started: Instant,
     pub method: String,
     pub path: String,
@@ -44,6 +45,7 @@ impl Traced {
         Box::new(Self {
             context: cx.trace,
             link: None,
+            is_of_stranger: false,
             started: cx.started,
             method: String::new(),
             path: String::new(),
@@ -129,6 +131,7 @@ impl Told {
             link: traced.link.map(|of| Link { trace: of.trace, span: of.span }),
             began: SystemTime::from(line.time),
             line,
+            is_of_stranger: traced.is_of_stranger,
             method: traced.method,
             path: traced.path,
             revision: traced.revision.and_then(|revision| revision.to_str().ok().map(ToOwned::to_owned)),

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use tidegate::auth::{KeyHash, VirtualKey};
 
 use crate::support::{FakeUpstream, House, chat, completion, sse, stream_of, streamed, whole};
 
@@ -74,6 +75,21 @@ async fn what_a_guard_has_found_is_told_by_type_and_count_and_no_text_is_on_disk
     assert!(step["notes"].to_string().contains("email"), "{step}");
     let kept: String = files(&house).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     assert!(!kept.is_empty() && !kept.contains("jane") && !kept.contains("the answer") && !kept.contains("write to"));
+}
+
+#[tokio::test]
+async fn strangers_cannot_push_out_the_decisions_about_others() {
+    let up = FakeUpstream::answering(&completion("hi")).await;
+    let key = VirtualKey::generate().unwrap();
+    let keys = format!("version: 1\nkeys:\n  k1: {{ hash: \"{}\" }}\n", KeyHash::of(key.secret().expose()));
+    let yaml = gateway(&up, "").replace("callers: { anonymous: true,", "callers: { keys: keys.yaml,");
+    let house = House::with_files(&[("tidegate.yaml", &yaml), ("keys.yaml", &keys)]).await;
+    for key in [key.secret().expose(), "tg-nobody"] {
+        let bearer = format!("Bearer {key}");
+        house.http.post_with("/v1/chat/completions", &[("authorization", &bearer)], chat("m").to_string()).await;
+    }
+    assert_eq!(house.access_lines(2).await[1]["status"], 401);
+    assert_eq!(listed(&house, "", "key").await, json!(["k1"]));
 }
 
 #[tokio::test]

@@ -23,7 +23,12 @@ pub fn lines(record: &Value) -> Vec<String> {
     if let Some(cost) = record.cost() {
         lines.extend([String::new(), told(("cost", cost))]);
     }
-    lines
+    lines.into_iter().map(shown).collect()
+}
+
+/// Names are what callers make them, and a terminal does as it is told.
+fn shown(line: String) -> String {
+    line.replace(char::is_control, "\u{fffd}")
 }
 
 /// Something that happened between the first byte and the last.
@@ -186,6 +191,12 @@ mod tests {
                 "  cost     10 tokens in, $0.0125",
             ]
         );
+    }
+
+    #[test]
+    fn a_name_tells_the_terminal_nothing() {
+        let told = lines(&json!({ "model": "a\u{1b}[2Jb\nc" })).join("\n");
+        assert!(told.contains("a\u{fffd}[2Jb\u{fffd}c") && !told.contains('\u{1b}'), "{told}");
     }
 
     #[test]

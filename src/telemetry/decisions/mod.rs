@@ -91,9 +91,11 @@ impl Recorder {
         Self { folder: settings.folder.clone(), size, lines }
     }
 
-    /// Records what was decided about a request.
+    /// Records what was decided about a request. Those of strangers are left out, or anybody could push out the others.
     pub fn record(&self, story: &Story) {
-        self.lines.lay(&record::of(story));
+        if !story.is_of_stranger {
+            self.lines.lay(&record::of(story));
+        }
     }
 
     /// A decision was not told of in time, and is not recorded.

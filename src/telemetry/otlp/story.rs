@@ -17,6 +17,8 @@ pub struct Story {
     pub link: Option<Link>,
     pub began: SystemTime,
     pub line: Line,
+    /// Nobody knows who called, and the caller was not let in.
+    pub is_of_stranger: bool,
     /// Empty for copies, which nobody has sent.
     pub method: String,
     /// Without its query.

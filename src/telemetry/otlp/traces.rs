@@ -39,10 +39,11 @@ impl Drop for Telling {
 
 type Exporters = Arc<Vec<Arc<Running>>>;
 
-/// The exporters of the process.
+/// Who in the process is told of requests: exporters, and the decision log.
 pub struct Traces {
     tellings: Arc<Queue<Telling>>,
     running: ArcSwap<Vec<Arc<Running>>>,
+    /// The decision log, if there is one.
     recorder: ArcSwapOption<Recorder>,
     /// Spans that were lost, by exporter, also by those that run no more.
     dropped: Mutex<BTreeMap<String, Arc<AtomicU64>>>,

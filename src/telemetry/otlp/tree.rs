@@ -210,6 +210,7 @@ pub mod tests {
             link: None,
             began: SystemTime::UNIX_EPOCH,
             line: Line { endpoint: "chat", outcome: "ok", ..Line::default() },
+            is_of_stranger: false,
             method: "POST".into(),
             path: "/v1/messages".into(),
             revision: None,
