@@ -17,12 +17,17 @@ use tokio::runtime::{Builder, Runtime};
 
 use support::ask;
 use tidegate::base::clock::Clock;
+use tidegate::base::ids::PolicyName;
 use tidegate::gateway::reload::Reloader;
 use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
 use tidegate::state::EmbeddedAnswers;
+use tidegate::state::answers::{Question, Scope};
 use tidegate::steps::Stores;
 use tidegate::steps::cache::canonical::canonical;
+use tidegate::steps::cache::likeness::features::Features;
+use tidegate::steps::cache::likeness::index::{Index, Known};
+use tidegate::steps::cache::likeness::vector::Vector;
 use tidegate::telemetry::AccessLog;
 
 const QUESTION: &str = "How do I reset the password of my account at the office in Rotterdam?";
@@ -94,5 +99,27 @@ fn forms(criterion: &mut Criterion) {
     criterion.bench_function("canonical form, 966 bytes", |bencher| bencher.iter(|| canonical(black_box(&longest))));
 }
 
-criterion_group!(benches, hits, near, forms);
+/// What the tier for similar questions takes beside the embedder: the words of a question, and the likest of as many as
+/// one frame has at the most, of which none is near. Vectors are those of a small model.
+fn similar(criterion: &mut Criterion) {
+    let form = canonical(QUESTION).unwrap();
+    criterion.bench_function("words of a question", |bencher| bencher.iter(|| Features::of(black_box(&form))));
+    let scope = Scope::new(&PolicyName::new("p"), "key", &[]);
+    let frame = scope.place(Question([0; 32]));
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut vector = || Vector::of(&(0..384).map(|_| random.f32() - 0.5).collect::<Vec<_>>()).unwrap();
+    let index = Index::default();
+    for number in 0..2_000_u32 {
+        let mut question = [0; 32];
+        question[..4].copy_from_slice(&number.to_be_bytes());
+        let features = Arc::new(Features::of(&format!("how to reset account {number}")));
+        index.add(&frame, Known { vector: Arc::new(vector()), features, place: scope.place(Question(question)) });
+    }
+    let (asked, features) = (vector(), Features::of(&form));
+    criterion.bench_function("the likest of 2,000 questions", |bencher| {
+        bencher.iter(|| index.near(&frame, black_box(&asked), &features, 0.9));
+    });
+}
+
+criterion_group!(benches, hits, near, forms, similar);
 criterion_main!(benches);

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tidegate::steps::cache::canonical::canonical;
-use tidegate::steps::cache::similar::features::Features;
+use tidegate::steps::cache::likeness::features::Features;
 
 #[path = "likeness/data.rs"]
 mod data;

@@ -10,7 +10,7 @@ use super::pairs::{self, Pair};
 use super::tally::Tally;
 use crate::cli::table::{Align, Table};
 use crate::steps::cache::canonical::canonical;
-use crate::steps::cache::similar::features::Features;
+use crate::steps::cache::likeness::features::Features;
 
 /// Measure on pairs of questions how often each tier of the cache would hit, and how often it would be wrong
 ///

@@ -3,8 +3,8 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use super::likeness;
 use super::sharing::SharedBy;
-use super::similar;
 use crate::base::money::Nanos;
 use crate::base::units::{Period, Share, Size};
 use crate::state::answers::Room;
@@ -21,7 +21,7 @@ pub struct Config {
     /// Questions that even their canonical forms tell apart, and that an embedder finds alike. They are given an answer only
     /// where that has been tried often enough.
     #[serde(default)]
-    pub similar: Option<similar::Config>,
+    pub similar: Option<likeness::Config>,
     /// For how long an answer is given again; `1h` if not said.
     #[serde(default)]
     pub keep: Option<Period>,

@@ -8,7 +8,7 @@
 //! written: see [`canonical`] and `opening`. Everything else must be equal as before.
 //!
 //! Where it says `similar`, such a question may also be given what was answered to another one that an embedder finds
-//! alike, once that has proved to be right often enough: see `similar`.
+//! alike, once that has proved to be right often enough: see `likeness`.
 //!
 //! Only what was said to its end and as it should be is kept: see `worth`. Those who ask the same at the same time
 //! hear one and the same answer while it comes: see `flight`. What is out of date, but not by much, is given at once and
@@ -22,6 +22,7 @@ pub mod canonical;
 mod config;
 mod flight;
 mod keeping;
+pub mod likeness;
 mod moment;
 mod opening;
 mod question;
@@ -29,7 +30,6 @@ mod record;
 mod renewals;
 mod replay;
 mod sharing;
-pub mod similar;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -66,11 +66,11 @@ use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
 use keeping::{Keeping, PassedBy, given};
+pub use likeness::trust::{Ground, Standing, Trust};
+use likeness::{Lesson, Opening, Seen, Similar};
 use record::Shelf;
 pub use renewals::Renewals;
 pub use sharing::{SharedBy, whose};
-pub use similar::trust::{Ground, Standing, Trust};
-use similar::{Lesson, Opening, Seen, Similar};
 use word::Word;
 
 /// The step, its settings checked.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 
-use super::similar::Lesson;
+use super::likeness::Lesson;
 use super::worth;
 use crate::base::clock::Clock;
 use crate::base::ids::DialectId;

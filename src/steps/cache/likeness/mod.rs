@@ -8,10 +8,10 @@
 mod agree;
 mod embedder;
 pub mod features;
-mod index;
+pub mod index;
 mod settings;
 pub mod trust;
-mod vector;
+pub mod vector;
 mod words;
 
 use std::sync::Arc;
