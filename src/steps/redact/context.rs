@@ -169,8 +169,15 @@ impl Before {
 }
 
 /// Whether a value at this place may be given to a name. Most places are the beginnings of words in prose, and end here.
-#[inline]
+#[inline(always)]
 pub fn may_be_assigned(past: &[u8]) -> bool {
+    match past {
+        [.., b'a'..=b'q' | b's'..=b'z' | b',' | b'.', b' '] => false,
+        _ => ends_with_sign(past),
+    }
+}
+
+fn ends_with_sign(past: &[u8]) -> bool {
     let last = past.iter().rev().take(5).find(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\'));
     last.is_some_and(|last| matches!(last, b':' | b'=' | b'>' | b'r' | b'R'))
         && !past.last().is_some_and(u8::is_ascii_alphanumeric)

@@ -7,6 +7,8 @@ use super::machine::Machine;
 /// The first three bytes of all matches of some machines, by classes of bytes that none of them tells apart.
 pub struct Heads {
     classes: [u8; 256],
+    /// The class of a first byte, times the number of classes.
+    rows: [u16; 256],
     count: usize,
     /// Of the first two bytes: a small table, which stays at hand, and where most words end.
     pairs: Vec<u64>,
@@ -31,7 +33,9 @@ impl Heads {
         let first = std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(|byte| lives(machines, &[byte])));
         let count = bytes.len();
         let table = |bits: usize| vec![0; bits.div_ceil(64)];
-        let mut heads = Self { classes, count, pairs: table(count.pow(2)), bits: table(count.pow(3)), first };
+        let row = |class: u8| u16::try_from(usize::from(class) * count).unwrap_or(u16::MAX);
+        let rows = classes.map(row);
+        let mut heads = Self { classes, rows, count, pairs: table(count.pow(2)), bits: table(count.pow(3)), first };
         for a in bytes.iter().filter(|a| lives(machines, &[**a])) {
             for b in bytes.iter().filter(|b| lives(machines, &[*a, **b])) {
                 let pair = heads.pair([*a, *b]);
@@ -65,7 +69,7 @@ impl Heads {
 
     #[inline]
     fn pair(&self, [a, b]: [u8; 2]) -> usize {
-        self.class(a) * self.count + self.class(b)
+        self.rows.get(usize::from(a)).copied().map_or(0, usize::from) + self.class(b)
     }
 
     /// What it takes, in bytes.

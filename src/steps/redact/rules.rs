@@ -74,6 +74,8 @@ pub struct Rules {
     words: Option<Words>,
     /// By byte: [`BEHIND_LETTER`], [`BEHIND_OTHER`], [`LETTER`] and [`ESCAPES`].
     marks: [u8; 256],
+    /// The same marks, each as the lowest bit of a byte of its own, in the order of their bits.
+    spread: [u32; 256],
     /// The least score that counts, in percent.
     threshold: u8,
     longest: usize,
@@ -186,7 +188,8 @@ impl Rules {
                 | mark(is_first || keyed.as_ref().is_some_and(begins), BEHIND_OTHER)
                 | mark(byte == b'\\', ESCAPES)
         });
-        Ok(Self { kinds, rules, tails, lexicon, open, heads, needing, keyed, words, marks, threshold, longest })
+        let spread = marks.map(|marks| (0..4).map(|mark| u32::from(marks >> mark & 1) << (8 * mark)).sum());
+        Ok(Self { kinds, rules, tails, lexicon, open, heads, needing, keyed, words, marks, spread, threshold, longest })
     }
 
     /// The most that is ever held back of a stream, in folded bytes.
@@ -245,16 +248,20 @@ impl Rules {
         if past.last() == Some(&b'\\') {
             return None;
         }
-        let mut is_behind_other = self.wanted(past, &mut rest) == BEHIND_OTHER;
-        let (mut places, mut seen) = (0, 0);
-        for byte in block {
-            let mark = self.mark(*byte);
-            seen |= mark;
-            // The two marks are the two lowest bits.
-            places = places >> 1 | u64::from(mark >> u8::from(is_behind_other) & 1) << (BLOCK - 1);
-            is_behind_other = mark & LETTER == 0;
+        let is_behind_letter = self.wanted(past, &mut rest) == BEHIND_LETTER;
+        let mut masks = [0_u64; 4];
+        for (number, eight) in block.as_chunks::<8>().0.iter().enumerate() {
+            let mut of_eight = 0;
+            for (bit, byte) in eight.iter().enumerate() {
+                of_eight |= self.spread.get(usize::from(*byte)).copied().unwrap_or_default() << bit;
+            }
+            for (mask, part) in masks.iter_mut().zip(of_eight.to_le_bytes()) {
+                *mask |= u64::from(part) << (8 * number);
+            }
         }
-        (seen & ESCAPES == 0).then_some(places)
+        let [behind_letter, behind_other, letters, escapes] = masks;
+        let past_letter = letters << 1 | u64::from(is_behind_letter);
+        (escapes == 0).then_some(behind_letter & past_letter | behind_other & !past_letter)
     }
 
     /// Which mark the byte at a place must have. If the place is inside of an escape, that is skipped.
