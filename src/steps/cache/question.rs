@@ -62,30 +62,60 @@ pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request, form: O
     let Some((form, (last, _))) = opening else {
         return Asked { question: said.question(), wording: None, frame: None };
     };
-    let mut to_the_letter = Said { hash: said.hash.clone(), is_own: said.is_own };
+    said.flush();
+    let mut to_the_letter = said.clone();
     to_the_letter.all("parts", &last.parts, Said::part);
-    let mut frame = Said { hash: said.hash.clone(), is_own: said.is_own };
+    let mut frame = said.clone();
     frame.word("frame", "");
     said.word("form", form);
     let (wording, frame) = (Some(to_the_letter.question()), Some(frame.question()));
     Asked { question: said.question(), wording, frame }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Said {
     hash: Sha256,
+    /// What is to be hashed next: many small pieces, which are hashed together.
+    waiting: Vec<u8>,
     /// Something that only the request's dialect knows has been said.
     is_own: bool,
 }
 
 impl Said {
-    fn question(self) -> Question {
+    fn question(mut self) -> Question {
+        self.flush();
         Question(self.hash.finalize().into())
     }
 
+    fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() >= TOGETHER {
+            self.flush();
+            self.hash.update(bytes);
+            return;
+        }
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= TOGETHER {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.hash.update(&self.waiting);
+        self.waiting.clear();
+    }
+
+    /// Seven bits to a byte, the lowest first, and all but the last of them marked: no length begins like another.
+    fn length(&mut self, mut length: usize) {
+        while length >= 0x80 {
+            self.put(&[(length & 0x7f) as u8 | 0x80]);
+            length >>= 7;
+        }
+        self.put(&[length as u8]);
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
-        self.hash.update((bytes.len() as u64).to_be_bytes());
-        self.hash.update(bytes);
+        self.length(bytes.len());
+        self.put(bytes);
     }
 
     fn word(&mut self, what: &'static str, word: &str) {
@@ -106,13 +136,13 @@ impl Said {
     }
 
     fn flag(&mut self, what: &'static str, flag: Option<bool>) {
-        self.option(what, flag, |said, flag| said.hash.update([u8::from(flag)]));
+        self.option(what, flag, |said, flag| said.put(&[u8::from(flag)]));
     }
 
     /// Nothing is not the same as something empty.
     fn option<T>(&mut self, what: &'static str, value: Option<T>, say: impl FnOnce(&mut Self, T)) {
         self.bytes(what.as_bytes());
-        self.hash.update([u8::from(value.is_some())]);
+        self.put(&[u8::from(value.is_some())]);
         if let Some(value) = value {
             say(self, value);
         }
@@ -120,7 +150,7 @@ impl Said {
 
     fn all<'a, T>(&mut self, what: &'static str, items: &'a [T], mut say: impl FnMut(&mut Self, &'a T)) {
         self.bytes(what.as_bytes());
-        self.hash.update((items.len() as u64).to_be_bytes());
+        self.length(items.len());
         items.iter().for_each(|item| say(self, item));
     }
 
@@ -131,7 +161,7 @@ impl Said {
         if let Some(route) = circumstances.route {
             route.bearing(&View { cx, chat: Some(request) }, &mut chosen);
         }
-        self.all("route", &chosen, |said, branch| said.hash.update((*branch as u64).to_be_bytes()));
+        self.all("route", &chosen, |said, branch| said.length(*branch));
         self.option("detour", cx.detour.as_ref(), |said, target| said.bytes(target.name.as_str().as_bytes()));
         self.headers("from steps", &cx.outgoing, |_| true);
         self.headers("from caller", &cx.headers, |name| circumstances.steers && STEERING.contains(&name));
@@ -312,6 +342,9 @@ impl Said {
         self.number("budget", reasoning.budget.as_ref());
     }
 }
+
+/// So many bytes are worth hashing by themselves.
+const TOGETHER: usize = 1024;
 
 /// Fields of requests that say only how the answer shall be sent.
 const SENDING: [&str; 2] = ["stream", "stream_options"];
