@@ -176,7 +176,7 @@ impl Lane {
                 left = decided;
                 continue;
             }
-            let next = rules.next(&self.folded, at);
+            let next = rules.marks.next(&self.folded, at);
             decided += self.span(at, next - at);
             at = next;
             if at >= self.folded.len() {

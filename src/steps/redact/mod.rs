@@ -32,6 +32,7 @@ pub mod kinds;
 mod lane;
 pub mod lately;
 mod machine;
+mod marks;
 mod parts;
 pub mod restore;
 mod rules;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::bank::Scout;
 use super::fold::Folding;
-use super::rules::{BLOCK, Decision, Hit, Rules};
+use super::marks::BLOCK;
+use super::rules::{Decision, Hit, Rules};
 
 /// Where in a text something was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,14 +95,14 @@ impl Places<'_> {
     fn next(&mut self) -> Option<usize> {
         while self.bits == 0 {
             if self.at >= self.slow {
-                if let Some(bits) = self.rules.next_block(self.text, self.at) {
+                if let Some(bits) = self.rules.marks.next_block(self.text, self.at) {
                     (self.block, self.bits) = (self.at, bits);
                     self.at += BLOCK;
                     continue;
                 }
                 self.slow = self.at + BLOCK;
             }
-            let place = self.rules.next(self.text, self.at);
+            let place = self.rules.marks.next(self.text, self.at);
             self.at = place + 1;
             return (place < self.text.len()).then_some(place);
         }
@@ -144,14 +145,14 @@ mod tests {
             let mut places = Places { rules, text: &text, at: 0, block: 0, bits: 0, slow: 0 };
             let (mut at, mut skips) = (0, skips.into_iter());
             while let Some(place) = places.next() {
-                prop_assert_eq!(place, rules.next(&text, at));
+                prop_assert_eq!(place, rules.marks.next(&text, at));
                 at = place + 1;
                 if let Some(skip) = skips.next() {
                     at += skip;
                     places.go_on(at);
                 }
             }
-            prop_assert!(rules.next(&text, at) >= text.len());
+            prop_assert!(rules.marks.next(&text, at) >= text.len());
         });
     }
 }
