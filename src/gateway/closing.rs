@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::gateway::bill::Bill;
+use crate::gateway::bill::{Bill, Cost};
 use crate::gateway::settle;
 use crate::gateway::told::{Told, Traced};
 use crate::gateway::witness::Decision;
@@ -52,21 +52,34 @@ impl Closing {
 
     fn close(&mut self) {
         self.trail.settle();
-        for act in &self.trail.acts {
-            self.world.metrics.guard_acted(act.guard.clone(), act.action, &act.kind);
-        }
+        let cost = self.bill.cost();
+        self.sum_up(cost.as_ref());
+        self.count();
+        self.book(cost.as_ref());
+        self.world.access.write(&self.line);
+        self.tell();
+    }
+
+    /// Puts into the line what the request took and cost, attempts that came to nothing included.
+    fn sum_up(&mut self, cost: Option<&Cost>) {
         let line = &mut self.line;
         line.input_tokens = self.bill.usage.input_said();
         line.output_tokens = self.bill.usage.output_said();
         if let Some((read, saved)) = self.bill.read_from_cache() {
             (line.cached_tokens, line.cached_saved) = (Some(read), saved);
         }
-        let cost = self.bill.cost();
-        line.cost = cost.as_ref().map(|cost| cost.nanos).or(line.charged);
-        line.is_cost_estimated = cost.as_ref().is_some_and(|cost| cost.is_estimate);
+        line.cost = cost.map(|cost| cost.nanos).or(line.charged);
+        line.is_cost_estimated = cost.is_some_and(|cost| cost.is_estimate);
         for wasted in self.failed.iter().filter_map(|failed| failed.bill.cost()) {
             line.cost = Some(line.cost.unwrap_or_default().plus(wasted.nanos));
             line.is_cost_estimated |= wasted.is_estimate;
+        }
+    }
+
+    fn count(&self) {
+        let line = &self.line;
+        for act in &self.trail.acts {
+            self.world.metrics.guard_acted(act.guard.clone(), act.action, &act.kind);
         }
         self.world.metrics.request_ended(&metrics::Counted {
             policy: line.policy.as_ref(),
@@ -91,22 +104,27 @@ impl Closing {
                 saved: line.cached_saved,
             },
         });
-        let stores = &self.world.stores;
         if let Some((estimated, said)) = self.bill.lesson() {
-            stores.tokens.learn(&line.model, estimated, said);
+            self.world.stores.tokens.learn(&line.model, estimated, said);
         }
-        if let Some(ledger) = &stores.ledger {
-            if let Some(tokens) = line.output_tokens {
-                stores.outputs.note(&line.model, tokens);
-            }
-            let (bill, cost, held) = (&self.bill, cost.as_ref(), self.held.as_ref());
-            let at = self.world.clock.now();
-            settle::Over { line, at, failed: &self.failed, bill, cost, held }.settle(&**ledger);
+    }
+
+    fn book(&self, cost: Option<&Cost>) {
+        let (line, stores) = (&self.line, &self.world.stores);
+        let Some(ledger) = &stores.ledger else { return };
+        if let Some(tokens) = line.output_tokens {
+            stores.outputs.note(&line.model, tokens);
         }
-        self.world.access.write(line);
+        let (bill, held) = (&self.bill, self.held.as_ref());
+        let at = self.world.clock.now();
+        settle::Over { line, at, failed: &self.failed, bill, cost, held }.settle(&**ledger);
+    }
+
+    /// Hands over what is known of the request to whoever wants to know. Nothing of it is left.
+    fn tell(&mut self) {
         // A witness asks after what callers were answered.
-        if let Some(witness) = self.world.witness().filter(|_| !line.is_beside()) {
-            let (line, trail) = (std::mem::take(line), std::mem::take(&mut self.trail));
+        if let Some(witness) = self.world.witness().filter(|_| !self.line.is_beside()) {
+            let (line, trail) = (std::mem::take(&mut self.line), std::mem::take(&mut self.trail));
             witness.saw(Decision { line, trail, usage: self.bill.usage.clone() });
         } else if let Some(traced) = self.traced.take() {
             // What waits to be told must not keep the answer that it was read from.
@@ -116,7 +134,7 @@ impl Closing {
             }
             let told = Told {
                 traced,
-                line: std::mem::take(line),
+                line: std::mem::take(&mut self.line),
                 trail: std::mem::take(&mut self.trail),
                 bill: std::mem::take(&mut self.bill),
                 failed: std::mem::take(&mut self.failed),

@@ -246,16 +246,6 @@ impl Metrics {
         r.register_with_unit("tidegate_plugin_log_dropped", help, Unit::Bytes, self.plugin_log_dropped.clone());
         let help = "What plugins count themselves";
         r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
-        let help = "Requests by what came of looking for their answers among those that are kept";
-        r.register("tidegate_cache", help, self.cache.clone());
-        let help = "What came up of kept answers: some were damaged, renewed, or could not be renewed";
-        r.register("tidegate_cache_events", help, self.cache_events.clone());
-        let help = "Answers that were given to others than those they were made for, by how they were found";
-        r.register("tidegate_cache_given", help, self.cache_given.clone());
-        let help = "What answers cost when they were made that were given again, in US dollars";
-        r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
-        let help = "What was charged for answers that were given again, in US dollars";
-        r.register("tidegate_cache_charged_usd", help, self.cache_charged.clone());
         r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
         r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
         r.register(
@@ -269,6 +259,22 @@ impl Metrics {
         r.register("tidegate_otlp_spans_dropped", "Spans that no collector has", self.dropped_spans.clone());
         let help = "Decisions that were not recorded, though they should be";
         r.register("tidegate_decisions_dropped", help, self.dropped_decisions.clone());
+        self.register_kept();
+    }
+
+    /// What there is to count of answers that are kept.
+    fn register_kept(&mut self) {
+        let r = &mut self.registry;
+        let help = "Requests by what came of looking for their answers among those that are kept";
+        r.register("tidegate_cache", help, self.cache.clone());
+        let help = "What came up of kept answers: some were damaged, renewed, or could not be renewed";
+        r.register("tidegate_cache_events", help, self.cache_events.clone());
+        let help = "Answers that were given to others than those they were made for, by how they were found";
+        r.register("tidegate_cache_given", help, self.cache_given.clone());
+        let help = "What answers cost when they were made that were given again, in US dollars";
+        r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
+        let help = "What was charged for answers that were given again, in US dollars";
+        r.register("tidegate_cache_charged_usd", help, self.cache_charged.clone());
     }
 
     pub fn request_began(&self) {

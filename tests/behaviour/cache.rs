@@ -15,18 +15,23 @@ use crate::support::{
 const PATH: &str = "/v1/chat/completions";
 
 fn one_upstream(upstream: &FakeUpstream, settings: &str) -> String {
+    with_steps(upstream, &format!("cache: {{ {settings} }}"))
+}
+
+/// One upstream, asked once, behind these steps.
+pub fn with_steps(upstream: &FakeUpstream, steps: &str) -> String {
     format!(
-        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\npolicies:\n  - policy: p\n    steps: [ cache: {{ {settings} }} ]\n    route: {{ fallback: [up], attempts_per_target: 1 }}\n",
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\npolicies:\n  - policy: p\n    steps: [ {steps} ]\n    route: {{ fallback: [up], attempts_per_target: 1 }}\n",
         upstream.url()
     )
 }
 
 /// The same script, but nothing comes before the wait is over.
-fn after(wait: Duration, script: Script) -> Script {
+pub fn after(wait: Duration, script: Script) -> Script {
     std::iter::once(Act::Wait(wait)).chain(script).collect()
 }
 
-async fn ask(house: &House, body: &serde_json::Value) -> Answered {
+pub async fn ask(house: &House, body: &serde_json::Value) -> Answered {
     house.http.post(PATH, body).await
 }
 

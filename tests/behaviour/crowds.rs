@@ -8,25 +8,11 @@ use http::Method;
 use http_body_util::BodyExt;
 use serde_json::Value;
 
+use crate::cache::{after, ask, with_steps};
 use crate::support::{Act, Answered, FakeUpstream, House, Script, chat, completion, sse, stream_of, streamed, whole};
 
 const PATH: &str = "/v1/chat/completions";
 const ERROR: &str = r#"{"error":{"message":"no","type":"server_error","code":null}}"#;
-
-fn gateway(upstream: &FakeUpstream, steps: &str) -> String {
-    format!(
-        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\npolicies:\n  - policy: p\n    steps: [ {steps} ]\n    route: {{ fallback: [up], attempts_per_target: 1 }}\n",
-        upstream.url()
-    )
-}
-
-fn after(wait: Duration, script: Script) -> Script {
-    std::iter::once(Act::Wait(wait)).chain(script).collect()
-}
-
-async fn ask(house: &House, body: &Value) -> Answered {
-    house.http.post(PATH, body).await
-}
 
 async fn crowd(house: &House, body: &Value, many: usize) -> Vec<Answered> {
     join_all((0..many).map(|_| ask(house, body))).await
@@ -56,7 +42,7 @@ async fn a_thousand_who_ask_when_an_answer_is_out_of_date_all_get_it_at_once_and
     {
         // The renewal never ends, so whoever waited for it would not be answered.
         let upstream = FakeUpstream::start(vec![first, vec![Act::Stall]]).await;
-        let house = House::with(&gateway(&upstream, "cache: { keep: 50ms, stale: 1h }")).await;
+        let house = House::with(&with_steps(&upstream, "cache: { keep: 50ms, stale: 1h }")).await;
         assert_eq!(ask(&house, &body).await.says(), "old");
         tokio::time::sleep(OVER).await;
         let answers = crowd(&house, &body, 1_000).await;
@@ -73,7 +59,7 @@ async fn a_thousand_who_ask_when_an_answer_is_out_of_date_all_get_it_at_once_and
 async fn a_thousand_who_ask_when_an_answer_has_ended_ask_the_provider_once() {
     let renewed = after(Duration::from_secs(2), whole(200, &completion("new")));
     let upstream = FakeUpstream::start(vec![whole(200, &completion("old")), renewed]).await;
-    let house = House::with(&gateway(&upstream, "cache: { keep: 2s }")).await;
+    let house = House::with(&with_steps(&upstream, "cache: { keep: 2s }")).await;
     ask(&house, &chat("m")).await;
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     let answers = crowd(&house, &chat("m"), 1_000).await;
@@ -90,7 +76,7 @@ async fn the_first_of_a_thousand_may_hang_up_in_the_middle_of_a_stream() {
     script.extend(frames[2..].iter().map(|frame| sse::data(frame)));
     script.push(sse::end());
     let upstream = FakeUpstream::start(vec![script]).await;
-    let house = House::with(&gateway(&upstream, "cache: {}")).await;
+    let house = House::with(&with_steps(&upstream, "cache: {}")).await;
     let json = [("content-type", "application/json")];
     let mut first = house.http.begin(Method::POST, PATH, &json, Bytes::from(streamed("m").to_string())).await;
     assert!(first.body_mut().frame().await.is_some());
@@ -108,7 +94,7 @@ async fn the_first_of_a_thousand_may_hang_up_in_the_middle_of_a_stream() {
 async fn the_first_of_a_thousand_may_hang_up_before_the_answer() {
     let slow = after(Duration::from_secs(3), whole(200, &completion("hello")));
     let upstream = FakeUpstream::start(vec![slow]).await;
-    let house = House::with(&gateway(&upstream, "cache: {}")).await;
+    let house = House::with(&with_steps(&upstream, "cache: {}")).await;
     let asked = chat("m");
     let first = tokio::time::timeout(Duration::from_millis(500), ask(&house, &asked));
     let others = async {
@@ -125,7 +111,7 @@ async fn the_first_of_a_thousand_may_hang_up_before_the_answer() {
 #[tokio::test]
 async fn what_was_renewed_behind_their_backs_is_what_the_next_get() {
     let upstream = FakeUpstream::start(vec![whole(200, &completion("old")), whole(200, &completion("new"))]).await;
-    let house = House::with(&gateway(&upstream, "cache: { keep: 2s, stale: 1h }")).await;
+    let house = House::with(&with_steps(&upstream, "cache: { keep: 2s, stale: 1h }")).await;
     ask(&house, &chat("m")).await;
     tokio::time::sleep(Duration::from_millis(2_050)).await;
     let stale = ask(&house, &chat("m")).await;
@@ -149,7 +135,7 @@ async fn what_was_renewed_behind_their_backs_is_what_the_next_get() {
 #[tokio::test]
 async fn a_renewal_that_fails_leaves_the_old_answer_and_is_not_tried_again_at_once() {
     let upstream = FakeUpstream::start(vec![whole(200, &completion("old")), whole(500, ERROR)]).await;
-    let house = House::with(&gateway(&upstream, "cache: { keep: 50ms, stale: 1h }")).await;
+    let house = House::with(&with_steps(&upstream, "cache: { keep: 50ms, stale: 1h }")).await;
     ask(&house, &chat("m")).await;
     tokio::time::sleep(OVER).await;
     assert_eq!(ask(&house, &chat("m")).await.header("x-tidegate-cache"), "stale");
@@ -161,7 +147,7 @@ async fn a_renewal_that_fails_leaves_the_old_answer_and_is_not_tried_again_at_on
 #[tokio::test]
 async fn what_cannot_be_renewed_is_given_until_its_end_and_no_longer() {
     let upstream = FakeUpstream::start(vec![whole(200, &completion("old")), whole(500, ERROR)]).await;
-    let house = House::with(&gateway(&upstream, "cache: { keep: 50ms, stale: 500ms }")).await;
+    let house = House::with(&with_steps(&upstream, "cache: { keep: 50ms, stale: 500ms }")).await;
     ask(&house, &chat("m")).await;
     tokio::time::sleep(OVER).await;
     assert_eq!(ask(&house, &chat("m")).await.header("x-tidegate-cache"), "stale");
@@ -174,7 +160,7 @@ async fn what_cannot_be_renewed_is_given_until_its_end_and_no_longer() {
 async fn a_renewal_is_counted_by_its_callers_limits_and_left_out_where_they_are_used_up() {
     let upstream = FakeUpstream::answering(&completion("old")).await;
     let steps = "limit: { per: policy, requests: 2/h }, cache: { keep: 50ms, stale: 1h }";
-    let house = House::with(&gateway(&upstream, steps)).await;
+    let house = House::with(&with_steps(&upstream, steps)).await;
     ask(&house, &chat("m")).await;
     tokio::time::sleep(OVER).await;
     assert_eq!(ask(&house, &chat("m")).await.header("x-tidegate-cache"), "stale");
@@ -188,7 +174,7 @@ async fn a_renewal_is_counted_by_its_callers_limits_and_left_out_where_they_are_
 async fn a_renewal_is_paid_for_by_its_callers_budget() {
     let upstream = FakeUpstream::answering(&completion("old")).await;
     let budgets = "budgets: { all: { per: policy, usd: 1, window: total } }\n";
-    let yaml = format!("{budgets}{}", gateway(&upstream, "budget: [all], cache: { keep: 50ms, stale: 1h }"));
+    let yaml = format!("{budgets}{}", with_steps(&upstream, "budget: [all], cache: { keep: 50ms, stale: 1h }"));
     let house = House::with(&yaml).await;
     ask(&house, &chat("m")).await;
     tokio::time::sleep(OVER).await;
