@@ -96,6 +96,48 @@ impl Shared {
     }
 }
 
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// In tests it is as good as never, so that who should have been woken is seen to sleep on.
+const LOOK_AGAIN: Duration = Duration::from_secs(if cfg!(test) { 3600 } else { 1 });
 /// For so many ticks without any guest the clock stays awake.
 const LINGER: u32 = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn comes_true(is: impl Fn() -> bool) -> bool {
+        let begun = Instant::now();
+        while !is() && begun.elapsed() < Duration::from_secs(20) {
+            thread::sleep(TICK);
+        }
+        is()
+    }
+
+    #[test]
+    fn the_clock_sleeps_when_nobody_runs_and_is_woken_by_who_does() {
+        let engine = wasmtime::Engine::default();
+        let metronome = Metronome::start(&engine).unwrap();
+        for _ in 0..3 {
+            assert!(comes_true(|| !metronome.0.is_awake.load(Ordering::SeqCst)), "it never sleeps");
+            let run = metronome.run();
+            assert!(comes_true(|| metronome.0.is_awake.load(Ordering::SeqCst)), "it sleeps on");
+            drop(run);
+        }
+    }
+
+    #[test]
+    fn many_who_run_for_a_moment_find_it_awake_or_wake_it() {
+        let engine = wasmtime::Engine::default();
+        let metronome = Metronome::start(&engine).unwrap();
+        for pause in 0..60 {
+            drop(metronome.run());
+            // About as long as the clock waits before it sleeps, so that the two meet.
+            thread::sleep(Duration::from_micros(19_000 + pause * 100));
+            let run = metronome.run();
+            assert!(comes_true(|| metronome.0.is_awake.load(Ordering::SeqCst)), "it sleeps while somebody runs");
+            drop(run);
+        }
+    }
+}

@@ -8,7 +8,9 @@ use crate::base::units::Usd;
 use crate::policy::codes;
 use crate::policy::config::ExporterConfig;
 use crate::policy::decode::{At, Table, TextOr};
-use crate::policy::document::{AlwaysDoc, DecisionsDoc, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc};
+use crate::policy::document::{
+    AlwaysDoc, Content, DecisionsDoc, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc,
+};
 use crate::policy::problem::Problem;
 use crate::policy::reference::Template;
 use crate::provider::Address;
@@ -81,6 +83,11 @@ impl Builder<'_, '_> {
         if let Some(timeout) = document.timeout.as_ref().filter(|timeout| timeout.0.is_zero()) {
             let problem = Problem::error(codes::OUT_OF_RANGE, "a collector cannot answer in no time");
             self.note(problem.at(timeout.span, "").help("leave it out for 10s"));
+        }
+        if let Some(content) = document.content.as_ref().filter(|content| content.value == Content::Raw) {
+            let message = "this collector gets texts as callers have sent them";
+            let problem = Problem::warning(codes::RAW_TEXTS, message).at(content.span, "");
+            self.note(problem.help("the files load only if the gateway is started with `--raw-content`"));
         }
         let dialects = if document.dialects.is_empty() { vec![TelemetryDialect::Genai] } else { document.dialects };
         ExporterConfig {

@@ -71,7 +71,7 @@ fn content(config: &ExporterConfig, parts: &Parts<'_>, problems: &mut Vec<Proble
     };
     if wanted == Content::Raw && !parts.shows_raw {
         let message = "texts as callers have sent them leave the gateway only if whoever starts it says so";
-        let problem = Problem::error(codes::NOT_AVAILABLE, message).at(written.span, "");
+        let problem = Problem::error(codes::RAW_TEXTS, message).at(written.span, "");
         problems.push(problem.help("write `redacted` for what goes upstream, or start with `--raw-content`"));
     }
     wanted.min(most(parts.environment))

@@ -279,7 +279,33 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dialect::Dialect as _;
+    use crate::dialect::openai_chat::OpenAiChat;
     use crate::wasm::Blobs as _;
+
+    fn shown_params(given: &str) -> serde_json::Value {
+        let body = format!(r#"{{"model":"m","messages":[],{given}}}"#);
+        let request = OpenAiChat.read_request(&body.into()).unwrap();
+        serde_json::from_str(&super::request(&request, Sight::Outline).0.params_json).unwrap()
+    }
+
+    #[test]
+    fn the_parameters_that_were_given_are_shown_and_no_others() {
+        let given = r#""max_tokens":9,"temperature":0.5,"top_p":1,"seed":3,"n":2,"presence_penalty":-1,"frequency_penalty":2,
+            "stop":["a\"b"],"user":"j\u00f6","reasoning_effort":"low","tool_choice":"required","response_format":
+            {"type":"json_schema","json_schema":{"name":"s","schema":{"type":"object"},"strict":true}}"#;
+        let all = serde_json::json!({
+            "max_tokens": 9, "temperature": 0.5, "top_p": 1, "seed": 3, "n": 2, "presence_penalty": -1,
+            "frequency_penalty": 2, "stop": ["a\"b"], "user": "jö", "reasoning_effort": "low", "tool_choice": "required",
+            "response_format": { "json_schema": { "name": "s", "schema": { "type": "object" }, "strict": true } },
+        });
+        assert_eq!(shown_params(given), all);
+        assert_eq!(shown_params(r#""stream":false"#), serde_json::json!({}));
+        let named =
+            r#""tool_choice":{"type":"function","function":{"name":"f"}},"response_format":{"type":"json_object"}"#;
+        let shown = serde_json::json!({ "tool_choice": "f", "response_format": "json_object" });
+        assert_eq!(shown_params(named), shown);
+    }
 
     proptest! {
         #[test]
