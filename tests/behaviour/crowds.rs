@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use crate::cache::{after, ask, with_steps};
-use crate::support::{Act, Answered, FakeUpstream, House, Script, chat, completion, sse, stream_of, streamed, whole};
+use crate::support::{Act, Answered, FakeUpstream, House, chat, completion, sse, stream_of, streamed, whole};
 
 const PATH: &str = "/v1/chat/completions";
 const ERROR: &str = r#"{"error":{"message":"no","type":"server_error","code":null}}"#;
