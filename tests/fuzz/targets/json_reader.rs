@@ -12,7 +12,7 @@ fn copy(reader: &mut Reader<'_>, writer: &mut Writer) -> Result<()> {
             let mut result = Ok(());
             writer.object(|writer| {
                 result = reader.object(|reader, key| {
-                    writer.key(key);
+                    writer.any_key(key);
                     copy(reader, writer)
                 });
             });
