@@ -66,6 +66,7 @@ pub struct ClaimMap {
 }
 
 impl ClaimMap {
+    /// Whoever bears a token that says this.
     pub(super) fn caller(&self, claims: Map<String, Value>) -> Caller {
         let text = |path: &Option<ClaimPath>| path.as_ref().and_then(|path| path.text(&claims));
         let tags = self.tags.as_ref().map(|path| path.texts(&claims)).unwrap_or_default();

@@ -22,8 +22,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
+use super::claims::ClaimMap;
 use super::key::KeyHash;
 use super::models;
 use crate::base::ids::KeyName;
@@ -46,6 +48,9 @@ pub struct KeyEntry {
     pub models: Vec<String>,
     pub expires: Option<Timestamp>,
     pub revoked: bool,
+    /// What a signed token says whose bearer the key stands for, and what is read of it; that makes the whole caller. No
+    /// file says this: it is for rehearsals, which have no issuer.
+    pub claims: Option<(ClaimMap, Map<String, Value>)>,
 }
 
 /// Something wrong in a key file.
@@ -146,7 +151,8 @@ impl WrittenKey {
         let tags = self.tags.iter().filter_map(|tag| problems.filled(tag)).collect();
         let models = self.models.map(|written| problems.models(&written)).unwrap_or_default();
         let name = KeyName::new(name);
-        let entry = KeyEntry { name, hash: hash?, team, user, tags, models, expires, revoked: self.revoked };
+        let entry =
+            KeyEntry { name, hash: hash?, team, user, tags, models, expires, revoked: self.revoked, claims: None };
         (problems.0.len() == before).then_some(entry)
     }
 }

@@ -46,6 +46,10 @@ impl Keys {
 
 impl Held {
     fn new(entry: &KeyEntry) -> Result<Self, String> {
+        if let Some((map, claims)) = &entry.claims {
+            let caller = map.caller(claims.clone());
+            return Ok(Self { hash: entry.hash, caller, expires: entry.expires, revoked: entry.revoked });
+        }
         let models = match &*entry.models {
             [] => None,
             patterns => {

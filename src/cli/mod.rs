@@ -18,6 +18,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::rehearsal::golden;
+use crate::steps::plugin::trial;
+
 /// A policy-driven gateway for large-language-model traffic.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, propagate_version = true)]
@@ -54,6 +57,7 @@ enum Command {
 /// Exit codes: 0 all is well; 1 the files have errors, or the ledger has; 2 wrong usage, or a file that cannot be read or
 /// written; 3 the port is taken; 4 requests were cut off because draining took too long.
 pub fn run() -> ExitCode {
+    trial::play_with(golden::trial);
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),

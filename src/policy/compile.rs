@@ -10,6 +10,7 @@ mod routes;
 mod screens;
 mod telemetry;
 
+pub use callers::claims;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -341,6 +342,9 @@ pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
     bounds
 }
 
+/// What is said where a whole step is pointed at for want of a better place.
+pub const IN_STEP: &str = "in this step";
+
 /// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
 /// that the policy names are a problem; endpoints it does not name are left out where one cannot.
 fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Problem>) -> Option<Made> {
@@ -357,7 +361,7 @@ fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Prob
         }
         match material.step(policy, number, &config.value) {
             Ok(step) => steps.push((step, config.span)),
-            Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, "in this step")),
+            Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, IN_STEP)),
         }
     }
     if let Some((_, span)) = steps.iter().filter(|(step, _)| step.name() == "budget").nth(1) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::blame;
 use super::build::{self, Material};
 use super::codes;
 use super::compile;
@@ -142,7 +143,9 @@ pub(super) fn check(
     let material = Material { sources, tree, environment, is_whole };
     let config = build::build(decoded.value?, material, problems);
     if is_whole {
+        let before = problems.len();
         compile::verify(&config, problems);
+        problems[before..].iter_mut().for_each(|problem| blame::point(tree, sources, problem));
     }
     Some(config)
 }

@@ -5,6 +5,7 @@
 //! rule: every problem is found at once, and each is pointed at in the file. Nothing here opens a socket or
 //! needs a secret.
 
+mod blame;
 mod build;
 pub mod codes;
 mod compile;
@@ -31,7 +32,7 @@ mod source;
 mod syntax;
 mod tree;
 
-pub use compile::{Parts, compile, hold_backs};
+pub use compile::{Parts, claims, compile, hold_backs};
 pub use condition::Condition;
 pub use config::{Config, State};
 pub use decode::{At, OneOrMany, Table};

@@ -26,7 +26,7 @@ use crate::base::money::Nanos;
 use crate::gateway::{Decision, FetchOverPools, Gateway, Witness, World};
 use crate::pipeline::breaker;
 use crate::pipeline::health::{HealthBook, InFlight, Outcome};
-use crate::policy::{At, Config, Connections, Environment, Loaded, Parts, Problem, Settings, compile};
+use crate::policy::{self, At, Config, Connections, Environment, Loaded, Parts, Problem, Settings, compile};
 use crate::provider::Pools;
 use crate::server;
 use crate::state::{Claim, Durability, HoldId, Ledger as _, Leg, Memory, Slot};
@@ -111,6 +111,7 @@ impl House {
         let settings = Settings::of(config, given.environment).map_err(|problem| report(vec![problem]))?;
         let (clock, notes) = (Clock::starting_at(given.now), Arc::new(Notes::default()));
         given.play.guarded_by(guards(config, &given.state));
+        given.play.served_by(&given.state.http);
         let pools = Arc::new(Pools::on(Arc::clone(&given.play) as _));
         let ledger = Arc::new(Memory::default());
         spend(&given.state, &ledger, given.now)?;
@@ -124,7 +125,10 @@ impl House {
             stores: &world.stores,
             fetch: Arc::new(FetchOverPools(pools)),
             environment: given.environment,
-            callers: given.caller.as_ref().map(keys).or_else(|| nobody(config, given.environment)),
+            callers: match &given.caller {
+                Some(caller) => Some(keys(caller, config)?),
+                None => nobody(config, given.environment),
+            },
             previous: None,
             shows_raw: true,
             now: given.now,
@@ -275,7 +279,24 @@ fn nobody(config: &Config, environment: &Environment) -> Option<KeyFile> {
     (!path.exists()).then(|| KeyFile { keys: Vec::new() })
 }
 
-fn keys(caller: &CallerDoc) -> KeyFile {
+/// # Errors
+/// When nobody can be such a caller.
+fn keys(caller: &CallerDoc, config: &Config) -> Result<KeyFile, String> {
+    let claims = match (&caller.claims, &config.callers.jwt) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err(
+                "a caller with claims shows a token, and the gateway takes none: it has no `callers.jwt`".into()
+            );
+        }
+        (Some(_), _) if caller.says_more_than_claims() => {
+            return Err("all there is to a caller with claims is in them".into());
+        }
+        (Some(claims), Some(jwt)) => {
+            let said = claims.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            Some((policy::claims(jwt, &mut Vec::new()), said))
+        }
+    };
     let entry = KeyEntry {
         name: KeyName::new(caller.key.as_deref().unwrap_or("test")),
         hash: KeyHash::of(KEY),
@@ -285,8 +306,9 @@ fn keys(caller: &CallerDoc) -> KeyFile {
         models: caller.models.clone(),
         expires: None,
         revoked: false,
+        claims,
     };
-    KeyFile { keys: vec![entry] }
+    Ok(KeyFile { keys: vec![entry] })
 }
 
 fn request(written: &RequestDoc, shows_key: bool) -> Result<Request<Full<Bytes>>, String> {

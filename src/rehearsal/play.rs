@@ -12,10 +12,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::timeout;
 
 use super::document::{CutDoc, Ending, ReplyDoc};
+use super::golden::ServerDoc;
 use super::guard::PlayedGuard;
 use super::reply::{self, Pieces};
 use crate::base::ids::TargetName;
 use crate::dialect::Dialect;
+use crate::policy::Table;
 use crate::provider::{Stage, TransportError};
 
 /// Bytes that may be on their way.
@@ -27,6 +29,8 @@ pub struct Play {
     scripts: HashMap<TargetName, Vec<ReplyDoc>>,
     dialects: OnceLock<HashMap<TargetName, &'static dyn Dialect>>,
     guards: OnceLock<HashMap<TargetName, PlayedGuard>>,
+    /// By what plugins call.
+    servers: OnceLock<HashMap<TargetName, ServerDoc>>,
     scenes: Arc<Mutex<Vec<Scene>>>,
 }
 
@@ -64,6 +68,12 @@ impl Play {
         let _ = self.guards.set(guards);
     }
 
+    /// Tells the stage who answers what plugins call.
+    pub fn served_by(&self, servers: &Table<ServerDoc>) {
+        let named = servers.0.iter().map(|(name, server)| (TargetName::new(&name.value), server.clone()));
+        let _ = self.servers.set(named.collect());
+    }
+
     /// All there was so far, in the order in which it began.
     pub fn scenes(&self) -> Vec<Scene> {
         lock(&self.scenes).clone()
@@ -78,6 +88,9 @@ impl Stage for Play {
     fn connect(&self, target: &TargetName) -> BoxFuture<'static, Result<DuplexStream, TransportError>> {
         if let Some(guard) = self.guards.get().and_then(|guards| guards.get(target)) {
             return Box::pin(ready(Ok(guard.connect())));
+        }
+        if target.as_str().contains("://") {
+            return Box::pin(ready(self.serve(target)));
         }
         let mut scenes = lock(&self.scenes);
         let nth = scenes.iter().filter(|scene| scene.target == *target).count();
@@ -100,6 +113,33 @@ impl Stage for Play {
             }
             Ok(here)
         })
+    }
+}
+
+impl Play {
+    /// A connection to a server that a plugin calls.
+    fn serve(&self, target: &TargetName) -> Result<DuplexStream, TransportError> {
+        let server = self.servers.get().and_then(|servers| servers.get(target)).cloned();
+        let unknown = || TransportError::Connect("the test has no answer for it under `given.http`".into());
+        let ServerDoc { status, body } = server.ok_or_else(unknown)?;
+        let number = {
+            let mut scenes = lock(&self.scenes);
+            scenes.push(Scene { target: target.clone(), received: None, complaint: None, is_cancelled: false });
+            scenes.len() - 1
+        };
+        let (here, mut there) = duplex(PIPE);
+        let scenes = Arc::clone(&self.scenes);
+        tokio::spawn(async move {
+            let Ok(received) = read_request(&mut there).await else { return };
+            if let Some(scene) = lock(&scenes).get_mut(number) {
+                scene.received = Some(received);
+            }
+            let body = body.as_ref().map(reply::text_of).unwrap_or_default();
+            let head = format!("HTTP/1.1 {status} Played\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            // The gateway may have hung up, which it may.
+            let _ = there.write_all(head.as_bytes()).await;
+        });
+        Ok(here)
     }
 }
 

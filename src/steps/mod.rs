@@ -156,7 +156,7 @@ impl StepConfig {
     /// The files that it is made with, beside the one it is written in.
     pub fn files(&self) -> Vec<&Path> {
         match self {
-            Self::Plugin(config) => config.wasm.file().into_iter().collect(),
+            Self::Plugin(config) => config.files().collect(),
             Self::Redact(config) => config.files().collect(),
             Self::Budget(_) | Self::Cache(_) | Self::Limit(_) | Self::Rewrite(_) | Self::Screen(_) => Vec::new(),
         }

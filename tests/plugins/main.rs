@@ -5,6 +5,7 @@ mod attacks;
 mod engine;
 mod outside;
 mod probe;
+mod rehearsed;
 mod reload;
 mod requests;
 #[path = "../support/mod.rs"]

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
+use tidegate::rehearsal::golden;
+use tidegate::steps::plugin::trial;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::probe::{Hooks, built, file, house};
@@ -61,6 +63,44 @@ async fn after_the_next(house: &House, watch: tokio::task::JoinHandle<()>) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("the good file was not noticed");
+}
+
+#[tokio::test]
+async fn a_component_that_does_not_pass_its_cases_is_not_put_in_charge() {
+    trial::play_with(golden::trial);
+    let upstream = FakeUpstream::answering(&completion("fine")).await;
+    let (house, text) = with_own_copy(&upstream, "config: { request: { do: respond, text: one } }").await;
+    let cases = |reply: &str| {
+        format!(
+            "version: 1\nconfig: {{ request: {{ do: respond, text: two }} }}\ncases:\n  - name: it answers by itself\n    \
+             request: {{ model: m, messages: [{{ role: user, content: hi }}] }}\n    \
+             expect: {{ verdict: respond, reply: {reply} }}\n"
+        )
+    };
+    let reload = || (house.reloader.reload(&house.gateway), house.reloader.status().problems.concat());
+    house.write(
+        "tidegate.yaml",
+        &text.replace("{ wasm", "{ cases: [words.yaml], wasm").replace("text: one", "text: three"),
+    );
+    let (is_good, problem) = reload();
+    assert!(!is_good && problem.contains("words.yaml`: No such file"), "{problem}");
+
+    house.write("words.yaml", &cases("four"));
+    let (is_good, problem) = reload();
+    assert!(!is_good && problem.contains("\"it answers by itself\"") && problem.contains("words.yaml:4"), "{problem}");
+    assert!(problem.contains("reply is \"four\" was expected, and it was \"two\""), "{problem}");
+    assert_eq!(house.http.post(CHAT, &chat("m")).await.says(), "one", "the one before stays");
+
+    house.write("words.yaml", &cases("two"));
+    assert_eq!(reload(), (true, String::new()));
+    assert_eq!(house.http.post(CHAT, &chat("m")).await.says(), "three");
+
+    // The cases are as they were, and the component is another.
+    std::fs::copy(built(Hooks::Response), house.path("tone.wasm")).unwrap();
+    let (is_good, problem) = reload();
+    assert!(!is_good && problem.contains("does not pass its case"), "{problem}");
+    assert_eq!(house.http.post(CHAT, &chat("m")).await.says(), "three");
+    assert!(house.reloader.status().problems.len() == 1);
 }
 
 #[tokio::test]

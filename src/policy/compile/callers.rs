@@ -88,6 +88,12 @@ fn tokens(jwt: &Jwt, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Option<J
         let path = path(&jwt.jwks, parts, problems)?;
         JwksSource::Document(read(&path, &jwt.jwks, problems)?)
     };
+    let claims = claims(jwt, problems);
+    Some(JwtSpec { issuer: issuer.expose().to_owned(), audience: jwt.audience.clone(), jwks, leeway: LEEWAY, claims })
+}
+
+/// What is read of a token's claims.
+pub fn claims(jwt: &Jwt, problems: &mut Vec<Problem>) -> ClaimMap {
     let mut claim = |name: &Option<String>| {
         let path = name.as_deref().map(ClaimPath::from_str)?;
         path.map_err(|reason| {
@@ -95,8 +101,7 @@ fn tokens(jwt: &Jwt, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Option<J
         })
         .ok()
     };
-    let claims = ClaimMap { team: claim(&jwt.team), user: claim(&jwt.user), tags: claim(&jwt.tags), models: None };
-    Some(JwtSpec { issuer: issuer.expose().to_owned(), audience: jwt.audience.clone(), jwks, leeway: LEEWAY, claims })
+    ClaimMap { team: claim(&jwt.team), user: claim(&jwt.user), tags: claim(&jwt.tags), models: None }
 }
 
 fn certificates(mtls: &Mtls) -> MtlsSpec {

@@ -4,13 +4,17 @@ mod expect;
 mod reply;
 mod request;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 pub use expect::{CallDoc, Ended, ExpectDoc, UpstreamDoc};
 pub use reply::{CutDoc, Ending, ErrorDoc, FinishDoc, ReplyDoc, ToolCallDoc, UsageDoc, Without};
 pub use request::RequestDoc;
 
+use super::golden::ServerDoc;
 use crate::base::units::{Period, Usd};
 use crate::policy::{At, OneOrMany, Table};
 
@@ -92,6 +96,9 @@ pub struct GivenDoc {
     /// What each guard outside says of whatever it is shown; those that are not named find nothing.
     #[serde(default)]
     pub screens: Table<GuardDoc>,
+    /// What servers answer that plugins call, by method and URL: `GET https://example.org/check`. Others cannot be reached.
+    #[serde(default)]
+    pub http: Table<ServerDoc>,
     /// How each target fared in the last minutes.
     #[serde(default)]
     pub recent: Table<RecentDoc>,
@@ -152,4 +159,15 @@ pub struct CallerDoc {
     /// The models the key is for; all if not said.
     #[serde(default)]
     pub models: Vec<String>,
+    /// What a signed token says, for callers who show one; team, user and tags are then read from it, as the gateway file
+    /// has it.
+    pub claims: Option<BTreeMap<String, Value>>,
+}
+
+impl CallerDoc {
+    /// Whether something is said of a caller whose claims say it all.
+    pub fn says_more_than_claims(&self) -> bool {
+        let Self { key, team, user, tags, models, claims: _ } = self;
+        key.is_some() || team.is_some() || user.is_some() || !tags.is_empty() || !models.is_empty()
+    }
 }

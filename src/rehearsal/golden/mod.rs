@@ -9,6 +9,7 @@ mod moment;
 mod outcome;
 mod played;
 mod stage;
+mod trial;
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +19,11 @@ use crate::policy::{At, Ink, Problem, Sources, codes, read_file};
 use crate::wasm::{Component, Engine, Report, Unfit};
 use document::{CaseDoc, CasesDoc};
 
-pub use document::{CallerDoc, GivenDoc, PieceDoc};
+pub use document::{CallerDoc, GivenDoc, PieceDoc, ServerDoc};
 pub use moment::{Moment, Sent};
 pub use outcome::{Came, Said, Verdict as Word};
 pub use stage::Stage;
+pub use trial::trial;
 
 /// The JSON Schema of files of cases, for editors.
 pub fn schema() -> serde_json::Value {

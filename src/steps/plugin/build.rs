@@ -14,8 +14,7 @@ use super::outside::model::Models;
 use super::outside::{Keyring, LogLines, Meters, Shelf};
 use super::view::Sight;
 use super::ward::{Rules, Ward};
-use super::{PluginStep, schema};
-use crate::base::ids::TargetName;
+use super::{PluginStep, schema, trial};
 use crate::base::secret::Secret;
 use crate::base::units::Size;
 use crate::pipeline;
@@ -44,6 +43,7 @@ impl PluginStep {
             None => format!("the plugin `{path}` cannot be used: {}", unfit.reason),
         };
         let component = Component::load(Engine::of_process()?, &bytes, &limits).map_err(unfit)?;
+        trial::pass(&bytes, &config.cases).map_err(|wrong| format!("the plugin `{path}`: {wrong}"))?;
         Builder { config, site, limits, component }.build().map_err(|wrong| format!("the plugin `{path}`: {wrong}"))
     }
 }
@@ -222,8 +222,7 @@ impl Builder<'_> {
             abilities.secrets = Some(Arc::new(keyring));
         }
         if let Some(pools) = self.site.pools.filter(|_| !origins.is_empty()) {
-            let hop = TargetName::new(format!("plugin {name}"));
-            abilities.http = Some(Arc::new(Client { pools: Arc::clone(pools), origins, hop }));
+            abilities.http = Some(Arc::new(Client { pools: Arc::clone(pools), origins }));
         }
         Ok(abilities)
     }

@@ -1,6 +1,6 @@
 //! What a policy says of a plugin.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,6 +22,9 @@ pub struct Config {
     /// Whether a tag of a registry is followed wherever it is moved.
     #[serde(default)]
     pub unpinned: Unpinned,
+    /// Files of cases, as `tidegate plugin test` runs them: a component that does not pass all of them is not put in charge.
+    #[serde(default)]
+    pub cases: Vec<PathBuf>,
     /// What it is called in logs and metrics, and what its `kv` belongs to; its own name if not said.
     #[serde(default)]
     pub name: Option<String>,
@@ -286,5 +289,11 @@ impl Config {
     /// Relative paths start from `folder`.
     pub fn place(&mut self, folder: &Path) {
         self.wasm.place(folder);
+        self.cases.iter_mut().for_each(|path| *path = folder.join(&path));
+    }
+
+    /// The files that it is made with.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.wasm.file().into_iter().chain(self.cases.iter().map(PathBuf::as_path))
     }
 }

@@ -18,6 +18,7 @@ mod lanes;
 mod outside;
 mod parts;
 pub mod schema;
+pub mod trial;
 mod verdict;
 pub mod view;
 mod ward;

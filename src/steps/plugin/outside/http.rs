@@ -96,8 +96,6 @@ impl Place {
 pub struct Client {
     pub pools: Arc<Pools>,
     pub origins: Vec<Origin>,
-    /// What it is called where servers are played.
-    pub hop: TargetName,
 }
 
 impl Http for Client {
@@ -123,6 +121,7 @@ impl Client {
         let origin = self.origins.iter().find(|origin| origin.covers(&method, &place, uri.path()));
         let origin = origin.ok_or_else(|| denied("the policy does not grant this origin, method or path"))?;
         let (uri, transport) = self.pools.lead_within(&asked.url, None, origin.reach()).map_err(Error::Failed)?;
+        let hop = hop_name(&method, &asked.url);
         let mut request = ::http::Request::new(Body::Full(asked.body.into()));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -134,7 +133,7 @@ impl Client {
             }
             request.headers_mut().append(name, value);
         }
-        let response = transport.send(request, Hop { target: &self.hop, connect: limit }).await;
+        let response = transport.send(request, Hop { target: &hop, connect: limit }).await;
         let (head, body) = response.map_err(|error| Error::Failed(error.to_string()))?.into_parts();
         let body = Limited::new(body, MOST).collect().await;
         let body = body.map_err(|error| match error.downcast_ref::<http_body_util::LengthLimitError>() {
@@ -148,6 +147,11 @@ impl Client {
             body: body.to_bytes().to_vec(),
         })
     }
+}
+
+/// What a call is known by where servers are played: `GET https://example.org/check`.
+pub fn hop_name(method: &Method, url: &str) -> TargetName {
+    TargetName::new(format!("{method} {url}"))
 }
 
 /// Whether a path could lead above where it begins, in whatever spelling.
