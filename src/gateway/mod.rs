@@ -12,7 +12,6 @@ mod carry;
 mod closing;
 mod copies;
 mod errand;
-mod glean;
 mod jwks;
 mod notify;
 mod outlive;

@@ -13,6 +13,7 @@ pub mod ending;
 mod examine;
 pub mod facts;
 pub mod gathered;
+pub mod glean;
 pub mod health;
 pub mod hold;
 mod mirror;

@@ -19,6 +19,7 @@ use http_body_util::BodyExt as _;
 
 use crate::base::gather::Gather;
 use crate::base::stop::{Failed, Fault, Refusal, Stop};
+use crate::pipeline::glean::Tail;
 use crate::pipeline::hold::{Late, Ruling};
 use crate::pipeline::opaque::{OpaqueAnswer, Watched};
 use crate::pipeline::run::Mode;
@@ -75,9 +76,16 @@ const MOST: usize = 64 * 1024 * 1024;
 
 /// Takes an answer back through its taps, in this order.
 ///
+/// Of an answer that is gathered, `tail` has then seen what came.
+///
 /// # Errors
 /// When it is refused, breaks off before any of it may leave, or is too large to be gathered.
-pub async fn go_through(answer: OpaqueAnswer, taps: Vec<Tapped>, mode: Mode) -> Result<OpaqueAnswer, Stop> {
+pub async fn go_through(
+    answer: OpaqueAnswer,
+    taps: Vec<Tapped>,
+    mode: Mode,
+    tail: &mut Tail,
+) -> Result<OpaqueAnswer, Stop> {
     if answer.response.body().is_end_stream() {
         return Ok(answer);
     }
@@ -101,7 +109,7 @@ pub async fn go_through(answer: OpaqueAnswer, taps: Vec<Tapped>, mode: Mode) -> 
     let body = match mode {
         _ if readers.is_empty() => Passing::Plain(body),
         Mode::Enforce if is_whole => {
-            let bytes = whole(body, &mut readers).await?;
+            let bytes = whole(body, &mut readers, tail).await?;
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             Passing::Gathered(Some(bytes))
         }
@@ -115,13 +123,14 @@ pub async fn go_through(answer: OpaqueAnswer, taps: Vec<Tapped>, mode: Mode) -> 
 }
 
 /// An answer from its first byte to its last, gone through.
-async fn whole(mut body: Watched, readers: &mut [Tapped]) -> Result<Bytes, Stop> {
+async fn whole(mut body: Watched, readers: &mut [Tapped], tail: &mut Tail) -> Result<Bytes, Stop> {
     let mut gather = Gather::default();
     while let Some(frame) = body.frame().await {
         let Ok(bytes) = frame.map_err(failed)?.into_data() else { continue };
         if gather.len() + bytes.len() > MOST {
             return Err(Refusal::new(502, "answer_too_large", "the answer is too large to be examined").into());
         }
+        tail.push(&bytes);
         gather.push(bytes);
     }
     let mut bytes = gather.finish();

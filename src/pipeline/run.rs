@@ -13,6 +13,7 @@ use crate::pipeline::attempt::execute;
 use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::{Cx, View};
 use crate::pipeline::examine::{examined, observed};
+use crate::pipeline::glean::Tail;
 use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
 use crate::pipeline::mirror::Mirror;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
@@ -179,7 +180,15 @@ impl Line {
             return Ok(answer);
         }
         back.reverse();
-        Box::pin(go_through(answer, back, self.mode)).await
+        let mut tail = Tail::default();
+        let gone_through = Box::pin(go_through(answer, back, self.mode, &mut tail)).await;
+        if gone_through.is_err()
+            && let Some(usage) = tail.usage()
+        {
+            // What is refused has been paid for all the same.
+            cx.waste(usage);
+        }
+        gone_through
     }
 
     fn plan(&self, cx: &mut Cx, chat: Option<&Request>) -> Plan {

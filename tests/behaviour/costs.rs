@@ -96,3 +96,23 @@ async fn what_is_forwarded_and_says_nothing_of_its_usage_is_counted_as_unpriced(
     let metrics = metrics.text();
     assert!(metrics.contains("tidegate_price_unknown_total 1"), "{metrics}");
 }
+
+#[tokio::test]
+async fn a_forwarded_answer_that_is_refused_has_been_paid_for_all_the_same() {
+    let answer = json!({ "object": "text_completion", "choices": [{ "index": 0, "text": "ask jo@example.org" }],
+        "usage": { "prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12 } });
+    let a = FakeUpstream::answering(&answer.to_string()).await;
+    let steps = "steps: [{ redact: { find: [email], where: [answer], action: refuse } }]";
+    let yaml = gateway(
+        &a.url(),
+        &a.url(),
+        &format!("policies:\n  - {{ policy: p, {steps}, route: {{ weighted: {{ a: 1, s: 1 }} }} }}\n"),
+    );
+    let house = House::with(&yaml).await;
+    let refused = house.http.post("/v1/completions", &json!({ "model": "m", "prompt": "whom?" })).await;
+    assert!(refused.status >= 400 && !refused.text().contains("jo@"), "{}", refused.text());
+    let line = &house.access_lines(1).await[0];
+    assert_eq!((&line["code"], &line["cost_usd"]), (&json!("guard_refused"), &json!(0.000048)));
+    let metrics = house.admin.get("/metrics").await;
+    assert!(!metrics.text().contains("tidegate_price_unknown_total 1"), "its price is known");
+}

@@ -389,6 +389,50 @@ async fn what_was_held_back_leaves_before_its_text_ends_and_in_its_own_words() {
     assert!(answer.text().rfind("output_text.delta").unwrap() < done, "{}", answer.text());
 }
 
+/// The same stream, the data of each event on as many lines as it can have.
+fn spread(bytes: &[u8]) -> String {
+    let line = |line: &str| match line.strip_prefix("data: ").and_then(|data| serde_json::from_str(data).ok()) {
+        Some(data) => {
+            let lines = serde_json::to_string_pretty::<Value>(&data).unwrap();
+            lines.lines().map(|line| format!("data: {line}\n")).collect()
+        }
+        None => format!("{line}\n"),
+    };
+    std::str::from_utf8(bytes).unwrap().lines().map(line).collect()
+}
+
+/// The same stream, the data of each event on one line.
+fn gathered(text: &str) -> String {
+    let one = |event: &str| {
+        let (data, rest): (Vec<_>, Vec<_>) = event.lines().partition(|line| line.starts_with("data: "));
+        let data: String = data.into_iter().filter_map(|line| line.strip_prefix("data: ")).collect();
+        let data = serde_json::from_str::<Value>(&data).map_or(data, |data| data.to_string());
+        rest.into_iter().map(|line| format!("{line}\n")).collect::<String>() + &format!("data: {data}\n\n")
+    };
+    text.split_terminator("\n\n").map(one).collect()
+}
+
+#[tokio::test]
+async fn data_on_several_lines_is_gone_through_as_on_one() {
+    let words = ["ring +49 ", "30 901820", ", ok"];
+    for (path, bytes) in [("/v1/completions", completing(&words)), ("/v1/responses", responding(&words))] {
+        let (spread, request) = (spread(&bytes), json!({ "model": "m", "prompt": "x", "input": "x", "stream": true }));
+        assert!(spread.contains("data: {\ndata: "), "{spread}");
+        let scripts = [&bytes, spread.as_bytes(), spread.as_bytes()].map(streaming);
+        let upstream = FakeUpstream::start(scripts.to_vec()).await;
+        let house = House::with(&guarded(&upstream, "{ find: [phone], where: [answer], action: mask }")).await;
+        let (plain, other) = (house.http.post(path, &request).await, house.http.post(path, &request).await);
+        assert!(plain.text().contains("+** ** **1820"), "{}", plain.text());
+        assert_eq!(gathered(other.text()), gathered(plain.text()));
+        house.write(
+            "tidegate.yaml",
+            &guarded(&upstream, "{ deny: [nightjar], find: [deny], where: [answer], action: mask }"),
+        );
+        assert!(house.reloader.reload(&house.gateway));
+        assert_eq!(house.http.post(path, &request).await.text(), spread, "what nothing is found in keeps its bytes");
+    }
+}
+
 #[tokio::test]
 async fn signs_of_life_between_events_pass_and_break_nothing() {
     let text = String::from_utf8(completing(&["ring +49 ", "30 901820", ", ok"])).unwrap();

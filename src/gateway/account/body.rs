@@ -8,7 +8,7 @@ use http_body::{Body, Frame as BodyFrame};
 
 use super::Account;
 use crate::base::stop::Stop;
-use crate::gateway::glean::Tail;
+use crate::pipeline::glean::Tail;
 use crate::pipeline::passing::Passing;
 
 /// A forwarded body on its way to the caller, accounted for when it ends.

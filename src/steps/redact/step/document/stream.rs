@@ -81,7 +81,7 @@ impl Events {
         let mut frames = Vec::new();
         let fed = self.reader.feed(bytes, &mut frames);
         let out = self.pass(frames, returns)?;
-        fed.map_err(|malformed| Refusal::new(502, "upstream_garbled", malformed.to_string()))?;
+        fed.map_err(|malformed| garbled(malformed.to_string()))?;
         Ok(out)
     }
 
@@ -122,7 +122,7 @@ impl Events {
         self.close_before(data, out, returns)?;
         let is_said_in_pieces = !pieces.is_empty();
         let mut has_emptied = is_said_in_pieces;
-        let walked = frame.edit_texts(|_, edits| {
+        let mut go_through = |edits: &mut Edits| {
             for piece in &mut pieces {
                 let is_emptied = self.piece(piece, event, data, edits, returns).map_err(Stopped::Refused)?;
                 has_emptied &= is_emptied;
@@ -131,22 +131,24 @@ impl Events {
             let mut walk = Walk::new(self.places, SAID, &mut editor, edits);
             walk.passed_by = is_said_in_pieces.then_some(self.pieces.path);
             walk.through(data)
-        });
-        match walked {
-            Ok(()) => {}
-            Err(Stopped::Refused(refusal)) => return Err(refusal),
-            Err(Stopped::Malformed(malformed)) => {
-                return Err(Refusal::new(502, "upstream_garbled", malformed.to_string()));
-            }
-        }
+        };
+        // Of data on several lines nothing has a place in the event's bytes. It has one in the data.
+        let mut apart = frame.document(EVENTS).is_none().then(|| of_its_own(data));
+        let walked = match &mut apart {
+            Some(document) => document.edit_texts(|(), edits| go_through(edits)),
+            None => frame.edit_texts(|_, edits| go_through(edits)),
+        };
+        walked.map_err(|stopped| match stopped {
+            Stopped::Refused(refusal) => refusal,
+            Stopped::Malformed(malformed) => garbled(malformed.to_string()),
+        })?;
         // An event of which nothing may leave yet need not leave either.
         if has_emptied {
             return Ok(());
         }
-        match frame.wire(EVENTS) {
-            Some(wire) => out.extend_from_slice(&wire),
-            // Its data stands on several lines, between which nothing can be put in its place.
-            None => return Err(Refusal::new(502, "upstream_garbled", "an event's data is in pieces")),
+        match apart.filter(|document| !document.is_untouched(EVENTS)) {
+            Some(document) => write(out, event, &document.wire(EVENTS).ok_or_else(unwritten)?),
+            None => out.extend_from_slice(&frame.wire(EVENTS).ok_or_else(unwritten)?),
         }
         Ok(())
     }
@@ -241,8 +243,7 @@ impl Events {
 
     /// One more event like the last of a text, with the rest of it, and nothing of other texts.
     fn say(&self, running: &Running, key: &str, rest: String, out: &mut BytesMut) {
-        let bytes = running.data.clone().into_bytes();
-        let mut document = Verbatim::read((), EVENTS, bytes, Some(0));
+        let mut document = of_its_own(&running.data);
         let mut pieces = self.pieces_of(&running.data).unwrap_or_default();
         document.edit_texts(|(), edits| {
             let mut rest = Some(rest);
@@ -310,6 +311,19 @@ impl Events {
         });
         parts.join(";")
     }
+}
+
+/// The data of an event as a document of its own.
+fn of_its_own(data: &ByteString) -> Verbatim<()> {
+    Verbatim::read((), EVENTS, data.clone().into_bytes(), Some(0))
+}
+
+fn garbled(why: String) -> Refusal {
+    Refusal::new(502, "upstream_garbled", why)
+}
+
+fn unwritten() -> Refusal {
+    Refusal::internal("an event could not be written anew")
 }
 
 fn write(out: &mut BytesMut, event: &str, data: &[u8]) {
