@@ -1,6 +1,10 @@
 //! Attempts to give a model other orders, and texts that have their words and mean nothing by them.
 //!
-//! The attempts are worded as such things are passed around; the expressions were not written from them.
+//! [`ATTACKS`] are worded as such things are passed around. Beside them there are texts by somebody who did not know the
+//! expressions, in `injections/`: from those that were `seen` the expressions have learnt since, and those that are
+//! `unseen` are there to tell how much that is worth. No expression may be written from them.
+
+use std::collections::BTreeMap;
 
 use tidegate::steps::redact::Detector;
 
@@ -78,4 +82,25 @@ pub const LOOKALIKES: [&str; 24] = [
 /// The attempts in which nothing is found.
 pub fn missed(detector: &Detector) -> Vec<&'static str> {
     ATTACKS.into_iter().filter(|text| detector.findings(text, "").is_empty()).collect()
+}
+
+/// Texts by somebody who did not know the expressions.
+pub const SEEN: [&str; 2] =
+    [include_str!("injections/seen-attacks.jsonl"), include_str!("injections/seen-benign.jsonl")];
+pub const UNSEEN: [&str; 2] =
+    [include_str!("injections/unseen-attacks.jsonl"), include_str!("injections/unseen-benign.jsonl")];
+
+/// In how many texts something is found, and how many there are, by what they are.
+pub fn found(detector: &Detector, texts: &str) -> BTreeMap<String, (usize, usize)> {
+    let mut found: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for line in texts.lines() {
+        let text: serde_json::Value = serde_json::from_str(line).unwrap();
+        let is_found = !detector.findings(text["text"].as_str().unwrap(), "").is_empty();
+        for name in ["all", text["kind"].as_str().unwrap()] {
+            let (found, there) = found.entry(name.to_owned()).or_default();
+            *found += usize::from(is_found);
+            *there += 1;
+        }
+    }
+    found
 }

@@ -153,6 +153,15 @@ fn clean_text_is_hardly_ever_taken_for_an_injection_and_what_is_passed_around_mo
 }
 
 #[test]
+fn a_third_of_attempts_that_nobody_has_seen_are_found_and_hardly_any_harmless_text() {
+    let detector = detector(&["injection_heuristic"]);
+    let [(found, attacks), (alarms, harmless)] =
+        injections::UNSEEN.map(|texts| injections::found(&detector, texts)["all"]);
+    assert!(found * 100 >= attacks * 33, "{found} of {attacks}");
+    assert!(alarms * 100 <= harmless * 3, "{alarms} of {harmless}");
+}
+
+#[test]
 #[ignore = "prints numbers"]
 fn quality() {
     let clean = corpus::clean(11, 8_000_000);
@@ -181,6 +190,10 @@ fn quality() {
     let found = alarms(&detector, &quiet);
     println!("\ninjection_heuristic\nfound: {} of {there}, missed: {unseen:#?}", there - unseen.len());
     println!("clean text: {:.2} per MB {found:?}", per_megabyte(&found, quiet.len()));
+    for (name, texts) in [("seen", injections::SEEN), ("unseen", injections::UNSEEN)] {
+        let [attacks, harmless] = texts.map(|texts| injections::found(&detector, texts));
+        println!("{name}: attempts, found of all {attacks:?}\n{name}: harmless texts, found of all {harmless:?}");
+    }
     for text in &real {
         let found = alarms(&detector, text);
         if !found.is_empty() {

@@ -311,7 +311,8 @@ fn unfit(error: &dense::BuildError) -> Unfit {
     if error.is_size_limit_exceeded() {
         return Unfit::TooLarge;
     }
-    let cause = error.source().map_or_else(|| error.to_string(), |source| source.to_string());
+    let causes = std::iter::successors(error.source(), |cause: &&(dyn std::error::Error + 'static)| (*cause).source());
+    let cause = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
     if cause.contains("size limit") || cause.contains("exceeds") { Unfit::TooLarge } else { Unfit::Syntax(cause) }
 }
 
