@@ -36,6 +36,11 @@ pub fn pull(reference: &Reference, access: &Access, most: usize) -> Result<Found
     let asking = async {
         let pulling = pull_with(&client, reference, &auth, most);
         match tokio::time::timeout(PATIENCE, pulling).await {
+            Ok(Err(why)) if why.contains(NO_TLS) => Err(format!(
+                "{why}; it does not speak TLS there: if it is not meant to, say \
+                 `plugins: {{ registries: {{ \"{}\": {{ plain_http: true }} }} }}`",
+                reference.host()
+            )),
             Ok(found) => found,
             Err(_) => Err(format!("it did not answer within {} s", PATIENCE.as_secs())),
         }
@@ -132,6 +137,9 @@ fn said(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// What the TLS client says of an answer that is none.
+const NO_TLS: &str = "InvalidContentType";
 
 /// Takes only so many bytes, whatever was announced.
 struct Bounded {

@@ -47,7 +47,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut reader = Reader::new(&text);
     let mut writer = Writer::new();
     let copied = copy(&mut reader, &mut writer).and_then(|()| reader.end());
-    assert_eq!(copied, ours);
+    // What is wrong is told of with the place in what was being read, which is another for what is only skipped.
+    assert_eq!(copied.is_ok(), ours.is_ok(), "{copied:?} {ours:?}");
     // It refuses lone surrogates, huge numbers and the last level of depth; ours are the same where it does not.
     if let Ok(value) = serde_json::from_str::<Value>(&text) {
         assert_eq!(serde_json::from_slice::<Value>(&writer.into_bytes()).unwrap(), value);
