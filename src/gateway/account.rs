@@ -1,5 +1,6 @@
 //! Accounting for a request exactly once: at its end, on a fault, or when the caller hangs up.
 
+mod asides;
 mod body;
 
 use std::pin::Pin;
@@ -34,6 +35,7 @@ use crate::pipeline::trail::Trail;
 use crate::policy::Snapshot;
 use crate::telemetry::Line;
 
+use asides::Asides;
 pub use body::AccountedBody;
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
@@ -44,6 +46,8 @@ pub struct Account {
     bill: Bill,
     /// Attempts that failed, and cost something.
     failed: Vec<settle::Failed>,
+    /// What its steps ask of models while its answer passes, if one may.
+    beside: Option<Asides>,
     /// What the ledger holds for it until it is over.
     held: Option<Held>,
     /// What was decided, once it is.
@@ -126,6 +130,7 @@ impl Account {
             started,
             bill: Bill::default(),
             failed: Vec::new(),
+            beside: None,
             held: None,
             trail: Trail::default(),
             traced: None,
@@ -170,6 +175,9 @@ impl Account {
 
     /// Takes over who charges for what, and what is set aside for it.
     fn charge(&mut self, cx: &mut Cx) {
+        let beside = Asides::of(cx);
+        self.failed.extend(beside.iter().flat_map(Asides::take));
+        self.beside = beside;
         let Some(question) = cx.question.take() else { return };
         let (Basis { service, unknown }, now) = (cx.basis, cx.clock.now());
         let factor = self.world.stores.tokens.factor(&cx.model);
@@ -178,7 +186,7 @@ impl Account {
             let bill = bill(&charge.asked).using(charge.usage);
             settle::Failed { attempt: charge.attempt, hold: charge.hold, bill }
         };
-        self.failed = cx.charges.drain(..).map(failed).collect();
+        self.failed.extend(cx.charges.drain(..).map(failed));
         if let Some(asked) = cx.asked.take() {
             self.bill = match cx.endpoint {
                 Endpoint::Chat => bill(&asked).keeping(question, &asked.model),
@@ -274,6 +282,7 @@ impl Account {
             // What was kept did not come to its caller.
             self.line.charged = None;
         }
+        self.failed.extend(self.beside.take().iter().flat_map(Asides::take));
         let closing = Closing {
             world: Arc::clone(&self.world),
             line: std::mem::take(&mut self.line),

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use crate::base::money::Nanos;
 use crate::chat::Usage;
 use crate::gateway::bill::{Bill, Cost};
-use crate::pipeline::charge::Held;
+use crate::pipeline::charge::{Held, is_beside};
 use crate::state::{CostLine, Counts, HoldId, Ledger, Mark, Settlement};
 use crate::telemetry::Line;
 
-/// An attempt that failed and has cost something: what it was for, and what is set aside for it.
+/// What has cost something and is no answer: an attempt that failed, or a step's own question. What it was for, and what is
+/// set aside for it.
 pub struct Failed {
     pub attempt: u16,
     pub hold: Option<HoldId>,
@@ -32,21 +33,27 @@ pub struct Over<'a> {
 impl Over<'_> {
     /// Settles each attempt with the ledger.
     pub fn settle(&self, ledger: &dyn Ledger) {
-        for failed in self.failed {
+        let (beside, failed): (Vec<_>, Vec<_>) = self.failed.iter().partition(|failed| is_beside(failed.attempt));
+        for failed in failed {
             let cost = failed.bill.cost();
             let lines = self.cost_line(failed.attempt, &failed.bill, cost.as_ref(), Some(Mark::Failed));
             let hold = failed.hold.unwrap_or(HoldId { request: self.line.request_id, attempt: failed.attempt });
             ledger.settle(Settlement { hold, at: self.at, lines: vec![lines] });
         }
         let attempt = u16::try_from(self.line.attempts.saturating_sub(1)).unwrap_or(u16::MAX);
-        let lines = self.last_line(attempt);
+        // Budgets pay for what steps have asked as they do for the request.
+        let asked = beside.into_iter().map(|asked| {
+            let cost = asked.bill.cost();
+            self.cost_line(asked.attempt, &asked.bill, cost.as_ref(), None)
+        });
+        let lines: Vec<_> = self.last_line(attempt).into_iter().chain(asked).collect();
         // What a failed attempt has used up is settled above.
         let hold = match self.held.filter(|held| !held.is_spent) {
             Some(held) => held.hold,
-            None if lines.is_none() => return,
+            None if lines.is_empty() => return,
             None => HoldId { request: self.line.request_id, attempt },
         };
-        ledger.settle(Settlement { hold, at: self.at, lines: lines.into_iter().collect() });
+        ledger.settle(Settlement { hold, at: self.at, lines });
     }
 
     /// `None` if nobody was asked for an answer and nothing is charged for one that was kept, or nobody was asked but in

@@ -4,7 +4,7 @@
 //! worked on, and may be billed. Such an attempt is charged for by itself, and the money set aside for the request
 //! stays with it; the next attempt has money of its own set aside first, or is not made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
@@ -54,6 +54,46 @@ pub struct Charge {
     pub hold: Option<HoldId>,
     /// As far as the provider has said.
     pub usage: Usage,
+}
+
+/// What steps have asked of models for a request beside the request itself, and has to be paid for: before its answer comes,
+/// and while it passes.
+#[derive(Debug, Clone, Default)]
+pub struct Beside(Arc<Mutex<Questions>>);
+
+#[derive(Debug, Default)]
+struct Questions {
+    /// Those that nobody has booked yet.
+    charges: Vec<Charge>,
+    asked: u16,
+}
+
+impl Beside {
+    /// A question was asked, and took this.
+    pub fn add(&self, asked: Asked, usage: Usage) {
+        let mut questions = self.questions();
+        let attempt = FIRST_BESIDE.saturating_add(questions.asked);
+        questions.asked = questions.asked.saturating_add(1);
+        questions.charges.push(Charge { attempt, asked, hold: None, usage });
+    }
+
+    /// What was asked since the last time.
+    pub fn take(&self) -> Vec<Charge> {
+        std::mem::take(&mut self.questions().charges)
+    }
+
+    fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number of the first question beside a request, among what the request is charged for: apart from the attempts at the
+/// request itself, which are counted from 0.
+const FIRST_BESIDE: u16 = 1 << 15;
+
+/// Whether a request is charged by this number for a question beside it.
+pub fn is_beside(attempt: u16) -> bool {
+    attempt >= FIRST_BESIDE
 }
 
 /// What a request's cost depends on besides its tokens.

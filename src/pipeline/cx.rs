@@ -12,7 +12,7 @@ use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
 use crate::base::money::Nanos;
 use crate::base::trace::TraceContext;
 use crate::chat::{Numbers, Request, Tool, Usage};
-use crate::pipeline::charge::{Asked, Basis, Charge, Held, Question};
+use crate::pipeline::charge::{Asked, Basis, Beside, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
 use crate::pipeline::renewal::Renewal;
@@ -69,6 +69,8 @@ pub struct Cx {
     pub held: Option<Held>,
     /// Attempts that failed, and cost something.
     pub charges: Vec<Charge>,
+    /// What its steps ask of models beside it, if one may.
+    pub beside: Option<Beside>,
 }
 
 impl Cx {
@@ -103,6 +105,7 @@ impl Cx {
             texts: None,
             held: None,
             charges: Vec::new(),
+            beside: None,
         }
     }
 

@@ -16,7 +16,12 @@ pub fn point(tree: &Node, sources: &Sources, problem: &mut Problem) {
     let mut steps = policies.iter().filter_map(|policy| policy.get("steps")).flat_map(Node::items);
     let Some(step) = steps.find(|step| step.point(sources) == *span) else { return };
     let Some(settings) = step.entries().first().map(|entry| &entry.value) else { return };
-    if let Some(setting) = quoted(&problem.message).find_map(|word| find(settings, word)) {
+    let mut words: Vec<&str> = quoted(&problem.message).collect();
+    if problem.message.starts_with("the plugin `") {
+        // Whose problem it is, which is all there is to point at where nothing else is quoted.
+        words.rotate_left(1);
+    }
+    if let Some(setting) = words.into_iter().find_map(|word| at_path(settings, word).or_else(|| find(settings, word))) {
         *span = setting;
         said.clear();
     }
@@ -25,6 +30,13 @@ pub fn point(tree: &Node, sources: &Sources, problem: &mut Problem) {
 /// What stands in backticks; of a setting with its value, the setting.
 fn quoted(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(1).step_by(2).map(|word| word.split_once(": ").map_or(word, |(setting, _)| setting))
+}
+
+/// The value at `limits.cpu`.
+fn at_path(settings: &Node, path: &str) -> Option<Span> {
+    let (head, name) = path.rsplit_once('.')?;
+    let holder = head.split('.').try_fold(settings, |node, name| node.get(name))?;
+    holder.entries().iter().find(|entry| entry.key.text == name).map(|entry| entry.key.span)
 }
 
 /// A key of this name, or a value that says it.

@@ -145,7 +145,7 @@ pub(super) fn check(
     if is_whole {
         let before = problems.len();
         compile::verify(&config, problems);
-        problems[before..].iter_mut().for_each(|problem| blame::point(tree, sources, problem));
+        problems.iter_mut().skip(before).for_each(|problem| blame::point(tree, sources, problem));
     }
     Some(config)
 }

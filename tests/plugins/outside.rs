@@ -1,6 +1,10 @@
 //! What a plugin reaches: exactly what its policy grants.
 
-use crate::probe::{Hooks, file, house};
+use tidegate::base::ids::AccountId;
+use tidegate::base::money::Nanos;
+use tidegate::state::Slot;
+
+use crate::probe::{Hooks, built, file, house};
 use crate::support::{FakeUpstream, House, chat, completion, whole, whole_with};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -150,4 +154,36 @@ async fn a_model_is_asked_within_its_budget_and_never_through_the_policy_itself(
     let stranger = step.replace("text: up/small", "text: up/large");
     let house = House::with(&file(&upstream, Hooks::Request, &stranger)).await;
     assert!(house.http.post(CHAT, &chat("m")).await.says().starts_with("Error::Denied"));
+}
+
+#[tokio::test]
+async fn what_models_are_asked_is_on_the_bill_of_the_request_whenever_it_was_asked() {
+    let upstream = FakeUpstream::answering(&completion("I am")).await;
+    let (wasm, grants) = (built(Hooks::Response), "[{ model: { ask: [up/small], tokens: 10k/h } }]");
+    let gateway = |plugins: &str| {
+        format!(
+            "budgets:\n  all: {{ per: policy, usd: 1, window: day }}\n\
+             providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\n\
+             policies:\n  - policy: p\n    steps:\n      - budget: [all]\n{plugins}    route: up/small\n",
+            upstream.url()
+        )
+    };
+    let step = |name: &str| {
+        let config = "{ response: { do: ask, text: up/small } }";
+        format!(
+            "      - plugin: {{ wasm: \"{}\", name: {name}, grants: {grants}, config: {config} }}\n",
+            wasm.display()
+        )
+    };
+    let spent = async |plugins: &str| {
+        let house = House::with(&gateway(plugins)).await;
+        assert!(house.http.post(CHAT, &chat("m")).await.says().starts_with("I am"));
+        house.access_lines(1).await;
+        let ledger = house.gateway.world().stores.ledger.clone().unwrap();
+        ledger.standing(&AccountId::new("all/p"), Slot::FIRST).await.unwrap().0
+    };
+    let alone = spent("").await;
+    assert!(alone > Nanos::ZERO);
+    assert_eq!(spent(&step("one")).await.0, 2 * alone.0, "while the answer passes");
+    assert_eq!(spent(&(step("one") + &step("two"))).await.0, 3 * alone.0, "by two plugins");
 }

@@ -45,7 +45,6 @@ use book::Outcome;
 pub use book::{Book, Record};
 pub use config::{Config, Grant, LimitsDoc};
 use config::{Gather, Mode};
-use outside::model::Tab;
 use verdict::Found;
 use view::{Attached, Sight};
 use ward::Ward;
@@ -84,13 +83,15 @@ enum Ruling {
 impl PluginStep {
     async fn outward(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
         cx.remarks.note("plugin", &*self.ward.name);
+        if self.ward.models.is_some() {
+            cx.beside.get_or_insert_default();
+        }
         let context = self.context(cx);
         let (mut shown, mut attached) = view::request(request, self.ward.request_sight);
         if self.sees_requests {
             let has_attached = !attached.is_empty();
             let mut is_changed = false;
-            let tab = Tab::default();
-            let call = self.ward.call(Some(std::mem::take(&mut attached)), &tab);
+            let call = self.ward.call(Some(std::mem::take(&mut attached)), cx.beside.as_ref());
             let (ruled, report) = self
                 .ward
                 .once(call, async |instance, call| {
@@ -98,7 +99,6 @@ impl PluginStep {
                     self.weigh(outcome, request, &*cx).map_err(Trouble::Nonsense)
                 })
                 .await;
-            cx.charges.extend(tab.take());
             match ruled {
                 Ok(ruled) => {
                     let outcome = outcome_of(&ruled.ruling);
@@ -140,6 +140,7 @@ impl PluginStep {
             request,
             attached,
             counts: cx.remarks.count_answer(),
+            beside: cx.beside.clone(),
             gather: self.gather,
             hold: self.hold,
             request_id: cx.id.to_string(),

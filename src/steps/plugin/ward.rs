@@ -11,10 +11,11 @@ use tracing::{debug, warn};
 use super::book::{Outcome, Record};
 use super::config::{Mode, Otherwise};
 use super::edits::Leave;
-use super::outside::model::{Asker, Models, Tab};
+use super::outside::model::{Asker, Models};
 use super::view::{Attached, Sight};
 use crate::base::stop::Refusal;
 use crate::pipeline::breaker::{Admission, Breaker, Settings};
+use crate::pipeline::charge::Beside;
 use crate::wasm::{Call, Hook, Instance, Kind, Plugin, Report, Taken, Trouble};
 
 /// A plugin, and the rules for it.
@@ -71,14 +72,16 @@ const BREAKER: Settings = Settings { failures: 5, window: Duration::from_secs(10
 
 impl Ward {
     /// A call that begins now, with what came along with what is shown, and with whoever pays for models.
-    pub fn call(&self, attached: Option<Attached>, tab: &Tab) -> Call {
+    pub fn call(&self, attached: Option<Attached>, beside: Option<&Beside>) -> Call {
         let mut call = Call::within(self.plugin.limits().wall);
         if let Some(attached) = attached {
             call = call.with(Arc::new(attached));
         }
-        match &self.models {
-            Some(models) => call.asking(Arc::new(Asker { models: Arc::clone(models), tab: tab.clone() })),
-            None => call,
+        match (&self.models, beside) {
+            (Some(models), Some(beside)) => {
+                call.asking(Arc::new(Asker { models: Arc::clone(models), beside: beside.clone() }))
+            }
+            _ => call,
         }
     }
 

@@ -14,9 +14,10 @@ use futures_util::{StreamExt as _, stream};
 use super::view::Attached;
 use super::ward::Ward;
 use crate::chat::{Event, Frame};
+use crate::pipeline::charge::Beside;
 use crate::pipeline::trail::Counts;
 use crate::pipeline::{Answer, Burst, Head, Tap};
-use crate::wasm::types;
+use crate::wasm::{Call, types};
 use piecewise::Piecewise;
 
 /// A request that a plugin has seen, and whose answer it wants to see.
@@ -29,6 +30,8 @@ pub struct Follow {
     pub attached: Attached,
     /// Where findings are noted.
     pub counts: Arc<Counts>,
+    /// Where questions to models are noted, if there may be any.
+    pub beside: Option<Beside>,
     pub gather: super::config::Gather,
     pub hold: Hold,
     pub request_id: String,
@@ -64,6 +67,11 @@ impl Tap for Follow {
 type Frames = stream::BoxStream<'static, Result<Burst, crate::base::stop::Stop>>;
 
 impl Follow {
+    /// A call that begins now, with nothing but what it is told.
+    fn call(&self) -> Call {
+        self.ward.call(None, self.beside.as_ref())
+    }
+
     /// Finds out by its first frames what way the answer comes.
     async fn begin(self: Box<Self>, head: Head, mut frames: Frames) -> Frames {
         let first = frames.next().await;

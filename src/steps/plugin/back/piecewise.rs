@@ -16,7 +16,6 @@ use crate::pipeline::Burst;
 use crate::steps::plugin::book::Outcome;
 use crate::steps::plugin::config::Mode;
 use crate::steps::plugin::lanes::{self, Said};
-use crate::steps::plugin::outside::model::Tab;
 use crate::steps::plugin::verdict::{self, Found};
 use crate::steps::plugin::view::{self, Sight};
 use crate::steps::plugin::ward::Loan;
@@ -144,7 +143,7 @@ impl Piecewise {
         if !self.open().await {
             return;
         }
-        let call = self.follow.ward.call(None, &Tab::default());
+        let call = self.follow.call();
         let Some((loan, session)) = &mut self.session else { return };
         let pushed = match loan.taken.instance() {
             Ok(instance) => instance.push(call, session, &batch).await,
@@ -160,8 +159,8 @@ impl Piecewise {
         if self.session.is_some() {
             return true;
         }
-        let Follow { ward, context, request, attached, .. } = &mut *self.follow;
-        let call = ward.call(Some(std::mem::take(attached)), &Tab::default());
+        let Follow { ward, context, request, attached, beside, .. } = &mut *self.follow;
+        let call = ward.call(Some(std::mem::take(attached)), beside.as_ref());
         let mut report = Report::default();
         let opened = async {
             let mut loan = ward.take(&call).await?;
@@ -308,7 +307,7 @@ impl Piecewise {
         // It may have been refused meanwhile.
         if self.frames.is_some() && !self.is_let_pass && self.open().await {
             let usage = self.usage.as_ref().map(view::usage);
-            let call = self.follow.ward.call(None, &Tab::default());
+            let call = self.follow.call();
             if let Some((loan, session)) = &mut self.session {
                 let finished = match loan.taken.instance() {
                     Ok(instance) => instance.finish(call, session, usage).await,
@@ -331,7 +330,7 @@ impl Piecewise {
     /// The instance is free for others.
     async fn close(&mut self) {
         let Some((mut loan, session)) = self.session.take() else { return };
-        let call = self.follow.ward.call(None, &Tab::default());
+        let call = self.follow.call();
         let closed = match loan.taken.instance() {
             Ok(instance) => instance.close(call, session).await,
             Err(trouble) => Err(trouble),

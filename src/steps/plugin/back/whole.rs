@@ -11,7 +11,6 @@ use crate::steps::plugin::book::Outcome;
 use crate::steps::plugin::config::Mode;
 use crate::steps::plugin::edits::{Wordings, apply_to_answer, reword_answer};
 use crate::steps::plugin::lanes;
-use crate::steps::plugin::outside::model::Tab;
 use crate::steps::plugin::verdict::{self, Found};
 use crate::steps::plugin::view::{self, Origin, Sight};
 use crate::wasm::types::{self, Verdict};
@@ -49,7 +48,7 @@ impl Follow {
         let sight = self.ward.answer_sight;
         let (shown, attached) = view::completion(&whole.completion, &origin, sight, std::mem::take(&mut self.attached));
         let completion = &whole.completion;
-        let call = self.ward.call(Some(attached), &Tab::default());
+        let call = self.ward.call(Some(attached), self.beside.as_ref());
         let (ruled, report) = self
             .ward
             .once(call, async |instance, call| {

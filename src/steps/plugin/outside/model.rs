@@ -1,9 +1,9 @@
 //! Questions of a plugin to a model, put to a target the way a caller's are, with the target's own breaker and credentials.
 //!
 //! No policy and so no step has to do with them: a plugin never comes upon its own question. What they may take in tokens is
-//! the policy's to say; what a question asked for a request has cost goes on that request's bill.
+//! the policy's to say; what a question has cost goes on the bill of the request it was asked for.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -16,9 +16,9 @@ use crate::base::clock::Clock;
 use crate::base::ids::ModelName;
 use crate::base::json::Json;
 use crate::base::units::Rate;
-use crate::chat::{Completion, Content, Event, Format, Request, Usage, Verbatim};
+use crate::chat::{Completion, Content, Event, Format, Request, Verbatim};
 use crate::pipeline::attempt::execute;
-use crate::pipeline::charge::{Asked, Charge};
+use crate::pipeline::charge::{Asked, Beside};
 use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
@@ -47,24 +47,7 @@ pub struct Models {
 /// The models, asked on behalf of one request.
 pub struct Asker {
     pub models: Arc<Models>,
-    pub tab: Tab,
-}
-
-/// What was asked for one request, and has to be paid for.
-#[derive(Clone, Default)]
-pub struct Tab(Arc<Mutex<Vec<Charge>>>);
-
-impl Tab {
-    pub fn take(&self) -> Vec<Charge> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn add(&self, asked: Asked, usage: Usage) {
-        let mut charges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Apart from the attempts at the request itself, which are counted from 0.
-        let attempt = FIRST + u16::try_from(charges.len()).unwrap_or(u16::MAX - FIRST);
-        charges.push(Charge { attempt, asked, hold: None, usage });
-    }
+    pub beside: Beside,
 }
 
 impl Model for Asker {
@@ -121,7 +104,7 @@ impl Asker {
         let mut answer = match answered {
             Ok(answer) => answer,
             Err(stop) => {
-                cx.charges.into_iter().for_each(|charge| self.tab.add(charge.asked, charge.usage));
+                cx.charges.into_iter().for_each(|charge| self.beside.add(charge.asked, charge.usage));
                 return Err(Error::Failed(format!("the model cannot be asked: {}", stop.code())));
             }
         };
@@ -130,7 +113,7 @@ impl Asker {
             let burst = burst.map_err(|stop| Error::Failed(format!("the answer broke off: {}", stop.code())))?;
             for event in burst.into_iter().flat_map(Verbatim::into_value) {
                 if let Event::Whole(completion) = event {
-                    self.tab.add(asked, completion.usage.clone().unwrap_or_default());
+                    self.beside.add(asked, completion.usage.clone().unwrap_or_default());
                     return Ok(*completion);
                 }
             }
@@ -172,6 +155,3 @@ fn schema(value: &Value) -> Option<Format> {
         strict: described.get("strict").and_then(Value::as_bool),
     })
 }
-
-/// The number of the first question of a plugin's, among what a request is charged for.
-const FIRST: u16 = 1 << 15;

@@ -68,6 +68,7 @@ pub fn response(act: &Act, request: &ChatRequest, response: &ChatResponse) -> Op
         }
         "deny" => Some(Ok(Outcome { verdict: Verdict::Deny(denial(&act.text)), ..pass() })),
         "instead" => say(&act.text),
+        "ask" => say(&ask(&act.text)),
         // Whether it sees both sides.
         "show" => say(&format!("{} {} {}", request.messages.len(), response.choices.len(), response.streaming)),
         _ => None,
