@@ -15,7 +15,9 @@ use crate::steps::plugin::edits::{self, Leave, Plan};
 use crate::steps::plugin::view::{self, Origin, Sight};
 use crate::steps::plugin::{Grant, schema};
 use crate::wasm::types::{Context, Delta, Denial, Outcome, Piece, StreamVerdict};
-use crate::wasm::{Abilities, Call, Component, Instance, Isolation, Limits, Plugin, Report, Setup, Trouble, types};
+use crate::wasm::{
+    Abilities, Call, Called, Component, Instance, Isolation, Limits, Plugin, Report, Setup, Trouble, types,
+};
 
 /// A component and what it is called with.
 pub struct Stage<'a> {
@@ -68,6 +70,10 @@ impl Stage<'_> {
         let missing = about.needs.iter().find(|need| !self.moment.grants.iter().any(|grant| grant.name() == *need));
         if let Some(need) = missing {
             return Err(Trouble::Nonsense(format!("it needs `{need}`, which the case does not grant")));
+        }
+        let is_asked = self.moment.request.is_some() && matches!(self.moment.sent, Sent::Request);
+        if is_asked && !about.hooks.contains(&Called::OnRequest) {
+            return Err(Trouble::Nonsense("it is called for answers alone, and there is only a request".into()));
         }
         schema::check(&self.moment.config, about.config_schema_json.as_deref()).map_err(Trouble::Nonsense)?;
         Plugin::new(self.component.clone(), setup)
