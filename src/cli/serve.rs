@@ -47,7 +47,7 @@ const PORT_TAKEN: u8 = 3;
 const CUT_OFF: u8 = 4;
 /// How long tokens of the last requests may be counted.
 const CLOSING: Duration = Duration::from_secs(2);
-/// How long collectors may take the last traces.
+/// How long collectors may take the last traces and metrics.
 const FLUSH: Duration = Duration::from_secs(3);
 
 pub fn run(args: &ServeArgs) -> ExitCode {
@@ -238,7 +238,7 @@ async fn run_until_stopped(
     // What is not counted by then is estimated.
     let _ = tokio::time::timeout(CLOSING, gateway.world().closed()).await;
     drop(workers);
-    gateway.world().traces.flush(FLUSH).await;
+    tokio::join!(gateway.world().traces.flush(FLUSH), gateway.world().meters.flush(FLUSH));
     let _ = tokio::time::timeout(FLUSH, gateway.world().stores.answers.flush()).await;
     background.abort();
     gateway.world().access.flush();

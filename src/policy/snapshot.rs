@@ -18,7 +18,7 @@ use crate::pipeline::trail::{Considered, Verdict};
 use crate::pricing::Unknown;
 use crate::steps::budget::Budget;
 use crate::telemetry::decisions;
-use crate::telemetry::otlp::Exporter;
+use crate::telemetry::otlp::{Exporter, MetricExporter};
 
 /// Everything a request needs to know that a policy file says.
 pub struct Snapshot {
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub webhook: Option<Secret>,
     /// Who is told of requests, as traces.
     pub exporters: Vec<Exporter>,
+    /// Who is told of metrics.
+    pub metric_exporters: Vec<MetricExporter>,
     /// Where decisions are recorded.
     pub decisions: Option<decisions::Settings>,
     /// Members of callers' baggage that spans get.

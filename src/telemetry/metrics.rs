@@ -6,12 +6,13 @@
 mod classic;
 mod kept;
 mod labels;
+pub(super) mod reading;
 mod shown;
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -36,6 +37,8 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 /// The metrics of the process.
 pub struct Metrics {
     registry: Registry,
+    /// Held by whoever looks.
+    looking: Mutex<()>,
     requests: Family<RequestLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
     counted_requests: Prepared<(Option<PolicyName>, &'static str, &'static str), Counter>,
@@ -161,6 +164,7 @@ impl Default for Metrics {
         let tokens: fn() -> Histogram = || Histogram::new(exponential_buckets(1.0, 4.0, 12));
         let mut metrics = Self {
             registry: Registry::default(),
+            looking: Mutex::default(),
             requests: Family::default(),
             attempts: Family::default(),
             counted_requests: Prepared::default(),
@@ -285,7 +289,7 @@ impl Metrics {
         let key = (counted.policy.cloned(), status_class(counted.status), counted.decision);
         let requests = self.counted_requests.get(key, |(policy, status_class, decision)| {
             let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
-            self.requests.get_or_create_owned(&RequestLabels { policy, status_class, decision })
+            self.requests.get_or_create_owned(&RequestLabels { policy: policy.into(), status_class, decision })
         });
         if !counted.is_copy {
             self.in_flight.dec();
@@ -322,8 +326,8 @@ impl Metrics {
     }
 
     fn meters(&self, target: &TargetName) -> TargetMeters {
-        let labels = TargetLabels { target: target.to_string() };
-        let tokens = |kind| TokenLabels { target: target.to_string(), gen_ai_token_type: kind };
+        let labels = TargetLabels { target: target.to_string().into() };
+        let tokens = |kind| TokenLabels { target: target.to_string().into(), gen_ai_token_type: kind };
         TargetMeters {
             duration: self.duration.get_or_create_owned(&labels),
             first_token: self.first_token.get_or_create_owned(&labels),
@@ -335,7 +339,7 @@ impl Metrics {
 
     pub fn attempt(&self, target: &TargetName, outcome: &'static str) {
         let attempts = self.counted_attempts.get((target.clone(), outcome), |(target, outcome)| {
-            self.attempts.get_or_create_owned(&AttemptLabels { target: target.to_string(), outcome })
+            self.attempts.get_or_create_owned(&AttemptLabels { target: target.to_string().into(), outcome })
         });
         attempts.inc();
     }
@@ -344,24 +348,27 @@ impl Metrics {
     pub fn guard_acted(&self, guard: Arc<str>, action: &'static str, kind: &str) {
         let kind = if self.counted_guards.len() < MOST_GUARD_SERIES { kind } else { "" };
         let actions = self.counted_guards.get((guard, action, kind.to_owned()), |(guard, action, kind)| {
-            let labels = GuardLabels { guard: guard.to_string(), action, kind: kind.clone() };
+            let labels = GuardLabels { guard: guard.to_string().into(), action, kind: kind.clone().into() };
             self.guard_actions.get_or_create_owned(&labels)
         });
         actions.inc();
     }
 
-    /// Everything, in Prometheus' own text format.
-    pub fn classic_text(&self) -> String {
-        classic::of(&self.text())
-    }
-
-    /// Everything, in the text format of OpenMetrics.
-    pub fn text(&self) -> String {
+    /// Everything, in the text format of OpenMetrics, once `set` has said how things stand. Those who look at the same
+    /// time do so one after the other, so that nobody sees what another is about to set.
+    pub fn shown(&self, set: impl FnOnce(&Self)) -> String {
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        set(self);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+/// The text of OpenMetrics in Prometheus' own format.
+pub fn classic(openmetrics: &str) -> String {
+    classic::of(openmetrics)
 }
 
 const MOST_GUARD_SERIES: usize = 500;

@@ -15,6 +15,7 @@ mod fallback;
 mod grpc;
 mod guards;
 mod isolation;
+mod metrics;
 mod otlp;
 mod page;
 mod policy;

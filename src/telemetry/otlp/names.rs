@@ -10,6 +10,11 @@ pub const VERSION: &str = "1";
 /// The name of that scope.
 pub const SCOPE: &str = "tidegate";
 
+// What is said of the process.
+pub const SERVICE_NAME: &str = "service.name";
+pub const SERVICE_VERSION: &str = "service.version";
+pub const SERVICE_INSTANCE: &str = "service.instance.id";
+
 // What everybody knows: OpenTelemetry's stable names, and the gateway's own.
 pub const METHOD: &str = "http.request.method";
 pub const PATH: &str = "url.path";

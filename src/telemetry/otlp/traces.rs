@@ -114,11 +114,11 @@ impl Traces {
             }
             match carrier(settings) {
                 Ok(carrier) => {
-                    let fresh = Arc::new(Running::new(settings.clone(), self.lost_by(&settings.name)));
+                    let fresh = Arc::new(Running::new(settings.clone(), self.lost_by(&settings.collector.name)));
                     runtime.spawn(Arc::clone(&fresh).run(carrier));
                     running.push(fresh);
                 }
-                Err(reason) => warn!(exporter = settings.name, reason, "traces cannot be exported"),
+                Err(reason) => warn!(exporter = settings.collector.name, reason, "traces cannot be exported"),
             }
         }
         let is_gone = |known: &&Arc<Running>| !running.iter().any(|kept| Arc::ptr_eq(kept, known));
