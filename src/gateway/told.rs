@@ -22,7 +22,7 @@ use crate::telemetry::otlp::{self, Attempt, Link, PassedOver, StepTaken, Story, 
 
 /// What is noted of a request for its trace, beside its line in the log.
 pub struct Traced {
-    context: TraceContext,
+    pub context: TraceContext,
     /// The trace of the request that this one is a copy of.
     pub link: Option<TraceContext>,
     pub is_of_stranger: bool,

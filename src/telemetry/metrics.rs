@@ -13,11 +13,12 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use foldhash::fast::RandomState;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -25,14 +26,18 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
+use crate::base::trace::TraceContext;
 use labels::{
-    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, ExporterLabels, GuardLabels,
-    HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, PromptCacheLabels,
-    RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, ExemplarLabels, ExporterLabels,
+    GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels,
+    PromptCacheLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
 };
 pub use shown::PluginCounts;
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+/// Each bucket of which names the trace of the newest request in it that has one.
+type Latency = HistogramWithExemplars<ExemplarLabels>;
+type Latencies = Family<TargetLabels, Latency, fn() -> Latency>;
 
 /// The metrics of the process.
 pub struct Metrics {
@@ -45,8 +50,8 @@ pub struct Metrics {
     counted_attempts: Prepared<(TargetName, &'static str), Counter>,
     of_target: Prepared<TargetName, TargetMeters>,
     overhead: Histogram,
-    duration: Histograms<TargetLabels>,
-    first_token: Histograms<TargetLabels>,
+    duration: Latencies,
+    first_token: Latencies,
     tokens: Histograms<TokenLabels>,
     cost: Family<TargetLabels, Counter<f64, AtomicU64>>,
     prompt_cache: Family<PromptCacheLabels, Counter>,
@@ -106,8 +111,8 @@ impl<K: Eq + Hash, V: Clone> Prepared<K, V> {
 /// What is measured of the answers of one target.
 #[derive(Clone)]
 struct TargetMeters {
-    duration: Histogram,
-    first_token: Histogram,
+    duration: Latency,
+    first_token: Latency,
     input: Histogram,
     output: Histogram,
     cost: Counter<f64, AtomicU64>,
@@ -146,6 +151,8 @@ pub struct Counted<'a> {
     /// What was charged for it.
     pub charged: Option<Nanos>,
     pub prompt_cache: PromptCache,
+    /// Its trace, if a collector is told of it.
+    pub trace: Option<TraceContext>,
 }
 
 /// What the provider's own cache has done for one request.
@@ -160,7 +167,7 @@ pub struct PromptCache {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let seconds: fn() -> Histogram = || Histogram::new(exponential_buckets(0.01, 2.0, 15));
+        let seconds: fn() -> Latency = || Latency::new(exponential_buckets(0.01, 2.0, 15));
         let tokens: fn() -> Histogram = || Histogram::new(exponential_buckets(1.0, 4.0, 12));
         let mut metrics = Self {
             registry: Registry::default(),
@@ -307,16 +314,16 @@ impl Metrics {
         }
         let Some(target) = counted.target else { return };
         let meters = self.of_target.get(target.clone(), |target| self.meters(target));
-        meters.duration.observe(counted.took.as_secs_f64());
-        let first_token = counted.first_token.map(|first_token| first_token.as_secs_f64());
-        let tokens = |count: Option<u64>| count.map(|count| count as f64);
-        for (meter, measured) in [
-            (&meters.first_token, first_token),
-            (&meters.input, tokens(counted.input_tokens)),
-            (&meters.output, tokens(counted.output_tokens)),
-        ] {
-            if let Some(measured) = measured {
-                meter.observe(measured);
+        let exemplar = counted.trace.map(|of| ExemplarLabels { trace_id: of.trace, span_id: of.span });
+        // A clock may stand before 1970, and no exemplar does.
+        let now = exemplar.map(|_| SystemTime::now()).filter(|now| *now > UNIX_EPOCH);
+        meters.duration.observe(counted.took.as_secs_f64(), exemplar, now);
+        if let Some(first_token) = counted.first_token {
+            meters.first_token.observe(first_token.as_secs_f64(), exemplar, now);
+        }
+        for (meter, count) in [(&meters.input, counted.input_tokens), (&meters.output, counted.output_tokens)] {
+            if let Some(count) = count {
+                meter.observe(count as f64);
             }
         }
         self.prompt_cached(target, counted.prompt_cache);

@@ -204,3 +204,81 @@ async fn a_collector_that_hangs_holds_up_no_request_and_hears_the_newest_when_it
     let told = collector.readings().iter().map(series_in).next_back().unwrap();
     are_equal(&told, &shown);
 }
+
+/// A gateway that has a collector told of this share of its requests, and another of metrics.
+async fn sampled(traces: &Collector, metrics: &Collector, up: &FakeUpstream, sample: &str) -> House {
+    House::with(&format!(
+        "telemetry: {{ otlp: {{ endpoint: \"{}\", sample: {sample} }}, metrics: \"{}\" }}\n\
+         providers: {{ up: {{ kind: openai_compatible, url: \"{}\" }} }}\npolicies: [{{ policy: p, route: up }}]\n",
+        endpoint(traces),
+        endpoint(metrics),
+        up.url()
+    ))
+    .await
+}
+
+const OPEN: [(&str, &str); 1] = [("accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")];
+
+async fn openmetrics(house: &House) -> String {
+    house.admin.send(http::Method::GET, "/metrics", &OPEN, Default::default()).await.text().to_owned()
+}
+
+/// The lines that have an exemplar.
+fn exemplars(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.contains(" # {")).collect()
+}
+
+#[tokio::test]
+async fn a_bucket_names_the_trace_of_its_newest_request_to_those_who_can_read_it() {
+    let (traces, metrics) = (Collector::start().await, Collector::start().await);
+    let up = FakeUpstream::answering(&completion("hi")).await;
+    let house = sampled(&traces, &metrics, &up, "100%").await;
+    let mut last = String::new();
+    for _ in 0..20 {
+        last = house.http.post("/v1/chat/completions", &chat("m")).await.header("x-trace-id").to_owned();
+    }
+    let open = openmetrics(&house).await;
+    let lines = exemplars(&open);
+    let line = Regex::new(concat!(
+        r#"^gen_ai_client_operation_(duration|time_to_first_chunk)_seconds_bucket\{le="[^"]+",target="up"\} \d+ "#,
+        r#"# \{trace_id="[0-9a-f]{32}",span_id="[0-9a-f]{16}"\} [0-9.e-]+ [0-9.]+$"#
+    ))
+    .unwrap();
+    assert!(lines.iter().all(|exemplar| line.is_match(exemplar)), "{lines:#?}");
+    // Twenty requests lie in few buckets, each of which has one.
+    assert!((2..20).contains(&lines.len()), "{lines:#?}");
+    assert!(lines.iter().filter(|line| line.contains(&last)).count() == 2, "{last} is not in {lines:#?}");
+    assert!(exemplars(house.admin.get("/metrics").await.text()).is_empty());
+    let trees = traces.trees_of(&house, 20).await;
+    house.gateway.world().meters.flush(Duration::from_secs(5)).await;
+    let reading = &metrics.readings()[0];
+    let told = metrics_in(reading).into_iter().flat_map(|metric| match metric.data.as_ref().unwrap() {
+        Data::Histogram(histogram) => histogram.data_points.iter().flat_map(|point| &point.exemplars).collect(),
+        _ => Vec::new(),
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), lines.len());
+    for exemplar in told {
+        assert!(exemplar.time_unix_nano > 1_700_000_000_000_000_000);
+        let (trace, span) = (&exemplar.trace_id, &exemplar.span_id);
+        assert!(trees.iter().any(|tree| (&tree.root.trace_id, &tree.root.span_id) == (trace, span)), "{exemplar:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_no_collector_is_told_of_is_nobodys_example() {
+    let (traces, metrics) = (Collector::start().await, Collector::start().await);
+    let failing = whole(500, r#"{"error":{"message":"oh","type":"x"}}"#);
+    let cut = crate::support::sse::broken_off(&stream_of(&["a", "b"]), 2, Act::Close);
+    let up = FakeUpstream::start(vec![whole(200, &completion("hi")), failing, cut]).await;
+    let house = sampled(&traces, &metrics, &up, "0%").await;
+    let parent = [("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")];
+    house.http.post_with("/v1/chat/completions", &parent, chat("m").to_string()).await;
+    house.http.post("/v1/chat/completions", &chat("m")).await;
+    assert_eq!(exemplars(&openmetrics(&house).await), Vec::<&str>::new());
+    // What broke off is told of whatever the share.
+    let cut = house.http.post("/v1/chat/completions", &streamed("m")).await;
+    let open = openmetrics(&house).await;
+    assert!(!exemplars(&open).is_empty());
+    assert!(exemplars(&open).iter().all(|line| line.contains(cut.header("x-trace-id"))), "{open}");
+}

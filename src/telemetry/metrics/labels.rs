@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
+use crate::base::trace::{SpanId, TraceId};
+
 /// A name out of files, or from others: it may have anything in it, and is escaped where it would end the label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name(String);
@@ -27,6 +29,25 @@ impl EncodeLabelValue for Name {
             })?;
         }
         Ok(())
+    }
+}
+
+/// The trace of a request that stands for those that are counted with it.
+#[derive(Debug, Clone, Copy, EncodeLabelSet)]
+pub struct ExemplarLabels {
+    pub trace_id: TraceId,
+    pub span_id: SpanId,
+}
+
+impl EncodeLabelValue for TraceId {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        write!(encoder, "{self}")
+    }
+}
+
+impl EncodeLabelValue for SpanId {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        write!(encoder, "{self}")
     }
 }
 

@@ -18,6 +18,8 @@ use super::resource;
 use super::settings::{Collector, Exporter, Protocol};
 use super::story::Story;
 use super::tree;
+use crate::base::trace::TraceId;
+use crate::telemetry::Line;
 
 /// An exporter that runs.
 pub struct Running {
@@ -38,6 +40,11 @@ impl Running {
     /// Spans that it loses are counted in `dropped`.
     pub fn new(settings: Exporter, dropped: Arc<AtomicU64>) -> Self {
         Self { settings, queue: Queue::of(QUEUE, dropped), is_down: AtomicBool::new(false) }
+    }
+
+    /// Whether the collector is told of a request.
+    pub fn keeps(&self, line: &Line, trace: TraceId) -> bool {
+        self.settings.sampling.keeps(line, trace)
     }
 
     /// Brings stories to the collector until the queue is closed and empty.

@@ -16,6 +16,8 @@ use super::patience::Carrier;
 use super::queue::Queue;
 use super::settings::Exporter;
 use super::story::Story;
+use crate::base::trace::TraceId;
+use crate::telemetry::Line;
 use crate::telemetry::decisions::Recorder;
 
 /// Tells a story when there is time for it, and whom.
@@ -75,6 +77,11 @@ impl Traces {
     /// Whether anybody wants to be told.
     pub fn is_on(&self) -> bool {
         !self.running.load().is_empty() || self.recorder.load().is_some()
+    }
+
+    /// Whether a collector is told of a request that ends like this.
+    pub fn tells_of(&self, line: &Line, trace: TraceId) -> bool {
+        self.running.load().iter().any(|exporter| exporter.keeps(line, trace))
     }
 
     /// Hands over a request that is over, and makes so many spans. Nothing is made of it here.
@@ -178,7 +185,8 @@ async fn tell_all(tellings: Arc<Queue<Telling>>) {
             let Some(teller) = telling.teller.take() else { continue };
             let story = Arc::new(teller());
             telling.recorder.iter().for_each(|recorder| recorder.record(&story));
-            for exporter in telling.exporters.iter().filter(|exporter| exporter.settings.sampling.keeps(&story)) {
+            for exporter in telling.exporters.iter().filter(|exporter| exporter.keeps(&story.line, story.context.trace))
+            {
                 exporter.queue.put(Arc::clone(&story), story.spans());
             }
         }
