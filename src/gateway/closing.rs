@@ -93,6 +93,7 @@ impl Closing {
             input_tokens: line.input_tokens,
             output_tokens: line.output_tokens,
             cost: line.cost,
+            team: line.team.as_deref(),
             is_unpriced: self.bill.is_unpriced(),
             is_copy: line.is_beside(),
             cache: line.cache,

@@ -92,7 +92,12 @@ impl Gateway {
 
     /// Puts another revision in charge. Requests under way keep theirs.
     pub fn put_in_charge(&self, snapshot: Arc<Snapshot>) {
-        self.world.metrics.revision_is(&snapshot.revision);
+        let metrics = &self.world.metrics;
+        metrics.revision_is(&snapshot.revision);
+        metrics.teams.are(snapshot.teams());
+        metrics
+            .models
+            .are(snapshot.policies.iter().flat_map(|policy| &policy.models).map(|model| model.as_str().into()));
         self.world.trace_to(&snapshot.exporters);
         self.world.report_to(&snapshot.metric_exporters, Watched::of(&self.world, &self.snapshot));
         self.world.record_in(snapshot.decisions.as_ref());

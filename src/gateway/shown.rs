@@ -19,7 +19,7 @@ pub async fn shown(world: &World, snapshot: &Snapshot) -> String {
     // What cannot be asked now is not shown, rather than shown as it was.
     let standings = standings(world, snapshot).await.unwrap_or_default();
     world.metrics.shown(|metrics| {
-        metrics.budgets_are(remaining(&standings));
+        metrics.budgets_are(remaining(metrics, &standings));
         metrics.budget_warnings_are(world.stores.alerts.counts());
         stand(metrics, world, snapshot);
         plugins(metrics, world);
@@ -51,18 +51,21 @@ fn plugins(metrics: &Metrics, world: &World) {
     });
 }
 
-/// What is left of each budget: by account where those are names out of the files, and otherwise of the account that
-/// has the least. Users and keys are no labels.
-fn remaining(standings: &[AccountStanding]) -> BTreeMap<(String, String), Nanos> {
+/// What is left of each budget: by account where those have names that metrics tell apart, and otherwise of the account
+/// that has the least. Users and keys are no labels.
+fn remaining(metrics: &Metrics, standings: &[AccountStanding]) -> BTreeMap<(String, String), Nanos> {
     let mut remaining: BTreeMap<(String, String), Nanos> = BTreeMap::new();
     for standing in standings {
         let name = standing.budget.name();
         let account = standing.account.as_str();
+        let account = account.strip_prefix(name).unwrap_or(account).trim_start_matches('/');
         let scope = match standing.budget.per.as_str() {
-            "team" | "model" | "policy" => account.strip_prefix(name).unwrap_or(account).trim_start_matches('/'),
-            _ => "least",
+            "policy" => account.to_owned(),
+            "team" => metrics.teams.name(account).to_string(),
+            "model" => metrics.models.name(account).to_string(),
+            _ => "least".to_owned(),
         };
-        let left = remaining.entry((name.to_owned(), scope.to_owned())).or_insert(Nanos(i64::MAX));
+        let left = remaining.entry((name.to_owned(), scope)).or_insert(Nanos(i64::MAX));
         *left = (*left).min(standing.remaining());
     }
     remaining

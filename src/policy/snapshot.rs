@@ -98,6 +98,12 @@ impl Snapshot {
         self.policies.iter().find(|policy| policy.covers(facts))
     }
 
+    /// The teams that the files name: those of keys, and those that policies are for.
+    pub fn teams(&self) -> impl Iterator<Item = Arc<str>> {
+        let of_policies = self.policies.iter().flat_map(|policy| policy.selector.teams());
+        self.authenticator.teams().chain(of_policies.map(Arc::from))
+    }
+
     /// The most bytes of each text of a streamed answer that a policy's steps keep back, where they do.
     pub fn hold_backs(&self) -> impl Iterator<Item = (&PolicyName, &'static str, usize)> {
         self.policies.iter().flat_map(|policy| {

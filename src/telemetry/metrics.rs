@@ -7,6 +7,8 @@ mod classic;
 mod kept;
 mod labels;
 pub(super) mod reading;
+mod register;
+mod roster;
 mod shown;
 
 use std::collections::HashMap;
@@ -22,16 +24,18 @@ use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
 use crate::base::trace::TraceContext;
 use labels::{
-    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, ExemplarLabels, ExporterLabels,
-    GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels,
-    PromptCacheLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, CostLabels, ExemplarLabels,
+    ExporterLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels,
+    PolicyLabels, PromptCacheLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels,
+    WarningLabels,
 };
+use roster::Roster;
 pub use shown::PluginCounts;
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -49,11 +53,16 @@ pub struct Metrics {
     counted_requests: Prepared<(Option<PolicyName>, &'static str, &'static str), Counter>,
     counted_attempts: Prepared<(TargetName, &'static str), Counter>,
     of_target: Prepared<TargetName, TargetMeters>,
+    of_team: Prepared<(TargetName, Option<Arc<str>>), Counter<f64, AtomicU64>>,
+    /// Teams that costs are told apart by: those in the files.
+    pub teams: Roster,
+    /// Models that budgets are told apart by.
+    pub models: Roster,
     overhead: Histogram,
     duration: Latencies,
     first_token: Latencies,
     tokens: Histograms<TokenLabels>,
-    cost: Family<TargetLabels, Counter<f64, AtomicU64>>,
+    cost: Family<CostLabels, Counter<f64, AtomicU64>>,
     prompt_cache: Family<PromptCacheLabels, Counter>,
     prompt_cache_saved: Family<TargetLabels, Counter<f64, AtomicU64>>,
     budget_remaining: Family<BudgetLabels, Gauge<f64, AtomicU64>>,
@@ -81,6 +90,7 @@ pub struct Metrics {
     dropped_shadows: Gauge<u64, AtomicU64>,
     dropped_spans: Family<ExporterLabels, Counter>,
     dropped_decisions: Counter,
+    ledger_fsync: Histogram,
 }
 
 /// What was looked up before, by names that are shared: labels are spelled out, and hashed letter by letter, only
@@ -115,7 +125,6 @@ struct TargetMeters {
     first_token: Latency,
     input: Histogram,
     output: Histogram,
-    cost: Counter<f64, AtomicU64>,
 }
 
 /// What is measured of the kept answers of one policy.
@@ -138,6 +147,7 @@ pub struct Counted<'a> {
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
     pub cost: Option<Nanos>,
+    pub team: Option<&'a str>,
     /// Nobody knows what the model that was asked costs.
     pub is_unpriced: bool,
     /// It was no caller's request, but a copy of one.
@@ -177,6 +187,9 @@ impl Default for Metrics {
             counted_requests: Prepared::default(),
             counted_attempts: Prepared::default(),
             of_target: Prepared::default(),
+            of_team: Prepared::default(),
+            teams: Roster::with_room(0),
+            models: Roster::with_room(MOST_MODELS),
             overhead: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
             duration: Family::new_with_constructor(seconds),
             first_token: Family::new_with_constructor(seconds),
@@ -209,6 +222,7 @@ impl Default for Metrics {
             dropped_shadows: Gauge::default(),
             dropped_spans: Family::default(),
             dropped_decisions: Counter::default(),
+            ledger_fsync: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
         };
         metrics.register();
         metrics
@@ -216,78 +230,6 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    fn register(&mut self) {
-        let r = &mut self.registry;
-        r.register("tidegate_requests", "Requests by the policy that decided on them", self.requests.clone());
-        r.register("tidegate_attempts", "Attempts at targets by their outcome", self.attempts.clone());
-        let help = "Time the gateway itself took, until the first byte of the answer";
-        r.register_with_unit("tidegate_overhead", help, Unit::Seconds, self.overhead.clone());
-        let help = "Time from the request to the end of its answer";
-        r.register_with_unit("gen_ai_client_operation_duration", help, Unit::Seconds, self.duration.clone());
-        let help = "Time from the request to the first token of its answer";
-        r.register_with_unit(
-            "gen_ai_client_operation_time_to_first_chunk",
-            help,
-            Unit::Seconds,
-            self.first_token.clone(),
-        );
-        r.register("gen_ai_client_token_usage", "Tokens used by a request", self.tokens.clone());
-        r.register("tidegate_cost_usd", "What requests cost, in US dollars", self.cost.clone());
-        let help = "Tokens of input that providers have read from their own caches, or written to them";
-        r.register("tidegate_prompt_cache_tokens", help, self.prompt_cache.clone());
-        let help = "What input would have cost more that was read from providers' own caches, in US dollars";
-        r.register("tidegate_prompt_cache_saved_usd", help, self.prompt_cache_saved.clone());
-        let help = "What is left of a budget in US dollars; scope `least` is its account that has the least";
-        r.register("tidegate_budget_remaining_usd", help, self.budget_remaining.clone());
-        let help = "How often accounts of a budget have come to where it warns, since the start";
-        r.register("tidegate_budget_warnings", help, self.budget_warnings.clone());
-        let help = "Requests under way that have money set aside";
-        r.register("tidegate_reservations_open", help, self.reservations_open.clone());
-        let help = "Requests to models whose price nobody knows";
-        r.register("tidegate_price_unknown", help, self.price_unknown.clone());
-        let help = "What guards have found, by its kind and by what they did about it";
-        r.register("tidegate_guard_actions", help, self.guard_actions.clone());
-        let help = "The most that a guard keeps back of each text of a streamed answer";
-        r.register_with_unit("tidegate_guard_hold_back", help, Unit::Bytes, self.guard_hold_back.clone());
-        let help = "Calls of plugins, by hook and by what they came to";
-        r.register("tidegate_plugin_calls", help, self.plugin_calls.clone());
-        let help = "Time that calls of plugins took";
-        r.register_with_unit("tidegate_plugin_calls", help, Unit::Seconds, self.plugin_seconds.clone());
-        let help = "Log lines of plugins that did not fit their budget";
-        r.register_with_unit("tidegate_plugin_log_dropped", help, Unit::Bytes, self.plugin_log_dropped.clone());
-        let help = "What plugins count themselves";
-        r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
-        r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
-        r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
-        r.register(
-            "tidegate_policy_reload_failed",
-            "1 while the files on disk cannot be loaded",
-            self.reload_failed.clone(),
-        );
-        r.register("tidegate_requests_in_flight", "Requests under way", self.in_flight.clone());
-        r.register("tidegate_access_log_dropped", "Access log lines dropped", self.dropped_lines.clone());
-        r.register("tidegate_shadows_dropped", "Shadow copies not sent", self.dropped_shadows.clone());
-        r.register("tidegate_otlp_spans_dropped", "Spans that no collector has", self.dropped_spans.clone());
-        let help = "Decisions that were not recorded, though they should be";
-        r.register("tidegate_decisions_dropped", help, self.dropped_decisions.clone());
-        self.register_kept();
-    }
-
-    /// What there is to count of answers that are kept.
-    fn register_kept(&mut self) {
-        let r = &mut self.registry;
-        let help = "Requests by what came of looking for their answers among those that are kept";
-        r.register("tidegate_cache", help, self.cache.clone());
-        let help = "What came up of kept answers: some were damaged, renewed, or could not be renewed";
-        r.register("tidegate_cache_events", help, self.cache_events.clone());
-        let help = "Answers that were given to others than those they were made for, by how they were found";
-        r.register("tidegate_cache_given", help, self.cache_given.clone());
-        let help = "What answers cost when they were made that were given again, in US dollars";
-        r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
-        let help = "What was charged for answers that were given again, in US dollars";
-        r.register("tidegate_cache_charged_usd", help, self.cache_charged.clone());
-    }
-
     pub fn request_began(&self) {
         self.in_flight.inc();
     }
@@ -328,8 +270,22 @@ impl Metrics {
         }
         self.prompt_cached(target, counted.prompt_cache);
         if let Some(cost) = counted.cost {
-            meters.cost.inc_by(cost.0.max(0) as f64 / 1e9);
+            self.cost_of(target, counted.team).inc_by(cost.0.max(0) as f64 / 1e9);
         }
+    }
+
+    fn cost_of(&self, target: &TargetName, team: Option<&str>) -> Counter<f64, AtomicU64> {
+        let team = team.map(|team| self.teams.name(team));
+        self.of_team.get((target.clone(), team), |(target, team)| {
+            let team = team.as_deref().unwrap_or_default().into();
+            self.cost.get_or_create_owned(&CostLabels { team, target: target.to_string().into() })
+        })
+    }
+
+    /// Notes how long the disk took to have what was spent.
+    pub fn ledger_synced(&self) -> impl Fn(Duration) + Send + Sync + 'static {
+        let meter = self.ledger_fsync.clone();
+        move |took| meter.observe(took.as_secs_f64())
     }
 
     fn meters(&self, target: &TargetName) -> TargetMeters {
@@ -340,7 +296,6 @@ impl Metrics {
             first_token: self.first_token.get_or_create_owned(&labels),
             input: self.tokens.get_or_create_owned(&tokens("input")),
             output: self.tokens.get_or_create_owned(&tokens("output")),
-            cost: self.cost.get_or_create_owned(&labels),
         }
     }
 
@@ -379,6 +334,8 @@ pub fn classic(openmetrics: &str) -> String {
 }
 
 const MOST_GUARD_SERIES: usize = 500;
+/// Models that are in no file, and that budgets are told apart by all the same.
+const MOST_MODELS: usize = 100;
 
 fn status_class(status: u16) -> &'static str {
     match status {

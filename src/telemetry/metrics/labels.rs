@@ -70,6 +70,12 @@ pub struct TargetLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CostLabels {
+    pub team: Name,
+    pub target: Name,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TokenLabels {
     pub target: Name,
     pub gen_ai_token_type: &'static str,
