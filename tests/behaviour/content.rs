@@ -77,11 +77,22 @@ fn told(tree: &Tree) -> (Value, Value) {
         (attempt, "langfuse.observation.input", &input),
         (&tree.root, "langfuse.trace.input", &input),
         (&tree.root, "langfuse.trace.output", &output),
-        (&tree.root, "input.value", &input),
     ] {
         assert_eq!(json_of(span, name), *expected, "{name}");
     }
-    assert!(of(&tree.root, "gen_ai.input.messages").is_null());
+    for name in ["gen_ai.input.messages", "llm.input_messages.0.message.role"] {
+        assert!(of(&tree.root, name).is_null(), "{name}");
+    }
+    // The root says it in a word, for tables of requests.
+    let text = input[0]["parts"][0]["content"].clone();
+    assert_eq!((of(&tree.root, "input.value"), of(&tree.root, "input.mime_type")), (text, json!("text/plain")));
+    let first = |list: &str, what: &str| of(attempt, &format!("llm.{list}_messages.0.message.{what}"));
+    assert_eq!(
+        (first("input", "role"), first("input", "content")),
+        (input[0]["role"].clone(), input[0]["parts"][0]["content"].clone())
+    );
+    assert_eq!(first("output", "content"), output[0]["parts"][0]["content"]);
+    assert_eq!(first("output", "tool_calls.0.tool_call.function.name"), output[0]["parts"][0]["name"]);
     (input, output)
 }
 
@@ -126,7 +137,7 @@ async fn calls_of_tools_are_told_with_their_arguments() {
 async fn without_a_word_about_it_a_trace_has_no_text() {
     let seen = asked("none", echo, false).await;
     let shown = format!("{:?}", seen.tree);
-    for text in [MAIL, "write to", "EMAIL_1", "input.value", "gen_ai.input.messages"] {
+    for text in [MAIL, "write to", "EMAIL_1", "input.value", "gen_ai.input.messages", "llm.input_messages"] {
         assert!(!shown.contains(text), "`{text}` in {shown}");
     }
 }
