@@ -7,6 +7,7 @@ mod client;
 pub mod collector;
 pub mod grpc;
 mod house;
+pub mod prometheus;
 pub mod redis;
 pub mod running;
 mod upstream;
