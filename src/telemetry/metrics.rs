@@ -38,6 +38,7 @@ use labels::{
 use roster::Roster;
 pub use shown::PluginCounts;
 
+type Dollars = Counter<f64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 /// Each bucket of which names the trace of the newest request in it that has one.
 type Latency = HistogramWithExemplars<ExemplarLabels>;
@@ -53,7 +54,7 @@ pub struct Metrics {
     counted_requests: Prepared<(Option<PolicyName>, &'static str, &'static str), Counter>,
     counted_attempts: Prepared<(TargetName, &'static str), Counter>,
     of_target: Prepared<TargetName, TargetMeters>,
-    of_team: Prepared<(TargetName, Option<Arc<str>>), Counter<f64, AtomicU64>>,
+    of_team: Prepared<(TargetName, Option<Arc<str>>), Dollars>,
     /// Teams that costs are told apart by: those in the files.
     pub teams: Roster,
     /// Models that budgets are told apart by.
@@ -274,7 +275,7 @@ impl Metrics {
         }
     }
 
-    fn cost_of(&self, target: &TargetName, team: Option<&str>) -> Counter<f64, AtomicU64> {
+    fn cost_of(&self, target: &TargetName, team: Option<&str>) -> Dollars {
         let team = team.map(|team| self.teams.name(team));
         self.of_team.get((target.clone(), team), |(target, team)| {
             let team = team.as_deref().unwrap_or_default().into();
