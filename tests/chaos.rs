@@ -17,23 +17,34 @@ use support::running::{Running, get};
 /// What a collector does with each connection.
 type Manner = fn(TcpStream);
 
-const MANNERS: [(&str, Option<Manner>); 8] = [
-    ("takes everything", Some(|stream| answers(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"))),
-    ("hangs", Some(|stream| hangs(&stream))),
-    ("is not there", None),
-    ("says 400", Some(|stream| answers(stream, "HTTP/1.1 400 X\r\ncontent-length: 0\r\n\r\n"))),
-    ("says 429", Some(|stream| answers(stream, "HTTP/1.1 429 X\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"))),
-    ("says 500", Some(|stream| answers(stream, "HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n"))),
-    ("reads slowly", Some(reads_slowly)),
-    ("hangs up in its answer", Some(|stream| answers(stream, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"))),
+const MANNERS: [(&str, &str, Option<Manner>); 11] = [
+    ("takes everything", "http", Some(|stream| answers(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"))),
+    ("hangs", "http", Some(|stream| hangs(&stream))),
+    ("is not there", "http", None),
+    ("says 400", "http", Some(|stream| answers(stream, "HTTP/1.1 400 X\r\ncontent-length: 0\r\n\r\n"))),
+    (
+        "says 429",
+        "http",
+        Some(|stream| answers(stream, "HTTP/1.1 429 X\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n")),
+    ),
+    ("says 500", "http", Some(|stream| answers(stream, "HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n"))),
+    ("reads slowly", "http", Some(reads_slowly)),
+    (
+        "hangs up in its answer",
+        "http",
+        Some(|stream| answers(stream, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")),
+    ),
+    ("is not there (gRPC)", "grpc", None),
+    ("says nothing (gRPC)", "grpc", Some(|stream| hangs(&stream))),
+    ("hears all and hangs (gRPC)", "grpc", Some(hears_and_hangs)),
 ];
 
 #[test]
 fn neither_latency_nor_memory_depends_on_what_a_collector_does() {
     let requests = std::env::var("TIDEGATE_CHAOS_REQUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(4_000);
-    let measured = MANNERS.map(|(name, manner)| {
-        let measured = measure(manner, requests);
-        println!("{name:24} {measured:?}");
+    let measured = MANNERS.map(|(name, protocol, manner)| {
+        let measured = measure(protocol, manner, requests);
+        println!("{name:28} {measured:?}");
         (name, measured)
     });
     let usual = &measured[0].1;
@@ -59,7 +70,7 @@ struct Measured {
     dropped: u64,
 }
 
-fn measure(manner: Option<Manner>, requests: usize) -> Measured {
+fn measure(protocol: &str, manner: Option<Manner>, requests: usize) -> Measured {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     match manner {
@@ -71,8 +82,10 @@ fn measure(manner: Option<Manner>, requests: usize) -> Measured {
         None => drop(listener),
     }
     let folder = tempfile::tempdir().unwrap();
+    let collector = format!("endpoint: \"http://{address}\", protocol: {protocol}, timeout: 2s");
     let yaml = format!(
-        "version: 1\ncallers: {{ anonymous: true }}\ntelemetry: {{ otlp: {{ endpoint: \"http://{address}\", timeout: 2s }} }}\n\
+        "version: 1\ncallers: {{ anonymous: true }}\n\
+         telemetry: {{ otlp: {{ {collector} }}, metrics: {{ {collector}, interval: 1s }} }}\n\
          providers: {{ sim: {{ kind: simulator }} }}\npolicies: [{{ policy: first, route: sim }}]\n"
     );
     std::fs::write(folder.path().join("tidegate.yaml"), yaml).unwrap();
@@ -152,6 +165,13 @@ fn answers(stream: TcpStream, answer: &str) {
 /// The caller keeps the connection for as long.
 fn hangs(_: &TcpStream) {
     thread::sleep(Duration::from_secs(600));
+}
+
+/// Shakes hands as HTTP/2 wants it, takes what it is sent, and never answers.
+fn hears_and_hangs(mut stream: TcpStream) {
+    let (settings, agreed) = ([0, 0, 0, 4, 0, 0, 0, 0, 0], [0, 0, 0, 4, 1, 0, 0, 0, 0]);
+    let _ = stream.write_all(&[settings, agreed].concat());
+    let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }
 
 fn reads_slowly(mut stream: TcpStream) {

@@ -30,17 +30,18 @@ fn queries(dashboard: &Value) -> Vec<String> {
 
 /// The names that a gateway has samples by, as the code registers them.
 fn samples() -> BTreeSet<String> {
-    let code = include_str!("../src/telemetry/metrics.rs");
+    let code = include_str!("../src/telemetry/metrics/register.rs");
+    let fields = include_str!("../src/telemetry/metrics.rs");
     let register =
         Regex::new(r#"register(?:_with_unit)?\(\s*"(\w+)",[^;]*?(?:Unit::(\w+),\s*)?self\.(\w+)\.clone\(\)"#).unwrap();
     let field =
-        |name: &str| Regex::new(&format!(r"\n    {name}: (.*),")).unwrap().captures(code).unwrap()[1].to_owned();
+        |name: &str| Regex::new(&format!(r"\n    {name}: (.*),")).unwrap().captures(fields).unwrap()[1].to_owned();
     let mut samples = BTreeSet::new();
     for found in register.captures_iter(code) {
         let unit = found.get(2).map(|unit| format!("_{}", unit.as_str().to_lowercase())).unwrap_or_default();
         let (name, kind) = (format!("{}{unit}", &found[1]), field(&found[3]));
         let endings: &[&str] = match &kind {
-            kind if kind.contains("Histogram") => &["_bucket", "_sum", "_count"],
+            kind if kind.contains("Histogram") || kind.contains("Latencies") => &["_bucket", "_sum", "_count"],
             kind if kind.contains("Counter") => &["_total"],
             _ => &[""],
         };

@@ -83,17 +83,20 @@ fn a_gateway_that_is_killed_loses_no_more_than_its_last_decisions_and_the_next_g
 
 #[test]
 fn a_process_that_is_told_not_to_trace_tells_no_collector_and_records_all_the_same() {
-    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
-    collector.set_nonblocking(true).unwrap();
-    let url = format!("telemetry: {{ otlp: \"http://{}\",", collector.local_addr().unwrap());
+    let [traces, metrics] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = |collector: &TcpListener| format!("\"http://{}\"", collector.local_addr().unwrap());
+    let section = format!("telemetry: {{ otlp: {}, metrics: {},", url(&traces), url(&metrics));
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("tidegate.yaml"), GATEWAY.replace("telemetry: {", &url)).unwrap();
+    std::fs::write(folder.path().join("tidegate.yaml"), GATEWAY.replace("telemetry: {", &section)).unwrap();
+    [&traces, &metrics].iter().for_each(|collector| collector.set_nonblocking(true).unwrap());
     for (disabled, is_told) in [("TRUE", false), ("false", true)] {
         let running = Running::start_told(folder.path(), ("OTEL_SDK_DISABLED", disabled));
         ask(&running.address, "chat").unwrap();
+        // The last of both is told by a process that stops.
         running.stop();
         running.wait();
-        assert_eq!(collector.accept().is_ok(), is_told, "OTEL_SDK_DISABLED={disabled}");
+        let told = [&traces, &metrics].map(|collector| collector.accept().is_ok());
+        assert_eq!(told, [is_told; 2], "OTEL_SDK_DISABLED={disabled}");
     }
     assert_eq!(recorded(folder.path()).len(), 2);
 }

@@ -181,6 +181,8 @@ fn a_budget_that_runs_low_is_told_of_once_in_its_window() {
     assert!(metrics.contains("tidegate_budget_warnings{budget=\"all\"} 1\n"), "{metrics}");
     assert!(metrics.contains("tidegate_budget_remaining_usd{budget=\"all\",scope=\"p\"} 0.1"), "{metrics}");
     assert!(metrics.contains("tidegate_reservations_open 0\n"), "{metrics}");
+    let synced = metrics.lines().find_map(|line| line.strip_prefix("tidegate_ledger_fsync_seconds_count ")).unwrap();
+    assert!(synced.trim().parse::<u64>().unwrap() > 0, "the disk was never waited for: {metrics}");
 }
 
 #[test]

@@ -104,6 +104,11 @@ impl Authenticator {
         self.stated.fill(caller, headers, Body::Read(find));
     }
 
+    /// The teams that keys are of.
+    pub fn teams(&self) -> impl Iterator<Item = Arc<str>> {
+        self.keys.iter().flat_map(Keys::teams)
+    }
+
     /// Whether [`Authenticator::complete`] would look into the body at all.
     pub fn reads_body(&self) -> bool {
         self.stated.reads_body()

@@ -1,6 +1,7 @@
 //! The virtual keys in force: from a presented key to its caller.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
@@ -25,6 +26,10 @@ impl Keys {
     pub(super) fn new(file: &KeyFile) -> Result<Self, String> {
         let keys = file.keys.iter().map(|entry| Ok((entry.hash, Held::new(entry)?)));
         keys.collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(super) fn teams(&self) -> impl Iterator<Item = Arc<str>> {
+        self.0.values().filter_map(|held| held.caller.team.clone())
     }
 
     /// Neither waits nor allocates; a caller's parts are shared.

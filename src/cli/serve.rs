@@ -47,7 +47,7 @@ const PORT_TAKEN: u8 = 3;
 const CUT_OFF: u8 = 4;
 /// How long tokens of the last requests may be counted.
 const CLOSING: Duration = Duration::from_secs(2);
-/// How long collectors may take the last traces.
+/// How long collectors may take the last traces and metrics.
 const FLUSH: Duration = Duration::from_secs(3);
 
 pub fn run(args: &ServeArgs) -> ExitCode {
@@ -73,7 +73,8 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
     let access = if args.no_access_log { AccessLog::off() } else { AccessLog::stdout() };
     let clock = Clock::system();
     let world = World::new(clock, Arc::new(Pools::new()), access);
-    let (stores, shared) = match stores(&args.files, clock).await {
+    let options = Options { synced: Arc::new(world.metrics.ledger_synced()), ..Options::default() };
+    let (stores, shared) = match stores(&args.files, &options, clock).await {
         Ok(stores) => stores,
         Err(trouble) => {
             eprintln!("error: {trouble}");
@@ -124,24 +125,24 @@ async fn serve(args: &ServeArgs, up: impl FnOnce(SocketAddr, SocketAddr)) -> Exi
 }
 
 /// The stores that the files ask for. What is wrong with the files themselves is said later.
-async fn stores(files: &[PathBuf], clock: Clock) -> Result<(Stores, Option<Arc<Shared>>), String> {
+async fn stores(files: &[PathBuf], options: &Options, clock: Clock) -> Result<(Stores, Option<Arc<Shared>>), String> {
     let environment = Environment::process();
     let Some(config) = policy::load(files, &environment).config else { return Ok((Stores::default(), None)) };
     // A key that is not there is a problem with the files.
     let seed = Arc::new(config.seed(&environment).unwrap_or_default());
-    let (stores, shared) = books(config.state, &environment, clock).await?;
+    let (stores, shared) = books(config.state, options, &environment, clock).await?;
     Ok((Stores { seed, ..stores }, shared))
 }
 
 /// Where what requests cost is kept.
 async fn books(
     state: Option<State>,
+    options: &Options,
     environment: &Environment,
     clock: Clock,
 ) -> Result<(Stores, Option<Arc<Shared>>), String> {
-    let open = |folder: &Path| {
-        Embedded::open(folder, &Options::default(), clock.now()).map_err(|trouble: Trouble| trouble.to_string())
-    };
+    let open =
+        |folder: &Path| Embedded::open(folder, options, clock.now()).map_err(|trouble: Trouble| trouble.to_string());
     match state {
         None => Ok((Stores::default(), None)),
         Some(State::Folder(folder)) => {
@@ -238,7 +239,7 @@ async fn run_until_stopped(
     // What is not counted by then is estimated.
     let _ = tokio::time::timeout(CLOSING, gateway.world().closed()).await;
     drop(workers);
-    gateway.world().traces.flush(FLUSH).await;
+    tokio::join!(gateway.world().traces.flush(FLUSH), gateway.world().meters.flush(FLUSH));
     let _ = tokio::time::timeout(FLUSH, gateway.world().stores.answers.flush()).await;
     background.abort();
     gateway.world().access.flush();

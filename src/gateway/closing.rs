@@ -81,6 +81,7 @@ impl Closing {
         for act in &self.trail.acts {
             self.world.metrics.guard_acted(act.guard.clone(), act.action, &act.kind);
         }
+        let trace = self.traced.as_ref().map(|traced| traced.context);
         self.world.metrics.request_ended(&metrics::Counted {
             policy: line.policy.as_ref(),
             status: line.status,
@@ -92,6 +93,7 @@ impl Closing {
             input_tokens: line.input_tokens,
             output_tokens: line.output_tokens,
             cost: line.cost,
+            team: line.team.as_deref(),
             is_unpriced: self.bill.is_unpriced(),
             is_copy: line.is_beside(),
             cache: line.cache,
@@ -103,6 +105,7 @@ impl Closing {
                 written: self.bill.usage.cache_write(),
                 saved: line.cached_saved,
             },
+            trace: trace.filter(|of| self.world.traces.tells_of(line, of.trace)),
         });
         if let Some((estimated, said)) = self.bill.lesson() {
             self.world.stores.tokens.learn(&line.model, estimated, said);

@@ -21,6 +21,7 @@ use crate::pipeline::chat::{ChatExchange, Onlookers, Steer};
 use crate::pipeline::cx::Cx;
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Shadow};
+use crate::pipeline::run::overheard;
 use crate::pipeline::shadow::{Original, Shadows};
 use crate::pipeline::{Answer, Flow};
 
@@ -77,6 +78,7 @@ impl Copy {
             question: of.question.clone(),
             tags: of.tags.clone(),
             outgoing: of.outgoing.clone(),
+            texts: of.texts.as_ref().map(|texts| texts.beside()),
             ..Cx::new(of.endpoint, of.clock, Arc::clone(&of.tokens))
         };
         let account = Account::of_copy(Arc::clone(world), &cx, of, now);
@@ -117,16 +119,24 @@ impl Copy {
             None => Flow::Pass,
         };
         let tap = if let Flow::Tap(tap) = flow { Some(tap) } else { None };
-        let onlookers = match &tap {
-            Some(tap) if tap.looks_inside() => Onlookers::Taps,
-            _ => Onlookers::Nobody,
-        };
+        let texts = self.cx.texts.clone();
+        if let Some(texts) = &texts {
+            // Nobody has sent it but the gateway.
+            texts.came(&self.request);
+            texts.goes(&self.request);
+        }
+        let is_seen = texts.is_some() || tap.as_ref().is_some_and(|tap| tap.looks_inside());
+        let onlookers = if is_seen { Onlookers::Taps } else { Onlookers::Nobody };
         let plan = Plan::to(Arc::clone(&self.shadow.to));
         let outgoing = std::mem::take(&mut self.cx.outgoing);
         let steer = Steer { from_caller: &self.headers, from_steps: &outgoing };
         let mut exchange =
             ChatExchange::new(self.request.clone(), &self.cx.model, steer, onlookers).marking(self.rules.mark_prefixes);
         let answer = execute(&mut self.cx, &plan, &self.rules, &mut exchange).await?;
+        let answer = match texts {
+            Some(texts) => overheard(answer, texts),
+            None => answer,
+        };
         Ok(match tap {
             Some(tap) => tap.wrap(answer),
             None => answer,

@@ -18,6 +18,7 @@ mod outlive;
 pub mod reload;
 mod renew;
 mod settle;
+mod shown;
 mod standings;
 mod stated;
 mod told;
@@ -40,13 +41,15 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::trail::Trail;
 use crate::policy::Snapshot;
+use crate::state::Unavailable;
 
 use account::Account;
 pub use account::AccountedBody;
 pub use bill::Tab;
 pub use jwks::FetchOverPools;
 pub use notify::notify;
-pub use standings::{AccountStanding, standings};
+use shown::Watched;
+pub use standings::AccountStanding;
 pub use visit::{About, ChatAnswer, Counted, Exactness, Forwarded, Visit};
 pub use witness::{Decision, Witness};
 pub use world::World;
@@ -54,7 +57,7 @@ pub use world::World;
 /// The gateway: what lasts, and the policy revision in charge.
 pub struct Gateway {
     world: Arc<World>,
-    snapshot: ArcSwap<Snapshot>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
 }
 
 /// The head of a request, as the server has read it.
@@ -72,7 +75,7 @@ pub struct Arrival<'a> {
 
 impl Gateway {
     pub fn new(world: Arc<World>, snapshot: Arc<Snapshot>) -> Self {
-        let gateway = Self { world, snapshot: ArcSwap::new(Arc::clone(&snapshot)) };
+        let gateway = Self { world, snapshot: Arc::new(ArcSwap::new(Arc::clone(&snapshot))) };
         gateway.put_in_charge(snapshot);
         gateway
     }
@@ -88,10 +91,29 @@ impl Gateway {
 
     /// Puts another revision in charge. Requests under way keep theirs.
     pub fn put_in_charge(&self, snapshot: Arc<Snapshot>) {
-        self.world.metrics.revision_is(&snapshot.revision);
+        let metrics = &self.world.metrics;
+        metrics.revision_is(&snapshot.revision);
+        metrics.teams.are(snapshot.teams());
+        metrics
+            .models
+            .are(snapshot.policies.iter().flat_map(|policy| &policy.models).map(|model| model.as_str().into()));
         self.world.trace_to(&snapshot.exporters);
+        self.world.report_to(&snapshot.metric_exporters, Watched::of(&self.world, &self.snapshot));
         self.world.record_in(snapshot.decisions.as_ref());
         self.snapshot.store(snapshot);
+    }
+
+    /// The metrics as they are now, in the text format of OpenMetrics.
+    pub async fn metrics(&self) -> String {
+        shown::shown(&self.world, &self.pin()).await
+    }
+
+    /// Every account that has been used, by name, as it stands in the window it is in.
+    ///
+    /// # Errors
+    /// When the ledger cannot be asked.
+    pub async fn standings(&self) -> Result<Vec<AccountStanding>, Unavailable> {
+        standings::standings(&self.world, &self.pin()).await
     }
 
     /// Notes a request that is for no endpoint, so that it leaves a line in the log, too.

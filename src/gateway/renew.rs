@@ -41,6 +41,7 @@ impl Renewing {
             headers: without_words(&of.headers),
             basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
             renews: Some(Arc::clone(&errand)),
+            texts: of.texts.as_ref().map(|texts| texts.beside()),
             ..Cx::new(of.endpoint, of.clock, Arc::clone(&of.tokens))
         };
         let account = Account::of_renewal(Arc::clone(world), &cx, of, now);

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::base::ids::AccountId;
 use crate::base::money::Nanos;
-use crate::gateway::Gateway;
+use crate::gateway::world::World;
+use crate::policy::Snapshot;
 use crate::state::Unavailable;
 use crate::steps::budget::Budget;
 
@@ -28,9 +29,9 @@ impl AccountStanding {
 ///
 /// # Errors
 /// When the ledger cannot be asked.
-pub async fn standings(gateway: &Gateway) -> Result<Vec<AccountStanding>, Unavailable> {
-    let (snapshot, now) = (gateway.pin(), gateway.world().clock.now());
-    let Some(ledger) = &gateway.world().stores.ledger else { return Ok(Vec::new()) };
+pub async fn standings(world: &World, snapshot: &Snapshot) -> Result<Vec<AccountStanding>, Unavailable> {
+    let now = world.clock.now();
+    let Some(ledger) = &world.stores.ledger else { return Ok(Vec::new()) };
     let mut standings = Vec::new();
     for account in ledger.accounts().await?.into_iter().map(|standing| standing.account) {
         let name = account.as_str().split('/').next().unwrap_or_default();

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::telemetry::otlp::{self, Attempt, Link, PassedOver, StepTaken, Story, 
 
 /// What is noted of a request for its trace, beside its line in the log.
 pub struct Traced {
-    context: TraceContext,
+    pub context: TraceContext,
     /// The trace of the request that this one is a copy of.
     pub link: Option<TraceContext>,
     pub is_of_stranger: bool,
@@ -74,6 +75,11 @@ impl Traced {
         self.session.clone_from(&cx.caller.session);
         self.tags = cx.caller.tags.iter().map(|tag| tag.to_string()).collect();
         self.tags.extend(cx.tags.iter().map(|(key, value)| format!("{key}={value}")));
+    }
+
+    /// The caller gets these bytes, which nobody reads.
+    pub fn gives_unread(&self, bytes: &Bytes) {
+        self.texts.iter().for_each(|texts| texts.gives_unread(bytes));
     }
 
     pub fn observe(&mut self, frame: &Frame) {

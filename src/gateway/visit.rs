@@ -284,6 +284,9 @@ impl Visit {
         self.cx.model = ModelName::new(request.body.model());
         self.check_model()?;
         self.check_unread(&request.body)?;
+        if let (Some(texts), Some(document)) = (&self.cx.texts, request.body.document()) {
+            texts.came_unread(self.cx.endpoint.name(), &document);
+        }
         self.state(None);
         self.cx.question = Some(Question::unread());
         let snapshot = Arc::clone(&self.snapshot);

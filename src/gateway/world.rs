@@ -18,7 +18,7 @@ use crate::provider::Pools;
 use crate::state::Ledger;
 use crate::steps::Stores;
 use crate::telemetry::decisions::{self, Decisions};
-use crate::telemetry::otlp::{Carrier, Exporter, Room, Texts, Traces};
+use crate::telemetry::otlp::{Carrier, Collector, Exporter, Meter, Meters, MetricExporter, Room, Texts, Traces};
 use crate::telemetry::{AccessLog, Metrics};
 
 /// Everything a reload must not reset: connections, breakers, counts.
@@ -34,6 +34,8 @@ pub struct World {
     pub metrics: Metrics,
     pub access: AccessLog,
     pub traces: Traces,
+    /// Who is told of metrics.
+    pub meters: Meters,
     pub decisions: Decisions,
     room: Room,
     /// Whether collectors may have texts as callers have sent them.
@@ -58,6 +60,7 @@ impl World {
             metrics: Metrics::default(),
             access,
             traces: Traces::default(),
+            meters: Meters::default(),
             decisions: Decisions::default(),
             room: Room::default(),
             shows_raw: false,
@@ -100,10 +103,19 @@ impl World {
         if self.pools.is_staged() {
             return;
         }
-        self.traces.tell(exporters, |exporter| {
-            let way = Way::to(&exporter.name, exporter.endpoint.expose(), exporter.ca.as_deref(), &self.pools)?;
-            Ok(Arc::new(way) as Arc<dyn Carrier>)
-        });
+        self.traces.tell(exporters, |exporter| self.way(&exporter.collector));
+    }
+
+    /// Has these exporters told of metrics. Where providers are played, nobody is.
+    pub(super) fn report_to(&self, exporters: &[MetricExporter], meter: Arc<dyn Meter>) {
+        if !self.pools.is_staged() {
+            self.meters.tell(exporters, &meter, |exporter| self.way(&exporter.collector));
+        }
+    }
+
+    fn way(&self, collector: &Collector) -> Result<Arc<dyn Carrier>, String> {
+        let way = Way::to(&collector.name, collector.endpoint.expose(), collector.ca.as_deref(), &self.pools)?;
+        Ok(Arc::new(way))
     }
 
     /// Where the texts of a request are kept, if a collector is to have any.

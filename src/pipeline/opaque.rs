@@ -30,6 +30,7 @@ use crate::pipeline::silence::Silence;
 use crate::pipeline::target::Target;
 use crate::pipeline::watch::Watch;
 use crate::provider::{Body, BoxError, Call, ReplyBody};
+use crate::telemetry::otlp::Texts;
 
 /// A request that is forwarded without being understood.
 pub struct OpaqueRequest {
@@ -147,6 +148,14 @@ pub struct Watched {
     body: ReplyBody,
     watch: Watch,
     silence: Silence,
+    texts: Option<Arc<Texts>>,
+}
+
+impl Watched {
+    /// Its texts are kept as they come.
+    pub fn overheard(&mut self, texts: Arc<Texts>) {
+        self.texts = Some(texts);
+    }
 }
 
 impl http_body::Body for Watched {
@@ -159,6 +168,9 @@ impl http_body::Body for Watched {
         let fault = match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.silence.touch();
+                if let (Some(texts), Some(bytes)) = (&this.texts, frame.data_ref()) {
+                    texts.hears_unread(bytes);
+                }
                 // A body whose length is known is not asked again after its last byte.
                 if this.body.is_end_stream() {
                     this.watch.good();
@@ -231,7 +243,7 @@ impl Exchange for OpaqueExchange {
         let target = watch.target().name.clone();
         let timeouts = sending.rules.timeouts;
         let silence = Silence::new(Phase::NextToken, timeouts.between_tokens, sending.deadline, timeouts.total);
-        let response = response.map(|body| Passing::Plain(Watched { body, watch, silence }));
+        let response = response.map(|body| Passing::Plain(Watched { body, watch, silence, texts: None }));
         Ok(OpaqueAnswer { target, response })
     }
 }

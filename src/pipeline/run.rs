@@ -17,7 +17,7 @@ use crate::pipeline::glean::Tail;
 use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
 use crate::pipeline::mirror::Mirror;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
-use crate::pipeline::passing::{Tapped, go_through};
+use crate::pipeline::passing::{Passing, Tapped, go_through};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::route::{Plan, Route};
 use crate::pipeline::shadow::{Original, Shadows};
@@ -174,8 +174,15 @@ impl Line {
             }
         }
         let plan = self.plan(cx, None);
+        let texts = cx.texts.clone();
+        if let (Some(texts), Some(document)) = (&texts, request.body.document()) {
+            texts.goes_unread(cx.endpoint.name(), &document);
+        }
         let mut exchange = OpaqueExchange::new(request, cx.endpoint);
-        let answer = execute(cx, &plan, &self.rules, &mut exchange).await?;
+        let mut answer = execute(cx, &plan, &self.rules, &mut exchange).await?;
+        if let (Some(texts), Passing::Plain(body)) = (texts, answer.response.body_mut()) {
+            body.overheard(texts);
+        }
         if back.is_empty() {
             return Ok(answer);
         }
@@ -227,7 +234,7 @@ impl Line {
 }
 
 /// The same answer, whose texts are kept as they come.
-fn overheard(answer: Answer, texts: Arc<Texts>) -> Answer {
+pub fn overheard(answer: Answer, texts: Arc<Texts>) -> Answer {
     let hear = move |burst: &Result<Burst, Stop>| burst.iter().for_each(|frames| texts.hears(frames));
     Answer { head: answer.head, frames: answer.frames.inspect(hear).boxed() }
 }

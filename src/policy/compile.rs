@@ -73,6 +73,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let budgets = budgets(config, &targets, &mut problems);
     let screens = screens::open(config, parts, &mut problems);
     let exporters = telemetry::exporters(config, parts, &mut problems);
+    let metric_exporters = telemetry::metric_exporters(config, parts, &mut problems);
     let webhook = webhook(config, parts, &mut problems);
     let secrets = secrets(config, parts, &mut problems);
     let library = plugins::open(config, parts, &mut problems);
@@ -109,6 +110,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             budgets,
             webhook,
             exporters,
+            metric_exporters,
             decisions: config.decisions.clone(),
             baggage: config.baggage.clone(),
             unknown_price: config.prices.unknown,

@@ -47,6 +47,8 @@ pub struct Config {
     pub log: Log,
     /// Who is told of requests, as traces.
     pub exporters: Vec<ExporterConfig>,
+    /// Who is told of metrics.
+    pub metric_exporters: Vec<MetricExporterConfig>,
     /// Where decisions are recorded.
     pub decisions: Option<decisions::Settings>,
     /// Members of callers' baggage that spans get.
@@ -190,15 +192,28 @@ pub struct Log {
 /// A collector of traces.
 #[derive(Debug, Clone)]
 pub struct ExporterConfig {
+    pub collector: CollectorConfig,
+    pub dialects: Vec<TelemetryDialect>,
+    pub sampling: Sampling,
+    pub content: Option<At<Content>>,
+}
+
+/// A collector of metrics.
+#[derive(Debug, Clone)]
+pub struct MetricExporterConfig {
+    pub collector: CollectorConfig,
+    pub interval: Duration,
+}
+
+/// Where a collector is.
+#[derive(Debug, Clone)]
+pub struct CollectorConfig {
     /// Empty for none.
     pub endpoint: At<Template>,
     pub protocol: ExporterProtocol,
     pub headers: Vec<(At<String>, At<Template>)>,
     /// The path of a PEM file.
     pub ca: Option<At<Template>>,
-    pub dialects: Vec<TelemetryDialect>,
-    pub sampling: Sampling,
-    pub content: Option<At<Content>>,
     pub timeout: Duration,
 }
 
@@ -347,6 +362,11 @@ pub struct RegistryConfig {
 }
 
 impl Config {
+    fn collectors(&self) -> impl Iterator<Item = &CollectorConfig> {
+        let of_traces = self.exporters.iter().map(|exporter| &exporter.collector);
+        of_traces.chain(self.metric_exporters.iter().map(|exporter| &exporter.collector))
+    }
+
     /// Every text that names a file.
     pub fn named_files(&self) -> impl Iterator<Item = &At<Template>> {
         let tls = self.tls.iter().flat_map(|tls| [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
@@ -354,7 +374,7 @@ impl Config {
         let jwks = self.callers.jwt.as_ref().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.value.names_url());
         let guards = self.screens.values().filter_map(|screen| screen.ca.as_ref());
         let registries = self.plugins.registries.values().filter_map(|registry| registry.ca.as_ref());
-        let collectors = self.exporters.iter().filter_map(|exporter| exporter.ca.as_ref());
+        let collectors = self.collectors().filter_map(|collector| collector.ca.as_ref());
         tls.chain(authorities).chain(guards).chain(registries).chain(collectors).chain(&self.callers.keys).chain(jwks)
     }
 
@@ -364,9 +384,9 @@ impl Config {
         if let Some(tls) = &self.tls {
             all.extend([&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));
         }
-        for exporter in &self.exporters {
-            all.extend(std::iter::once(&exporter.endpoint).chain(&exporter.ca));
-            all.extend(exporter.headers.iter().map(|(_, template)| template));
+        for collector in self.collectors() {
+            all.extend(std::iter::once(&collector.endpoint).chain(&collector.ca));
+            all.extend(collector.headers.iter().map(|(_, template)| template));
         }
         all.extend(&self.callers.keys);
         all.extend(self.webhook.iter().chain(&self.placeholder_key));

@@ -18,7 +18,7 @@ use crate::pipeline::trail::{Considered, Verdict};
 use crate::pricing::Unknown;
 use crate::steps::budget::Budget;
 use crate::telemetry::decisions;
-use crate::telemetry::otlp::Exporter;
+use crate::telemetry::otlp::{Exporter, MetricExporter};
 
 /// Everything a request needs to know that a policy file says.
 pub struct Snapshot {
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub webhook: Option<Secret>,
     /// Who is told of requests, as traces.
     pub exporters: Vec<Exporter>,
+    /// Who is told of metrics.
+    pub metric_exporters: Vec<MetricExporter>,
     /// Where decisions are recorded.
     pub decisions: Option<decisions::Settings>,
     /// Members of callers' baggage that spans get.
@@ -94,6 +96,12 @@ impl Snapshot {
     /// The policy that decides on a request: the first that covers it.
     pub fn select(&self, facts: &dyn Facts) -> Option<&Policy> {
         self.policies.iter().find(|policy| policy.covers(facts))
+    }
+
+    /// The teams that the files name: those of keys, and those that policies are for.
+    pub fn teams(&self) -> impl Iterator<Item = Arc<str>> {
+        let of_policies = self.policies.iter().flat_map(|policy| policy.selector.teams());
+        self.authenticator.teams().chain(of_policies.map(Arc::from))
     }
 
     /// The most bytes of each text of a streamed answer that a policy's steps keep back, where they do.

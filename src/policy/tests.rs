@@ -409,6 +409,10 @@ const BROKEN: &[(&str, &str)] = &[
     ("a planned kind of provider", "version: 2\nproviders: { b: { kind: bedrock }, c: { kind: openai_compatible } }\n"),
     ("telemetry that is wanted", "telemetry: { otlp: \"https://collector\", content: all }\n"),
     (
+        "metrics that are wanted too often",
+        "telemetry: { metrics: [{ endpoint: \"http://collector:4317\", protocol: grpc, interval: 10ms, every: 1s }] }\n",
+    ),
+    (
         "a record of decisions that holds none",
         "telemetry: { decisions: { dir: \"\", size: 1KiB }, baggage: [tenant, \"a b\"] }\n",
     ),

@@ -6,9 +6,7 @@ mod cache;
 mod decisions;
 mod page;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering;
 
 use http::header::HOST;
 use http::uri::Authority;
@@ -16,14 +14,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::base::json::Writer;
-use crate::base::money::Nanos;
+use crate::gateway::Gateway;
 use crate::gateway::reload::{Reloader, Status};
-use crate::gateway::{AccountStanding, Gateway, standings};
 use crate::policy::Snapshot;
 use crate::server::body::Outgoing;
 use crate::server::drain::Drain;
 use crate::server::outbound::json;
-use crate::telemetry::PluginCounts;
+use crate::telemetry;
 
 /// Answers one request of an operator or a probe.
 pub async fn handle(
@@ -73,62 +70,21 @@ fn is_of_here(host: Option<&HeaderValue>) -> bool {
 const PATHS: &str = "/livez /readyz /healthz /metrics /policies /budgets /cache /decisions";
 
 async fn metrics(gateway: &Gateway, headers: &HeaderMap) -> Response<Outgoing> {
-    let (world, snapshot) = (gateway.world(), gateway.pin());
-    let states = snapshot.targets.iter().map(|target| (target.name.as_str(), target.health.breaker.state()));
-    world.metrics.targets_are(states);
-    world.metrics.dropped(world.access.dropped(), world.copies.dropped());
-    world.metrics.spans_dropped(world.traces.dropped());
-    world.metrics.decisions_dropped(world.decisions.dropped());
-    world.metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
-    world.metrics.cache_events_are(world.stores.kept.counts());
-    world.metrics.guard_actions_are("redact", world.stores.guards.counts());
-    world
-        .metrics
-        .guard_hold_backs_are(snapshot.hold_backs().map(|(policy, step, bytes)| (policy.to_string(), step, bytes)));
-    world.stores.plugins.each(|plugin, policy, record| {
-        world.metrics.plugin_is(PluginCounts {
-            plugin,
-            policy,
-            calls: record.calls().map(|(hook, outcome, count)| (hook.word(), outcome.name(), count)).collect(),
-            took: record.took().map(|(hook, took)| (hook.word(), took)).collect(),
-            log_dropped: record.log_dropped(),
-            own: record.counters().all(),
-        });
-    });
-    world.metrics.budget_warnings_are(world.stores.alerts.counts());
-    // What cannot be asked now is not shown, rather than shown as it was.
-    world.metrics.budgets_are(remaining(&standings(gateway).await.unwrap_or_default()));
+    let shown = gateway.metrics().await;
     let accepted = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let is_open = accepted.into_iter().any(|value| value.contains("application/openmetrics-text"));
     let (body, kind) = match is_open {
-        true => (world.metrics.text(), "application/openmetrics-text; version=1.0.0; charset=utf-8"),
-        false => (world.metrics.classic_text(), "text/plain; version=0.0.4; charset=utf-8"),
+        true => (shown, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        false => (telemetry::metrics::classic(&shown), "text/plain; version=0.0.4; charset=utf-8"),
     };
     let mut response = text(200, body);
     response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
-/// What is left of each budget: by account where those are names out of the files, and otherwise of the account that
-/// has the least. Users and keys are no labels.
-fn remaining(standings: &[AccountStanding]) -> BTreeMap<(String, String), Nanos> {
-    let mut remaining: BTreeMap<(String, String), Nanos> = BTreeMap::new();
-    for standing in standings {
-        let name = standing.budget.name();
-        let account = standing.account.as_str();
-        let scope = match standing.budget.per.as_str() {
-            "team" | "model" | "policy" => account.strip_prefix(name).unwrap_or(account).trim_start_matches('/'),
-            _ => "least",
-        };
-        let left = remaining.entry((name.to_owned(), scope.to_owned())).or_insert(Nanos(i64::MAX));
-        *left = (*left).min(standing.remaining());
-    }
-    remaining
-}
-
 /// Every account of a budget, as it stands in the window it is in.
 async fn budgets(gateway: &Gateway) -> Response<Outgoing> {
-    let standings = match standings(gateway).await {
+    let standings = match gateway.standings().await {
         Ok(standings) => standings,
         Err(unavailable) => return text(503, format!("{unavailable}\n")),
     };

@@ -11,6 +11,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use jiff::Timestamp;
@@ -40,15 +41,17 @@ pub struct Embedded {
     pub(super) is_full: Arc<std::sync::atomic::AtomicBool>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// A segment of the log that has grown to so many bytes is followed by the next.
     pub rotate_at: u64,
+    /// Told each time how long it took until the disk had what was written.
+    pub synced: Arc<dyn Fn(Duration) + Send + Sync>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rotate_at: 64 << 20 }
+        Self { rotate_at: 64 << 20, synced: Arc::new(|_| {}) }
     }
 }
 
@@ -229,7 +232,7 @@ impl Opening {
         let mut position = loaded.position.clone();
         let mut changes = loaded.carry_into(&mut books, Slot::horizon(now));
         let from = position.clone();
-        let log = Log::open(ledger, options.rotate_at, from.as_ref(), |record, place| {
+        let mut log = Log::open(ledger, options.rotate_at, from.as_ref(), |record, place| {
             books.apply(&record.entry);
             changes.note(&record.entry);
             if changes.records >= PORTION {
@@ -237,6 +240,7 @@ impl Opening {
             }
             position = Some(place);
         })?;
+        log.synced = Arc::clone(&options.synced);
         if let Some(position) = &position {
             keep(&mut sums, &mut changes, position);
         }

@@ -9,6 +9,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -28,6 +30,8 @@ pub(super) struct Log {
     next: u64,
     rotate_at: u64,
     buffer: Vec<u8>,
+    /// Told how long the disk took.
+    pub(super) synced: Arc<dyn Fn(Duration) + Send + Sync>,
     #[cfg(test)]
     pub(super) is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
@@ -87,6 +91,7 @@ impl Log {
             next,
             rotate_at,
             buffer: Vec::new(),
+            synced: Arc::new(|_| {}),
             #[cfg(test)]
             is_full: std::sync::Arc::default(),
         };
@@ -132,7 +137,10 @@ impl Log {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.file.write_all(&self.buffer)?;
-        self.file.sync_data()
+        let begun = Instant::now();
+        self.file.sync_data()?;
+        (self.synced)(begun.elapsed());
+        Ok(())
     }
 
     fn mend(&mut self) -> io::Result<()> {

@@ -71,6 +71,15 @@ impl Line {
         self.shadow_of.is_some() || self.renewal_of.is_some()
     }
 
+    /// Whether the answer broke off, or none came.
+    pub fn is_failed(&self) -> bool {
+        matches!(self.outcome, "failed" | "cut")
+    }
+
+    pub fn is_refused(&self) -> bool {
+        self.outcome == "refused"
+    }
+
     /// The line as the fields that are written.
     pub fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_slice(&self.to_json()).unwrap_or_default()

@@ -6,46 +6,64 @@
 mod classic;
 mod kept;
 mod labels;
+pub(super) mod reading;
+mod register;
+mod roster;
 mod shown;
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use foldhash::fast::RandomState;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::base::ids::{PolicyName, TargetName};
 use crate::base::money::Nanos;
+use crate::base::trace::TraceContext;
 use labels::{
-    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, ExporterLabels, GuardLabels,
-    HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels, PolicyLabels, PromptCacheLabels,
-    RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels, WarningLabels,
+    AttemptLabels, BudgetLabels, CacheEventLabels, CacheLabels, CacheTierLabels, CostLabels, ExemplarLabels,
+    ExporterLabels, GuardLabels, HoldLabels, PluginCallLabels, PluginCountLabels, PluginHookLabels, PluginLabels,
+    PolicyLabels, PromptCacheLabels, RequestLabels, RevisionLabels, StateLabels, TargetLabels, TokenLabels,
+    WarningLabels,
 };
+use roster::Roster;
 pub use shown::PluginCounts;
 
+type Dollars = Counter<f64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+/// Each bucket of which names the trace of the newest request in it that has one.
+type Latency = HistogramWithExemplars<ExemplarLabels>;
+type Latencies = Family<TargetLabels, Latency, fn() -> Latency>;
 
 /// The metrics of the process.
 pub struct Metrics {
     registry: Registry,
+    /// Held by whoever looks.
+    looking: Mutex<()>,
     requests: Family<RequestLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
     counted_requests: Prepared<(Option<PolicyName>, &'static str, &'static str), Counter>,
     counted_attempts: Prepared<(TargetName, &'static str), Counter>,
     of_target: Prepared<TargetName, TargetMeters>,
+    of_team: Prepared<(TargetName, Option<Arc<str>>), Dollars>,
+    /// Teams that costs are told apart by: those in the files.
+    pub teams: Roster,
+    /// Models that budgets are told apart by.
+    pub models: Roster,
     overhead: Histogram,
-    duration: Histograms<TargetLabels>,
-    first_token: Histograms<TargetLabels>,
+    duration: Latencies,
+    first_token: Latencies,
     tokens: Histograms<TokenLabels>,
-    cost: Family<TargetLabels, Counter<f64, AtomicU64>>,
+    cost: Family<CostLabels, Counter<f64, AtomicU64>>,
     prompt_cache: Family<PromptCacheLabels, Counter>,
     prompt_cache_saved: Family<TargetLabels, Counter<f64, AtomicU64>>,
     budget_remaining: Family<BudgetLabels, Gauge<f64, AtomicU64>>,
@@ -73,6 +91,7 @@ pub struct Metrics {
     dropped_shadows: Gauge<u64, AtomicU64>,
     dropped_spans: Family<ExporterLabels, Counter>,
     dropped_decisions: Counter,
+    ledger_fsync: Histogram,
 }
 
 /// What was looked up before, by names that are shared: labels are spelled out, and hashed letter by letter, only
@@ -103,11 +122,10 @@ impl<K: Eq + Hash, V: Clone> Prepared<K, V> {
 /// What is measured of the answers of one target.
 #[derive(Clone)]
 struct TargetMeters {
-    duration: Histogram,
-    first_token: Histogram,
+    duration: Latency,
+    first_token: Latency,
     input: Histogram,
     output: Histogram,
-    cost: Counter<f64, AtomicU64>,
 }
 
 /// What is measured of the kept answers of one policy.
@@ -130,6 +148,7 @@ pub struct Counted<'a> {
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
     pub cost: Option<Nanos>,
+    pub team: Option<&'a str>,
     /// Nobody knows what the model that was asked costs.
     pub is_unpriced: bool,
     /// It was no caller's request, but a copy of one.
@@ -143,6 +162,8 @@ pub struct Counted<'a> {
     /// What was charged for it.
     pub charged: Option<Nanos>,
     pub prompt_cache: PromptCache,
+    /// Its trace, if a collector is told of it.
+    pub trace: Option<TraceContext>,
 }
 
 /// What the provider's own cache has done for one request.
@@ -157,15 +178,19 @@ pub struct PromptCache {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let seconds: fn() -> Histogram = || Histogram::new(exponential_buckets(0.01, 2.0, 15));
+        let seconds: fn() -> Latency = || Latency::new(exponential_buckets(0.01, 2.0, 15));
         let tokens: fn() -> Histogram = || Histogram::new(exponential_buckets(1.0, 4.0, 12));
         let mut metrics = Self {
             registry: Registry::default(),
+            looking: Mutex::default(),
             requests: Family::default(),
             attempts: Family::default(),
             counted_requests: Prepared::default(),
             counted_attempts: Prepared::default(),
             of_target: Prepared::default(),
+            of_team: Prepared::default(),
+            teams: Roster::with_room(0),
+            models: Roster::with_room(MOST_MODELS),
             overhead: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
             duration: Family::new_with_constructor(seconds),
             first_token: Family::new_with_constructor(seconds),
@@ -198,6 +223,7 @@ impl Default for Metrics {
             dropped_shadows: Gauge::default(),
             dropped_spans: Family::default(),
             dropped_decisions: Counter::default(),
+            ledger_fsync: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
         };
         metrics.register();
         metrics
@@ -205,78 +231,6 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    fn register(&mut self) {
-        let r = &mut self.registry;
-        r.register("tidegate_requests", "Requests by the policy that decided on them", self.requests.clone());
-        r.register("tidegate_attempts", "Attempts at targets by their outcome", self.attempts.clone());
-        let help = "Time the gateway itself took, until the first byte of the answer";
-        r.register_with_unit("tidegate_overhead", help, Unit::Seconds, self.overhead.clone());
-        let help = "Time from the request to the end of its answer";
-        r.register_with_unit("gen_ai_client_operation_duration", help, Unit::Seconds, self.duration.clone());
-        let help = "Time from the request to the first token of its answer";
-        r.register_with_unit(
-            "gen_ai_client_operation_time_to_first_chunk",
-            help,
-            Unit::Seconds,
-            self.first_token.clone(),
-        );
-        r.register("gen_ai_client_token_usage", "Tokens used by a request", self.tokens.clone());
-        r.register("tidegate_cost_usd", "What requests cost, in US dollars", self.cost.clone());
-        let help = "Tokens of input that providers have read from their own caches, or written to them";
-        r.register("tidegate_prompt_cache_tokens", help, self.prompt_cache.clone());
-        let help = "What input would have cost more that was read from providers' own caches, in US dollars";
-        r.register("tidegate_prompt_cache_saved_usd", help, self.prompt_cache_saved.clone());
-        let help = "What is left of a budget in US dollars; scope `least` is its account that has the least";
-        r.register("tidegate_budget_remaining_usd", help, self.budget_remaining.clone());
-        let help = "How often accounts of a budget have come to where it warns, since the start";
-        r.register("tidegate_budget_warnings", help, self.budget_warnings.clone());
-        let help = "Requests under way that have money set aside";
-        r.register("tidegate_reservations_open", help, self.reservations_open.clone());
-        let help = "Requests to models whose price nobody knows";
-        r.register("tidegate_price_unknown", help, self.price_unknown.clone());
-        let help = "What guards have found, by its kind and by what they did about it";
-        r.register("tidegate_guard_actions", help, self.guard_actions.clone());
-        let help = "The most that a guard keeps back of each text of a streamed answer";
-        r.register_with_unit("tidegate_guard_hold_back", help, Unit::Bytes, self.guard_hold_back.clone());
-        let help = "Calls of plugins, by hook and by what they came to";
-        r.register("tidegate_plugin_calls", help, self.plugin_calls.clone());
-        let help = "Time that calls of plugins took";
-        r.register_with_unit("tidegate_plugin_calls", help, Unit::Seconds, self.plugin_seconds.clone());
-        let help = "Log lines of plugins that did not fit their budget";
-        r.register_with_unit("tidegate_plugin_log_dropped", help, Unit::Bytes, self.plugin_log_dropped.clone());
-        let help = "What plugins count themselves";
-        r.register("tidegate_plugin_count", help, self.plugin_counts.clone());
-        r.register("tidegate_target_state", "1 for the state a target's breaker is in", self.target_state.clone());
-        r.register("tidegate_policy_revision_info", "The policy revision in charge", self.revision.clone());
-        r.register(
-            "tidegate_policy_reload_failed",
-            "1 while the files on disk cannot be loaded",
-            self.reload_failed.clone(),
-        );
-        r.register("tidegate_requests_in_flight", "Requests under way", self.in_flight.clone());
-        r.register("tidegate_access_log_dropped", "Access log lines dropped", self.dropped_lines.clone());
-        r.register("tidegate_shadows_dropped", "Shadow copies not sent", self.dropped_shadows.clone());
-        r.register("tidegate_otlp_spans_dropped", "Spans that no collector has", self.dropped_spans.clone());
-        let help = "Decisions that were not recorded, though they should be";
-        r.register("tidegate_decisions_dropped", help, self.dropped_decisions.clone());
-        self.register_kept();
-    }
-
-    /// What there is to count of answers that are kept.
-    fn register_kept(&mut self) {
-        let r = &mut self.registry;
-        let help = "Requests by what came of looking for their answers among those that are kept";
-        r.register("tidegate_cache", help, self.cache.clone());
-        let help = "What came up of kept answers: some were damaged, renewed, or could not be renewed";
-        r.register("tidegate_cache_events", help, self.cache_events.clone());
-        let help = "Answers that were given to others than those they were made for, by how they were found";
-        r.register("tidegate_cache_given", help, self.cache_given.clone());
-        let help = "What answers cost when they were made that were given again, in US dollars";
-        r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
-        let help = "What was charged for answers that were given again, in US dollars";
-        r.register("tidegate_cache_charged_usd", help, self.cache_charged.clone());
-    }
-
     pub fn request_began(&self) {
         self.in_flight.inc();
     }
@@ -285,7 +239,7 @@ impl Metrics {
         let key = (counted.policy.cloned(), status_class(counted.status), counted.decision);
         let requests = self.counted_requests.get(key, |(policy, status_class, decision)| {
             let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
-            self.requests.get_or_create_owned(&RequestLabels { policy, status_class, decision })
+            self.requests.get_or_create_owned(&RequestLabels { policy: policy.into(), status_class, decision })
         });
         if !counted.is_copy {
             self.in_flight.dec();
@@ -303,39 +257,52 @@ impl Metrics {
         }
         let Some(target) = counted.target else { return };
         let meters = self.of_target.get(target.clone(), |target| self.meters(target));
-        meters.duration.observe(counted.took.as_secs_f64());
-        let first_token = counted.first_token.map(|first_token| first_token.as_secs_f64());
-        let tokens = |count: Option<u64>| count.map(|count| count as f64);
-        for (meter, measured) in [
-            (&meters.first_token, first_token),
-            (&meters.input, tokens(counted.input_tokens)),
-            (&meters.output, tokens(counted.output_tokens)),
-        ] {
-            if let Some(measured) = measured {
-                meter.observe(measured);
+        let exemplar = counted.trace.map(|of| ExemplarLabels { trace_id: of.trace, span_id: of.span });
+        // A clock may stand before 1970, and no exemplar does.
+        let now = exemplar.map(|_| SystemTime::now()).filter(|now| *now > UNIX_EPOCH);
+        meters.duration.observe(counted.took.as_secs_f64(), exemplar, now);
+        if let Some(first_token) = counted.first_token {
+            meters.first_token.observe(first_token.as_secs_f64(), exemplar, now);
+        }
+        for (meter, count) in [(&meters.input, counted.input_tokens), (&meters.output, counted.output_tokens)] {
+            if let Some(count) = count {
+                meter.observe(count as f64);
             }
         }
         self.prompt_cached(target, counted.prompt_cache);
         if let Some(cost) = counted.cost {
-            meters.cost.inc_by(cost.0.max(0) as f64 / 1e9);
+            self.cost_of(target, counted.team).inc_by(cost.0.max(0) as f64 / 1e9);
         }
     }
 
+    fn cost_of(&self, target: &TargetName, team: Option<&str>) -> Dollars {
+        let team = team.map(|team| self.teams.name(team));
+        self.of_team.get((target.clone(), team), |(target, team)| {
+            let team = team.as_deref().unwrap_or_default().into();
+            self.cost.get_or_create_owned(&CostLabels { team, target: target.to_string().into() })
+        })
+    }
+
+    /// Notes how long the disk took to have what was spent.
+    pub fn ledger_synced(&self) -> impl Fn(Duration) + Send + Sync + 'static {
+        let meter = self.ledger_fsync.clone();
+        move |took| meter.observe(took.as_secs_f64())
+    }
+
     fn meters(&self, target: &TargetName) -> TargetMeters {
-        let labels = TargetLabels { target: target.to_string() };
-        let tokens = |kind| TokenLabels { target: target.to_string(), gen_ai_token_type: kind };
+        let labels = TargetLabels { target: target.to_string().into() };
+        let tokens = |kind| TokenLabels { target: target.to_string().into(), gen_ai_token_type: kind };
         TargetMeters {
             duration: self.duration.get_or_create_owned(&labels),
             first_token: self.first_token.get_or_create_owned(&labels),
             input: self.tokens.get_or_create_owned(&tokens("input")),
             output: self.tokens.get_or_create_owned(&tokens("output")),
-            cost: self.cost.get_or_create_owned(&labels),
         }
     }
 
     pub fn attempt(&self, target: &TargetName, outcome: &'static str) {
         let attempts = self.counted_attempts.get((target.clone(), outcome), |(target, outcome)| {
-            self.attempts.get_or_create_owned(&AttemptLabels { target: target.to_string(), outcome })
+            self.attempts.get_or_create_owned(&AttemptLabels { target: target.to_string().into(), outcome })
         });
         attempts.inc();
     }
@@ -344,19 +311,17 @@ impl Metrics {
     pub fn guard_acted(&self, guard: Arc<str>, action: &'static str, kind: &str) {
         let kind = if self.counted_guards.len() < MOST_GUARD_SERIES { kind } else { "" };
         let actions = self.counted_guards.get((guard, action, kind.to_owned()), |(guard, action, kind)| {
-            let labels = GuardLabels { guard: guard.to_string(), action, kind: kind.clone() };
+            let labels = GuardLabels { guard: guard.to_string().into(), action, kind: kind.clone().into() };
             self.guard_actions.get_or_create_owned(&labels)
         });
         actions.inc();
     }
 
-    /// Everything, in Prometheus' own text format.
-    pub fn classic_text(&self) -> String {
-        classic::of(&self.text())
-    }
-
-    /// Everything, in the text format of OpenMetrics.
-    pub fn text(&self) -> String {
+    /// Everything, in the text format of OpenMetrics, once `set` has said how things stand. Those who look at the same
+    /// time do so one after the other, so that nobody sees what another is about to set.
+    pub fn shown(&self, set: impl FnOnce(&Self)) -> String {
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        set(self);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -364,7 +329,14 @@ impl Metrics {
     }
 }
 
+/// The text of OpenMetrics in Prometheus' own format.
+pub fn classic(openmetrics: &str) -> String {
+    classic::of(openmetrics)
+}
+
 const MOST_GUARD_SERIES: usize = 500;
+/// Models that are in no file, and that budgets are told apart by all the same.
+const MOST_MODELS: usize = 100;
 
 fn status_class(status: u16) -> &'static str {
     match status {

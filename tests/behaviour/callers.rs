@@ -177,3 +177,51 @@ async fn a_token_is_verified_by_the_keys_its_issuer_publishes() {
     assert_eq!(send(stranger.token(&claims)).await, 401);
     assert!(upstream.received().iter().all(|request| request.header("authorization").is_none()));
 }
+
+#[tokio::test]
+async fn costs_are_told_apart_by_the_teams_that_the_files_name_and_by_no_others() {
+    let (issuer, key) = (Issuer::new("k1"), VirtualKey::generate().unwrap());
+    let published = FakeUpstream::answering(&json!({ "keys": [issuer.jwk()] }).to_string()).await;
+    let upstream = FakeUpstream::answering(&completion("a")).await;
+    let yaml = format!(
+        "callers: {{ keys: keys.yaml, anonymous: false, jwt: {{ issuer: \"https://sso.test\", jwks: \"{}/jwks.json\", team: groups.0, user: sub }} }}\n\
+         providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 10 }} }}\n\
+         budgets: {{ teams: {{ per: team, usd: 5, window: day }} }}\n\
+         policies:\n  - {{ policy: support, for: {{ team: support }}, steps: [{{ budget: [teams] }}], route: up }}\n  \
+           - {{ policy: rest, steps: [{{ budget: [teams] }}], route: up }}\n",
+        published.url(),
+        upstream.url()
+    );
+    let keys =
+        format!("version: 1\nkeys:\n  k1: {{ hash: \"{}\", team: search }}\n", KeyHash::of(key.secret().expose()));
+    let house = House::with_files(&[("tidegate.yaml", &yaml), ("keys.yaml", &keys)]).await;
+    let mut shown = vec![key.secret().expose().to_owned()];
+    for team in ["support", "stranger-1", "stranger-2", "a\"b"] {
+        let claims = json!({ "iss": "https://sso.test", "sub": "alice", "groups": [team], "exp": 4_000_000_000_u64 });
+        shown.push(issuer.token(&claims));
+    }
+    for shown in shown {
+        let bearer = format!("Bearer {shown}");
+        let shown = [("authorization", bearer.as_str())];
+        let answer = house.http.post_with("/v1/chat/completions", &shown, chat("m").to_string()).await;
+        assert_eq!(answer.status, 200);
+    }
+    let metrics = house.admin.get("/metrics").await;
+    let lines = |name: &str| -> Vec<String> {
+        let lines = metrics.text().lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        let mut lines: Vec<_> = lines.map(ToOwned::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let cost = |team: &str, usd: &str| format!("tidegate_cost_usd_total{{team=\"{team}\",target=\"up\"}} {usd}");
+    assert_eq!(
+        lines("tidegate_cost_usd_total"),
+        [cost("other", "0.00009"), cost("search", "0.00003"), cost("support", "0.00003")]
+    );
+    let left = |team: &str| format!("tidegate_budget_remaining_usd{{budget=\"teams\",scope=\"{team}\"}} 4.99997");
+    assert_eq!(lines("tidegate_budget_remaining_usd"), ["other", "search", "support"].map(left));
+    // A team that the files name from now on has its own.
+    house.write("tidegate.yaml", &yaml.replace("team: support", "team: [support, stranger-1]"));
+    assert!(house.reloader.reload(&house.gateway));
+    assert!(house.admin.get("/metrics").await.text().contains("scope=\"stranger-1\""));
+}

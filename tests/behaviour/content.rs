@@ -77,11 +77,22 @@ fn told(tree: &Tree) -> (Value, Value) {
         (attempt, "langfuse.observation.input", &input),
         (&tree.root, "langfuse.trace.input", &input),
         (&tree.root, "langfuse.trace.output", &output),
-        (&tree.root, "input.value", &input),
     ] {
         assert_eq!(json_of(span, name), *expected, "{name}");
     }
-    assert!(of(&tree.root, "gen_ai.input.messages").is_null());
+    for name in ["gen_ai.input.messages", "llm.input_messages.0.message.role"] {
+        assert!(of(&tree.root, name).is_null(), "{name}");
+    }
+    // The root says it in a word, for tables of requests.
+    let text = input.as_array().unwrap().last().unwrap()["parts"][0]["content"].clone();
+    assert_eq!((of(&tree.root, "input.value"), of(&tree.root, "input.mime_type")), (text, json!("text/plain")));
+    let first = |list: &str, what: &str| of(attempt, &format!("llm.{list}_messages.0.message.{what}"));
+    assert_eq!(
+        (first("input", "role"), first("input", "content")),
+        (input[0]["role"].clone(), input[0]["parts"][0]["content"].clone())
+    );
+    assert_eq!(first("output", "content"), output[0]["parts"][0]["content"]);
+    assert_eq!(first("output", "tool_calls.0.tool_call.function.name"), output[0]["parts"][0]["name"]);
     (input, output)
 }
 
@@ -126,7 +137,7 @@ async fn calls_of_tools_are_told_with_their_arguments() {
 async fn without_a_word_about_it_a_trace_has_no_text() {
     let seen = asked("none", echo, false).await;
     let shown = format!("{:?}", seen.tree);
-    for text in [MAIL, "write to", "EMAIL_1", "input.value", "gen_ai.input.messages"] {
+    for text in [MAIL, "write to", "EMAIL_1", "input.value", "gen_ai.input.messages", "llm.input_messages"] {
         assert!(!shown.contains(text), "`{text}` in {shown}");
     }
 }
@@ -174,4 +185,72 @@ async fn raw_texts_by_the_file_alone_do_not_load() {
     let world = Arc::new(World::new(Clock::system(), Arc::new(Pools::new()), AccessLog::off()));
     let broken = Reloader::start(&[file], &world).err().unwrap().0;
     assert!(broken.contains("--raw-content") && broken.contains("tidegate.yaml:2"), "{broken}");
+}
+
+#[tokio::test]
+async fn a_copy_for_a_shadow_is_told_with_what_it_was_asked_and_what_it_answered() {
+    let (collector, up) = (Collector::start().await, FakeUpstream::answering(&completion("a")).await);
+    let shadow = FakeUpstream::answering(&completion("other")).await;
+    let yaml = gateway(&collector, &up, "redacted")
+        .replace("route: up", "route: { target: up/x, shadow: { to: s/y, percent: 100% } }");
+    let yaml = yaml.replace(
+        "providers: {",
+        &format!("providers: {{ s: {{ kind: openai_compatible, url: \"{}\" }},", shadow.url()),
+    );
+    let house = House::with(&yaml).await;
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": MAIL }] });
+    house.http.post("/v1/chat/completions", &body).await;
+    let trees = collector.trees_of(&house, 2).await;
+    let copy = trees.iter().find(|tree| !of(&tree.root, "tidegate.shadow_of").is_null()).unwrap();
+    let (input, output) = told(copy);
+    let shown = shadow.received()[0].json()["messages"][0]["content"].clone();
+    assert!(shown.as_str().unwrap().starts_with("<EMAIL_1_"));
+    assert_eq!((&input[0]["parts"][0]["content"], &output[0]["parts"][0]["content"]), (&shown, &json!("other")));
+    assert!(!format!("{trees:?}").contains(MAIL));
+}
+
+const RESPONSE: &str = r#"{"id":"r","object":"response","model":"m","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"seen"}]}],"usage":{"input_tokens":3,"output_tokens":1}}"#;
+
+/// The tree of a request that is forwarded unread, and what its provider was shown.
+async fn forwarded(content: &str, path: &str, body: &Value, answer: Script) -> (Tree, Value) {
+    let (collector, up) = (Collector::start().await, FakeUpstream::start(vec![answer]).await);
+    let yaml = gateway(&collector, &up, content).replace("session: session }", "session: session, unscannable: pass }");
+    let house = House::showing_raw(&yaml).await;
+    let answer = house.http.post(path, body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    (collector.tree(&house).await, up.received()[0].json())
+}
+
+#[tokio::test]
+async fn what_is_forwarded_unread_is_told_as_it_went_and_came() {
+    let body = json!({ "model": "m", "instructions": "be brief", "input": format!("write to {MAIL}") });
+    let (tree, shown) = forwarded("redacted", "/v1/responses", &body, whole(200, RESPONSE)).await;
+    let (input, output) = told(&tree);
+    assert_eq!((&input[0]["role"], &input[0]["parts"][0]["content"]), (&json!("system"), &json!("be brief")));
+    assert_eq!(input[1]["parts"][0]["content"], shown["input"]);
+    assert!(shown["input"].as_str().unwrap().starts_with("write to <EMAIL_1_"), "{shown}");
+    assert_eq!(output[0]["parts"][0]["content"], "seen");
+    assert!(!format!("{tree:?}").contains(MAIL));
+}
+
+#[tokio::test]
+async fn what_is_forwarded_unread_is_told_raw_only_to_who_may_have_it() {
+    let body = json!({ "model": "m", "input": [MAIL] });
+    let vectors = whole(200, r#"{"data":[{"embedding":[1.0]}],"usage":{"prompt_tokens":1,"total_tokens":1}}"#);
+    let (tree, _) = forwarded("raw", "/v1/embeddings", &body, vectors.clone()).await;
+    let attempt = tree.attempts()[0];
+    assert_eq!(json_of(attempt, "gen_ai.input.messages")[0]["parts"][0]["content"], MAIL);
+    assert!(of(attempt, "gen_ai.output.messages").is_null());
+    let (tree, _) = forwarded("none", "/v1/embeddings", &body, vectors).await;
+    assert!(!format!("{tree:?}").contains(MAIL) && of(tree.attempts()[0], "gen_ai.input.messages").is_null());
+}
+
+#[tokio::test]
+async fn of_a_forwarded_stream_the_same_is_told() {
+    let delta = json!({ "type": "response.output_text.delta", "delta": "se" }).to_string();
+    let end = json!({ "type": "response.completed", "response": serde_json::from_str::<Value>(RESPONSE).unwrap() });
+    let stream = sse::stream(&[delta, end.to_string()]);
+    let body = json!({ "model": "m", "stream": true, "input": "hello" });
+    let (tree, _) = forwarded("redacted", "/v1/responses", &body, stream).await;
+    assert_eq!(told(&tree).1[0]["parts"][0]["content"], "seen");
 }

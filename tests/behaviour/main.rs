@@ -15,6 +15,8 @@ mod fallback;
 mod grpc;
 mod guards;
 mod isolation;
+mod metrics;
+mod observed;
 mod otlp;
 mod page;
 mod policy;

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use crate::support::browser::Browser;
 use crate::support::{Answered, FakeUpstream, House, chat, completion, whole};
 
 /// A gateway with some traffic behind it, of a model whose name would be markup.
@@ -114,4 +115,108 @@ async fn a_browser_shows_what_is_going_on_without_a_complaint_where_there_is_one
     for expected in [&id, "1. up", "server error", "2. up", "class=\"track\""] {
         assert!(decision.contains(expected), "no `{expected}` in\n{decision}");
     }
+}
+
+/// Runs this with a browser at the page, on a thread of its own, where there is one.
+async fn with_a_browser(house: &House, look: impl FnOnce(&mut Browser) + Send + 'static) {
+    let url = format!("http://{}/", house.admin.address());
+    let looking = tokio::task::spawn_blocking(move || {
+        let Some(mut browser) = Browser::start() else {
+            eprintln!("skipped: there is no `chromium`");
+            return;
+        };
+        browser.open(&url);
+        browser.wait_for("document.querySelector('#requests table a') !== null");
+        look(&mut browser);
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    });
+    looking.await.unwrap();
+}
+
+/// What can be got at and is there to be seen, and what of it has the focus.
+const REACHABLE: &str = "[...document.querySelectorAll('a[href], button, input')].filter(one => one.checkVisibility())";
+
+#[tokio::test]
+async fn everything_that_can_be_done_on_the_page_can_be_done_with_the_keyboard_and_one_sees_where_one_is() {
+    let (_up, house, id) = busy().await;
+    with_a_browser(&house, move |browser| {
+        // What is renewed meanwhile must not matter here.
+        browser.see("document.querySelector('#pause').click()");
+        let all = browser.see(&format!("{REACHABLE}.length")).as_u64().unwrap();
+        assert!(all > 8, "{all}");
+        let mut visited = Vec::new();
+        for _ in 0..all {
+            browser.press("Tab");
+            visited.push(browser.see(&format!("{REACHABLE}.indexOf(document.activeElement)")).as_i64().unwrap());
+            let outline = browser.see("(style => style.outlineStyle + ' ' + parseFloat(style.outlineWidth))(getComputedStyle(document.activeElement))");
+            assert_eq!(outline, "solid 2", "on {}", browser.see("document.activeElement.outerHTML"));
+        }
+        let order: Vec<i64> = (0..i64::try_from(all).unwrap()).collect();
+        assert_eq!(visited, order, "not all are come to, in the order in which they stand");
+
+        browser.see("document.querySelector('#pause').focus()");
+        browser.press(" ");
+        assert_eq!(browser.see("document.querySelector('#pause').getAttribute('aria-pressed')"), "false");
+        browser.see("document.querySelector('#requests table a').focus()");
+        browser.press("Enter");
+        browser.wait_for("!document.querySelector('#decision').hidden && document.querySelector('#decision h2') !== null");
+        assert_eq!(browser.see("location.hash"), format!("#{id}"));
+        // Who is brought there by a key is told so: the focus is where the news is.
+        browser.wait_for("document.activeElement === document.querySelector('#decision h2')");
+        browser.see("document.querySelector('#decision a').focus()");
+        browser.press("Enter");
+        let there = format!("document.activeElement.getAttribute('href') === '#{id}'");
+        browser.wait_for(&there);
+        assert_eq!(browser.see("document.querySelector('#overview').hidden"), false);
+    })
+    .await;
+}
+
+/// The contrast of each text with what is behind it, by WCAG 2.2, and the least that is wanted of it.
+const CONTRASTS: &str = r"
+(() => {
+  const numbers = colour => (colour.match(/[\d.]+/g) || []).map(Number);
+  const light = colour => {
+    const [r, g, b] = numbers(colour).slice(0, 3).map(part => part / 255)
+      .map(part => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = one => {
+    for (; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (numbers(colour)[3] !== 0) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const ratio = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  const texts = [...document.querySelectorAll('body *')].filter(one =>
+    one.checkVisibility() && [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()));
+  const bars = [...document.querySelectorAll('.track i, .share i')].filter(one => one.checkVisibility());
+  return [
+    ...texts.map(one => [one.textContent.trim().slice(0, 40), ratio(light(getComputedStyle(one).color), light(behind(one))), 4.5]),
+    ...bars.map(one => [one.className || 'bar', ratio(light(getComputedStyle(one).backgroundColor), light(behind(one.parentElement))), 3]),
+  ];
+})()";
+
+#[tokio::test]
+async fn every_text_of_the_page_can_be_read_by_day_and_by_night() {
+    let (_up, house, id) = busy().await;
+    with_a_browser(&house, move |browser| {
+        for (place, shown) in [("", "#requests a"), (&id, "#decision .track i")] {
+            browser.see(&format!("location.hash = '{place}'"));
+            browser.wait_for(&format!("document.querySelector('{shown}')?.checkVisibility() === true"));
+            for scheme in ["light", "dark"] {
+                browser.prefer(scheme);
+                let contrasts = browser.see(CONTRASTS);
+                let contrasts = contrasts.as_array().unwrap();
+                let weak: Vec<_> = contrasts.iter().filter(|one| one[1].as_f64() < one[2].as_f64()).collect();
+                assert!(
+                    contrasts.len() > 20 && weak.is_empty(),
+                    "{scheme} at `{place}`: {weak:?} of {}",
+                    contrasts.len()
+                );
+            }
+        }
+    })
+    .await;
 }

@@ -1,10 +1,13 @@
-//! A collector of traces, as far as tests look at what it gets.
+//! A collector of traces and metrics, as far as tests look at what it gets.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, metric::Data, number_data_point};
 pub use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::{span::SpanKind, status::StatusCode};
 use prost::Message;
@@ -35,8 +38,14 @@ impl Collector {
 
     /// The trees it has so far.
     pub fn trees(&self) -> Vec<Tree> {
-        let spans = self.0.received().into_iter().flat_map(|request| spans_in(&request.body)).collect();
-        trees_of(spans)
+        let told = self.0.received().into_iter().filter(|request| request.path().ends_with("/v1/traces"));
+        trees_of(told.flat_map(|request| spans_in(&request.body)).collect())
+    }
+
+    /// The readings of metrics that it has so far.
+    pub fn readings(&self) -> Vec<ExportMetricsServiceRequest> {
+        let told = self.0.received().into_iter().filter(|request| request.path().ends_with("/v1/metrics"));
+        told.map(|request| ExportMetricsServiceRequest::decode(unpacked(&request.body).as_slice()).unwrap()).collect()
     }
 
     /// The trees it has once there are so many.
@@ -57,10 +66,67 @@ impl Collector {
     }
 }
 
-fn spans_in(body: &[u8]) -> Vec<Span> {
+fn unpacked(body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(body).read_to_end(&mut bytes).unwrap();
-    let request = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
+    bytes
+}
+
+/// The metrics of a reading.
+pub fn metrics_in(reading: &ExportMetricsServiceRequest) -> Vec<&Metric> {
+    let scopes = reading.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+    scopes.flat_map(|scope| &scope.metrics).collect()
+}
+
+/// Each series of a reading with its value, named as Prometheus names it, its labels in order.
+pub fn series_in(reading: &ExportMetricsServiceRequest) -> BTreeMap<String, f64> {
+    let mut series = BTreeMap::new();
+    for metric in metrics_in(reading) {
+        let name = &metric.name;
+        match metric.data.as_ref().unwrap() {
+            Data::Sum(sum) => series.extend(sum.data_points.iter().map(|point| number(name, point))),
+            Data::Gauge(gauge) => series.extend(gauge.data_points.iter().map(|point| number(name, point))),
+            Data::Histogram(histogram) => {
+                for point in &histogram.data_points {
+                    let labels = labels_of(&point.attributes);
+                    series.insert(named(&format!("{name}_sum"), &labels), point.sum.unwrap());
+                    series.insert(named(&format!("{name}_count"), &labels), point.count as f64);
+                    let bounds = point.explicit_bounds.iter().map(|bound| format!("{bound:?}"));
+                    let mut below = 0;
+                    for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(&point.bucket_counts) {
+                        below += count;
+                        let labels = [labels.clone(), vec![("le".to_owned(), bound)]].concat();
+                        series.insert(named(&format!("{name}_bucket"), &labels), below as f64);
+                    }
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    series
+}
+
+fn number(name: &str, point: &NumberDataPoint) -> (String, f64) {
+    let value = match point.value.as_ref().unwrap() {
+        number_data_point::Value::AsInt(value) => *value as f64,
+        number_data_point::Value::AsDouble(value) => *value,
+    };
+    (named(name, &labels_of(&point.attributes)), value)
+}
+
+fn labels_of(attributes: &[KeyValue]) -> Vec<(String, String)> {
+    let text = |said: &KeyValue| plain(said.value.clone().unwrap()).as_str().unwrap().to_owned();
+    attributes.iter().map(|said| (said.key.clone(), text(said))).collect()
+}
+
+/// A series by its name and labels, these in order.
+pub fn named(name: &str, labels: &[(String, String)]) -> String {
+    let labels: BTreeMap<_, _> = labels.iter().cloned().collect();
+    format!("{name}{labels:?}")
+}
+
+fn spans_in(body: &[u8]) -> Vec<Span> {
+    let request = ExportTraceServiceRequest::decode(unpacked(body).as_slice()).unwrap();
     let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     scopes.flat_map(|scope| scope.spans).collect()
 }

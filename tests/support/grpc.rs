@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +27,7 @@ use super::collector::{Span, Tree, trees_of};
 #[derive(Default)]
 pub struct Told {
     pub spans: Vec<Span>,
+    pub readings: Vec<ExportMetricsServiceRequest>,
     pub headers: Vec<HashMap<String, String>>,
     /// How often it says no before it takes anything.
     pub refusals: usize,
@@ -38,16 +43,37 @@ impl TraceService for Taker {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let mut told = self.0.lock().unwrap();
-        let headers = request.metadata().clone().into_headers();
-        let texts = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-        told.headers.push(texts.collect());
-        if told.refusals > 0 {
-            told.refusals -= 1;
-            return Err(Status::new(Code::Unavailable, "not now"));
-        }
+        told.heard(&request)?;
         let resources = request.into_inner().resource_spans.into_iter();
         told.spans.extend(resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans));
         Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Taker {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        let mut told = self.0.lock().unwrap();
+        told.heard(&request)?;
+        told.readings.push(request.into_inner());
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+impl Told {
+    /// Notes how a request came, and says no as long as it is to.
+    fn heard<T>(&mut self, request: &Request<T>) -> Result<(), Status> {
+        let headers = request.metadata().clone().into_headers();
+        let texts = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+        self.headers.push(texts.collect());
+        if self.refusals > 0 {
+            self.refusals -= 1;
+            return Err(Status::new(Code::Unavailable, "not now"));
+        }
+        Ok(())
     }
 }
 
@@ -103,10 +129,15 @@ impl GrpcCollector {
 }
 
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, taker: Taker) {
-    let service = service_fn(move |request| {
-        let server = TraceServiceServer::new(taker.clone()).accept_compressed(CompressionEncoding::Gzip);
-        let mut server = server;
-        server.call(request)
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let taker = taker.clone();
+        async move {
+            if request.uri().path().contains(".metrics.") {
+                MetricsServiceServer::new(taker).accept_compressed(CompressionEncoding::Gzip).call(request).await
+            } else {
+                TraceServiceServer::new(taker).accept_compressed(CompressionEncoding::Gzip).call(request).await
+            }
+        }
     });
     let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)

@@ -3,10 +3,12 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+pub mod browser;
 mod client;
 pub mod collector;
 pub mod grpc;
 mod house;
+pub mod prometheus;
 pub mod redis;
 pub mod running;
 mod upstream;

@@ -45,8 +45,9 @@ impl Body for AccountedBody {
         match &frame {
             Some(Err(stop)) => self.account.fail(stop),
             Some(Ok(piece)) => {
-                if let (Some(tail), Some(bytes)) = (&mut self.tail, piece.data_ref()) {
-                    tail.push(bytes);
+                if let Some(bytes) = piece.data_ref() {
+                    self.tail.iter_mut().for_each(|tail| tail.push(bytes));
+                    self.account.traced.iter().for_each(|traced| traced.gives_unread(bytes));
                 }
                 // A body whose length is known is not asked again after its last byte.
                 if self.body.is_end_stream() {

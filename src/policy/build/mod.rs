@@ -62,7 +62,9 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let telemetry = document.telemetry.unwrap_or_default();
     let decisions = builder.decisions(telemetry.decisions.clone());
     let baggage = builder.baggage(&telemetry.baggage);
-    let exporters = builder.telemetry(telemetry);
+    builder.shared_headers(&telemetry);
+    let metric_exporters = builder.metric_exporters(&telemetry);
+    let exporters = builder.exporters(telemetry);
     let placeholder_key = document.state.as_ref().and_then(|state| state.placeholder_key.clone());
     let placeholder_key = placeholder_key.map(|key| builder.placed(key));
     let state = builder.state(document.state, !document.budgets.0.is_empty());
@@ -79,6 +81,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         limits: server::limits(document.limits),
         log: server::log(document.log),
         exporters,
+        metric_exporters,
         decisions,
         baggage,
         callers,

@@ -1,15 +1,15 @@
-//! Collectors of traces, and the record of decisions.
+//! Collectors of traces and metrics, and the record of decisions.
 
 use std::time::Duration;
 
 use super::Builder;
 use crate::base::baggage;
-use crate::base::units::Usd;
+use crate::base::units::{Period, Usd};
 use crate::policy::codes;
-use crate::policy::config::ExporterConfig;
+use crate::policy::config::{CollectorConfig, ExporterConfig, MetricExporterConfig};
 use crate::policy::decode::{At, Table, TextOr};
 use crate::policy::document::{
-    AlwaysDoc, Content, DecisionsDoc, ExporterDoc, ExporterProtocol, TelemetryDialect, TelemetryDoc,
+    AlwaysDoc, Content, DecisionsDoc, ExporterDoc, ExporterProtocol, MetricExporterDoc, TelemetryDialect, TelemetryDoc,
 };
 use crate::policy::problem::Problem;
 use crate::policy::reference::Template;
@@ -17,15 +17,31 @@ use crate::provider::Address;
 use crate::telemetry::decisions;
 use crate::telemetry::otlp::Sampling;
 
+/// What is written of any collector.
+struct CollectorDoc {
+    endpoint: At<Template>,
+    protocol: ExporterProtocol,
+    headers: Table<At<Template>>,
+    ca: Option<At<Template>>,
+    timeout: Option<At<Period>>,
+}
+
 impl Builder<'_, '_> {
-    pub(super) fn telemetry(&mut self, telemetry: TelemetryDoc) -> Vec<ExporterConfig> {
-        let TelemetryDoc { otlp, headers, dialects, content, .. } = telemetry;
-        let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
-        if let (false, false, Some((name, _))) = (is_shared, otlp.0.is_empty(), headers.0.first()) {
+    /// Headers are for collectors that are written as a URL: there has to be one.
+    pub(super) fn shared_headers(&mut self, telemetry: &TelemetryDoc) {
+        let TelemetryDoc { otlp, metrics, headers, .. } = telemetry;
+        let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)))
+            || metrics.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
+        let has_collectors = !otlp.0.is_empty() || !metrics.0.is_empty();
+        if let (false, true, Some((name, _))) = (is_shared, has_collectors, headers.0.first()) {
             let message = "these headers are for collectors that are written as a URL, and there is none";
             let problem = Problem::error(codes::CONTRADICTION, message).at(name.span, "");
             self.note(problem.help("write `headers` beside the `endpoint` of each collector"));
         }
+    }
+
+    pub(super) fn exporters(&mut self, telemetry: TelemetryDoc) -> Vec<ExporterConfig> {
+        let TelemetryDoc { otlp, headers, dialects, content, .. } = telemetry;
         let exporters = otlp.0.into_iter().map(|exporter| {
             let span = exporter.span;
             let document = match exporter.value {
@@ -43,6 +59,31 @@ impl Builder<'_, '_> {
                 },
             };
             self.exporter(document)
+        });
+        exporters.collect()
+    }
+
+    pub(super) fn metric_exporters(&mut self, telemetry: &TelemetryDoc) -> Vec<MetricExporterConfig> {
+        let exporters = telemetry.metrics.0.iter().map(|exporter| {
+            let document = match &exporter.value {
+                TextOr::Other(document) => (**document).clone(),
+                TextOr::Text(url) => MetricExporterDoc {
+                    endpoint: At::new(exporter.span, url.clone()),
+                    protocol: ExporterProtocol::Http,
+                    headers: telemetry.headers.clone(),
+                    ca: None,
+                    interval: None,
+                    timeout: None,
+                },
+            };
+            let MetricExporterDoc { endpoint, protocol, headers, ca, interval, timeout } = document;
+            if let Some(interval) = interval.as_ref().filter(|interval| interval.0 < LEAST_INTERVAL) {
+                let problem = Problem::error(codes::OUT_OF_RANGE, "no collector wants metrics that often");
+                self.note(problem.at(interval.span, "").help("write `1s` or more; 60s if left out"));
+            }
+            let interval = interval.map_or(USUAL_INTERVAL, |interval| interval.0);
+            let collector = self.collector(CollectorDoc { endpoint, protocol, headers, ca, timeout });
+            MetricExporterConfig { collector, interval }
         });
         exporters.collect()
     }
@@ -73,6 +114,19 @@ impl Builder<'_, '_> {
     }
 
     fn exporter(&mut self, document: ExporterDoc) -> ExporterConfig {
+        let ExporterDoc { endpoint, protocol, headers, ca, dialects, content, sample, always, timeout } = document;
+        let collector = self.collector(CollectorDoc { endpoint, protocol, headers, ca, timeout });
+        if let Some(content) = content.as_ref().filter(|content| content.value == Content::Raw) {
+            let message = "this collector gets texts as callers have sent them";
+            let problem = Problem::warning(codes::RAW_TEXTS, message).at(content.span, "");
+            self.note(problem.help("the files load only if the gateway is started with `--raw-content`"));
+        }
+        let dialects = if dialects.is_empty() { vec![TelemetryDialect::Genai] } else { dialects };
+        let sampling = sampling(sample.map_or(1.0, |share| share.fraction()), always);
+        ExporterConfig { collector, dialects, sampling, content }
+    }
+
+    fn collector(&mut self, document: CollectorDoc) -> CollectorConfig {
         if document.endpoint.is_literal()
             && let Ok(url) = document.endpoint.resolve(self.material.environment)
             && !url.is_empty()
@@ -84,20 +138,11 @@ impl Builder<'_, '_> {
             let problem = Problem::error(codes::OUT_OF_RANGE, "a collector cannot answer in no time");
             self.note(problem.at(timeout.span, "").help("leave it out for 10s"));
         }
-        if let Some(content) = document.content.as_ref().filter(|content| content.value == Content::Raw) {
-            let message = "this collector gets texts as callers have sent them";
-            let problem = Problem::warning(codes::RAW_TEXTS, message).at(content.span, "");
-            self.note(problem.help("the files load only if the gateway is started with `--raw-content`"));
-        }
-        let dialects = if document.dialects.is_empty() { vec![TelemetryDialect::Genai] } else { document.dialects };
-        ExporterConfig {
+        CollectorConfig {
             endpoint: self.placed(document.endpoint),
             protocol: document.protocol,
             headers: self.exporter_headers(document.headers),
             ca: document.ca.map(|ca| self.placed(ca)),
-            dialects,
-            sampling: sampling(document.sample.map_or(1.0, |share| share.fraction()), document.always),
-            content: document.content,
             timeout: document.timeout.map_or(USUAL_TIMEOUT, |timeout| timeout.0),
         }
     }
@@ -127,5 +172,7 @@ fn sampling(rate: f64, always: Option<AlwaysDoc>) -> Sampling {
 }
 
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
+const USUAL_INTERVAL: Duration = Duration::from_secs(60);
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 const USUAL_SIZE: u64 = 64 << 20;
 const LEAST_SIZE: u64 = 64 << 10;

@@ -1,27 +1,52 @@
-//! Opening the collectors of traces.
+//! Opening the collectors of traces and of metrics.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Parts;
 use super::providers::{path, resolve};
 use crate::policy::codes;
-use crate::policy::config::{Config, ExporterConfig};
+use crate::policy::config::{CollectorConfig, Config, ExporterConfig};
 use crate::policy::document::{self, ExporterProtocol, TelemetryDialect};
 use crate::policy::problem::Problem;
 use crate::policy::reference::Environment;
 use crate::provider::Address;
-use crate::telemetry::otlp::{Content, Dialect, Exporter, Protocol};
+use crate::telemetry::otlp::{Collector, Content, Dialect, Exporter, MetricExporter, Protocol};
 
+/// Those that are told of requests.
 pub fn exporters(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Vec<Exporter> {
-    // As for everything else that speaks OpenTelemetry.
-    if parts.environment.says("OTEL_SDK_DISABLED").is_some_and(|said| said.trim().eq_ignore_ascii_case("true")) {
+    if is_off(parts) {
         return Vec::new();
     }
-    config.exporters.iter().filter_map(|exporter| open(exporter, parts, problems)).collect()
+    let exporters = config.exporters.iter().filter_map(|exporter| {
+        Some(Exporter {
+            collector: open(&exporter.collector, parts, problems)?,
+            dialects: exporter.dialects.iter().map(|dialect| dialect_of(*dialect)).collect(),
+            sampling: exporter.sampling.clone(),
+            content: content(exporter, parts, problems),
+        })
+    });
+    exporters.collect()
+}
+
+/// Those that are told of metrics.
+pub fn metric_exporters(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Vec<MetricExporter> {
+    if is_off(parts) {
+        return Vec::new();
+    }
+    let exporters = config.metric_exporters.iter().filter_map(|exporter| {
+        let collector = open(&exporter.collector, parts, problems)?;
+        Some(MetricExporter { collector, interval: exporter.interval })
+    });
+    exporters.collect()
+}
+
+/// As for everything else that speaks OpenTelemetry.
+fn is_off(parts: &Parts<'_>) -> bool {
+    parts.environment.says("OTEL_SDK_DISABLED").is_some_and(|said| said.trim().eq_ignore_ascii_case("true"))
 }
 
 /// `None` for a URL that is empty.
-fn open(config: &ExporterConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Option<Exporter> {
+fn open(config: &CollectorConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Option<Collector> {
     let endpoint = resolve(&config.endpoint, parts, problems).filter(|url| !url.expose().trim().is_empty())?;
     let address = match Address::parse(endpoint.expose()) {
         Ok(address) => address,
@@ -45,7 +70,7 @@ fn open(config: &ExporterConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>)
             }
         }
     }
-    Some(Exporter {
+    Some(Collector {
         name: format!("{}:{}", address.host(), address.port()),
         endpoint,
         protocol: match config.protocol {
@@ -54,9 +79,6 @@ fn open(config: &ExporterConfig, parts: &Parts<'_>, problems: &mut Vec<Problem>)
         },
         headers,
         ca,
-        dialects: config.dialects.iter().map(|dialect| dialect_of(*dialect)).collect(),
-        sampling: config.sampling.clone(),
-        content: content(config, parts, problems),
         timeout: config.timeout,
     })
 }

@@ -1,4 +1,4 @@
-//! Traces, as they are written.
+//! Traces, metrics and the record of decisions, as they are written.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,13 +7,16 @@ use crate::base::units::{Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table, TextOr};
 use crate::policy::reference::Template;
 
-/// Traces for collectors, and the record of decisions.
+/// Traces and metrics for collectors, and the record of decisions.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryDoc {
-    /// Collectors, each by its URL (empty for none) or with settings of its own.
+    /// Collectors of traces, each by its URL (empty for none) or with settings of its own.
     #[serde(default)]
     pub otlp: OneOrMany<At<TextOr<Box<ExporterDoc>, Template>>>,
+    /// Collectors of metrics, written in the same way; none if not said. They are told what `/metrics` shows.
+    #[serde(default)]
+    pub metrics: OneOrMany<At<TextOr<Box<MetricExporterDoc>, Template>>>,
     /// Headers for those that are written as a URL.
     #[serde(default)]
     pub headers: Table<At<Template>>,
@@ -64,6 +67,24 @@ pub struct ExporterDoc {
     pub timeout: Option<At<Period>>,
 }
 
+/// A collector of metrics.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricExporterDoc {
+    /// Its URL; `/v1/metrics` is added if it speaks HTTP.
+    pub endpoint: At<Template>,
+    #[serde(default)]
+    pub protocol: ExporterProtocol,
+    #[serde(default)]
+    pub headers: Table<At<Template>>,
+    /// A PEM file with the authorities to trust for it.
+    pub ca: Option<At<Template>>,
+    /// From one telling to the next; `60s` if not said, at least `1s`.
+    pub interval: Option<At<Period>>,
+    /// How long it may take to answer; `10s` if not said.
+    pub timeout: Option<At<Period>>,
+}
+
 /// Requests that a collector is told of whatever its share.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -76,7 +97,7 @@ pub struct AlwaysDoc {
     pub above: Option<Usd>,
 }
 
-/// How a collector takes traces.
+/// How a collector is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExporterProtocol {

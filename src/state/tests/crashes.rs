@@ -142,7 +142,7 @@ async fn closing_writes_what_was_promised_for_soon() {
 #[tokio::test]
 async fn a_log_of_many_segments_is_read_as_one() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { rotate_at: 200 };
+    let options = Options { rotate_at: 200, ..Options::default() };
     for _ in 0..3 {
         let ledger = super::Embedded::open(folder.path(), &options, noon(0)).unwrap();
         for _ in 0..5 {

@@ -124,7 +124,7 @@ async fn a_damaged_length_does_not_pass_for_a_torn_end() {
 #[tokio::test]
 async fn a_missing_segment_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Embedded::open(folder.path(), &Options { rotate_at: 100 }, noon(0)).unwrap();
+    let ledger = Embedded::open(folder.path(), &Options { rotate_at: 100, ..Options::default() }, noon(0)).unwrap();
     for _ in 0..4 {
         ledger.reserve(claim(hold(), [leg("a", 1000, 10)])).await.unwrap();
     }

@@ -256,7 +256,7 @@ proptest! {
 
 fn open(folder: &Path, now: Timestamp) -> Embedded {
     // Small segments: most cases see some.
-    Embedded::open(folder, &Options { rotate_at: 4000 }, now).unwrap()
+    Embedded::open(folder, &Options { rotate_at: 4000, ..Options::default() }, now).unwrap()
 }
 
 async fn assert_same(model: &Model, ledger: &Embedded) {

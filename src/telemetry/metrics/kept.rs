@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-use super::labels::{CacheLabels, CacheTierLabels, PolicyLabels, PromptCacheLabels, TargetLabels};
+use super::labels::{CacheLabels, CacheTierLabels, Name, PolicyLabels, PromptCacheLabels, TargetLabels};
 use super::{CacheMeters, Counted, Metrics, PromptCache};
 use crate::base::ids::{PolicyName, TargetName};
 
@@ -14,12 +14,12 @@ impl Metrics {
     pub(super) fn prompt_cached(&self, target: &TargetName, prompt_cache: PromptCache) {
         for (kind, tokens) in [("read", prompt_cache.read), ("written", prompt_cache.written)] {
             if tokens > 0 {
-                let labels = PromptCacheLabels { target: target.to_string(), kind };
+                let labels = PromptCacheLabels { target: target.to_string().into(), kind };
                 self.prompt_cache.get_or_create_owned(&labels).inc_by(tokens);
             }
         }
         if let Some(saved) = prompt_cache.saved {
-            let labels = TargetLabels { target: target.to_string() };
+            let labels = TargetLabels { target: target.to_string().into() };
             self.prompt_cache_saved.get_or_create_owned(&labels).inc_by(saved.0.max(0) as f64 / 1e9);
         }
     }
@@ -27,6 +27,7 @@ impl Metrics {
     pub(super) fn cached(&self, result: &'static str, counted: &Counted<'_>) {
         let meters = self.of_cache.get((counted.policy.cloned(), result), |(policy, result)| {
             let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
+            let policy = Name::from(policy);
             CacheMeters {
                 count: self.cache.get_or_create_owned(&CacheLabels { policy: policy.clone(), result }),
                 saved: self.cache_saved.get_or_create_owned(&PolicyLabels { policy: policy.clone() }),
@@ -44,7 +45,7 @@ impl Metrics {
     /// How often each result came of looking for kept answers of a policy, and what those saved that were given and what
     /// was charged for them, in US dollars, since the start.
     pub fn cache_of(&self, policy: &PolicyName) -> (Vec<(&'static str, u64)>, f64, f64) {
-        let policy = policy.to_string();
+        let policy = Name::from(policy.to_string());
         let count = |result| {
             let count = self.cache.get(&CacheLabels { policy: policy.clone(), result })?.get();
             Some((result, count))
@@ -58,6 +59,6 @@ impl Metrics {
     pub(super) fn given(&self, policy: Option<&PolicyName>, tier: Option<&'static str>) {
         let Some(tier) = tier else { return };
         let policy = policy.map(ToString::to_string).unwrap_or_default();
-        self.cache_given.get_or_create_owned(&CacheTierLabels { policy, tier }).inc();
+        self.cache_given.get_or_create_owned(&CacheTierLabels { policy: policy.into(), tier }).inc();
     }
 }

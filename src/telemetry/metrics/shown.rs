@@ -30,7 +30,7 @@ pub struct PluginCounts<'a> {
 impl Metrics {
     pub fn revision_is(&self, revision: &str) {
         self.revision.clear();
-        self.revision.get_or_create(&RevisionLabels { revision: revision.to_owned() }).set(1);
+        self.revision.get_or_create(&RevisionLabels { revision: revision.into() }).set(1);
         self.reload_failed.set(0);
     }
 
@@ -43,7 +43,7 @@ impl Metrics {
         self.target_state.clear();
         for (target, state) in states {
             for known in ["closed", "open", "probing"] {
-                let labels = StateLabels { target: target.to_owned(), state: known };
+                let labels = StateLabels { target: target.into(), state: known };
                 self.target_state.get_or_create(&labels).set(i64::from(known == state));
             }
         }
@@ -52,7 +52,7 @@ impl Metrics {
     /// What came up of kept answers: policy, event, count. Shown as it is when somebody looks.
     pub fn cache_events_are(&self, counts: impl IntoIterator<Item = (PolicyName, &'static str, u64)>) {
         for (policy, event, count) in counts {
-            let labels = CacheEventLabels { policy: policy.to_string(), event };
+            let labels = CacheEventLabels { policy: policy.to_string().into(), event };
             self.cache_events.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
         }
     }
@@ -61,13 +61,15 @@ impl Metrics {
     pub fn budgets_are(&self, remaining: impl IntoIterator<Item = ((String, String), Nanos)>) {
         self.budget_remaining.clear();
         for ((budget, scope), left) in remaining {
-            self.budget_remaining.get_or_create(&BudgetLabels { budget, scope }).set(left.0 as f64 / 1e9);
+            self.budget_remaining
+                .get_or_create(&BudgetLabels { budget: budget.into(), scope: scope.into() })
+                .set(left.0 as f64 / 1e9);
         }
     }
 
     pub fn budget_warnings_are(&self, counts: impl IntoIterator<Item = (Arc<str>, u64)>) {
         for (budget, count) in counts {
-            self.budget_warnings.get_or_create(&WarningLabels { budget: budget.to_string() }).set(count);
+            self.budget_warnings.get_or_create(&WarningLabels { budget: budget.to_string().into() }).set(count);
         }
     }
 
@@ -75,7 +77,7 @@ impl Metrics {
     pub fn guard_actions_are(&self, guard: &'static str, counts: Vec<(&'static str, String, u64)>) {
         for (action, kind, count) in counts {
             let counter =
-                self.guard_actions.get_or_create_owned(&GuardLabels { guard: guard.to_owned(), action, kind });
+                self.guard_actions.get_or_create_owned(&GuardLabels { guard: guard.into(), action, kind: kind.into() });
             counter.inner().store(count, Ordering::Relaxed);
         }
     }
@@ -84,13 +86,13 @@ impl Metrics {
     pub fn guard_hold_backs_are(&self, bounds: impl IntoIterator<Item = (String, &'static str, usize)>) {
         self.guard_hold_back.clear();
         for (policy, guard, bytes) in bounds {
-            self.guard_hold_back.get_or_create(&HoldLabels { policy, guard }).set(bytes as u64);
+            self.guard_hold_back.get_or_create(&HoldLabels { policy: policy.into(), guard }).set(bytes as u64);
         }
     }
 
     /// What a plugin has done.
     pub fn plugin_is(&self, counts: PluginCounts<'_>) {
-        let (plugin, policy) = (|| counts.plugin.to_owned(), || counts.policy.to_owned());
+        let (plugin, policy) = (|| counts.plugin.into(), || counts.policy.into());
         for (hook, outcome, count) in counts.calls {
             let labels = PluginCallLabels { plugin: plugin(), policy: policy(), hook, outcome };
             self.plugin_calls.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
@@ -103,7 +105,8 @@ impl Metrics {
         let labels = PluginLabels { plugin: plugin(), policy: policy() };
         self.plugin_log_dropped.get_or_create_owned(&labels).inner().store(counts.log_dropped, Ordering::Relaxed);
         for (name, label, count) in counts.own {
-            let labels = PluginCountLabels { plugin: plugin(), policy: policy(), name, label };
+            let labels =
+                PluginCountLabels { plugin: plugin(), policy: policy(), name: name.into(), label: label.into() };
             self.plugin_counts.get_or_create_owned(&labels).inner().store(count, Ordering::Relaxed);
         }
     }
@@ -115,7 +118,7 @@ impl Metrics {
     /// Spans that no collector has, by exporter.
     pub fn spans_dropped(&self, dropped: BTreeMap<String, u64>) {
         for (exporter, count) in dropped {
-            let counter = self.dropped_spans.get_or_create_owned(&ExporterLabels { exporter });
+            let counter = self.dropped_spans.get_or_create_owned(&ExporterLabels { exporter: exporter.into() });
             counter.inner().store(count, Ordering::Relaxed);
         }
     }

@@ -7,18 +7,19 @@ use std::time::Duration;
 use opentelemetry_otlp::{
     Compression, Protocol as Wire, SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _,
 };
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Certificate, ClientTlsConfig};
 use tracing::{info, warn};
 
 use super::patience::{Carrier, Patient};
 use super::queue::Queue;
-use super::settings::{Exporter, Protocol};
+use super::resource;
+use super::settings::{Collector, Exporter, Protocol};
 use super::story::Story;
 use super::tree;
+use crate::base::trace::TraceId;
+use crate::telemetry::Line;
 
 /// An exporter that runs.
 pub struct Running {
@@ -41,12 +42,17 @@ impl Running {
         Self { settings, queue: Queue::of(QUEUE, dropped), is_down: AtomicBool::new(false) }
     }
 
+    /// Whether the collector is told of a request.
+    pub fn keeps(&self, line: &Line, trace: TraceId) -> bool {
+        self.settings.sampling.keeps(line, trace)
+    }
+
     /// Brings stories to the collector until the queue is closed and empty.
     pub async fn run(self: Arc<Self>, carrier: Arc<dyn Carrier>) {
         let client = match client(&self.settings, carrier) {
             Ok(client) => Some(client),
             Err(reason) => {
-                warn!(exporter = self.settings.name, reason, "traces cannot be exported");
+                warn!(exporter = self.settings.collector.name, reason, "traces cannot be exported");
                 None
             }
         };
@@ -73,8 +79,10 @@ impl Running {
         let was_down = self.is_down.swap(outcome.is_err(), Ordering::Relaxed);
         match &outcome {
             // Said once, however long it lasts.
-            Err(reason) if !was_down => warn!(exporter = self.settings.name, reason, "a collector takes no traces"),
-            Ok(()) if was_down => info!(exporter = self.settings.name, "the collector takes traces again"),
+            Err(reason) if !was_down => {
+                warn!(exporter = self.settings.collector.name, reason, "a collector takes no traces")
+            }
+            Ok(()) if was_down => info!(exporter = self.settings.collector.name, "the collector takes traces again"),
             _ => {}
         }
         outcome.is_ok()
@@ -82,49 +90,38 @@ impl Running {
 }
 
 fn client(settings: &Exporter, carrier: Arc<dyn Carrier>) -> Result<SpanExporter, String> {
-    let mut client = match settings.protocol {
-        Protocol::Http => http(settings, carrier)?,
-        Protocol::Grpc => grpc(settings)?,
+    let mut client = match settings.collector.protocol {
+        Protocol::Http => http(&settings.collector, carrier)?,
+        Protocol::Grpc => grpc(&settings.collector)?,
     };
-    // What `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say goes before.
-    let named = Resource::builder().build().get(&"service.name".into()).map(|name| name.to_string());
-    let is_named = named.is_some_and(|name| !name.starts_with("unknown_service"));
-    let builder = Resource::builder().with_attribute(super::names::pair("service.version", env!("CARGO_PKG_VERSION")));
-    client.set_resource(&if is_named { builder } else { builder.with_service_name("tidegate") }.build());
+    client.set_resource(&resource::here());
     Ok(client)
 }
 
-fn http(settings: &Exporter, carrier: Arc<dyn Carrier>) -> Result<SpanExporter, String> {
-    let client = Patient { carrier, headers: settings.headers.clone(), timeout: settings.timeout };
-    let url = settings.endpoint.expose().trim_end_matches('/');
-    let url = if url.ends_with(TRACES) { url.to_owned() } else { format!("{url}{TRACES}") };
-    let builder = SpanExporter::builder().with_http().with_http_client(client).with_endpoint(url);
+fn http(collector: &Collector, carrier: Arc<dyn Carrier>) -> Result<SpanExporter, String> {
+    let client = Patient { carrier, headers: collector.headers.clone(), timeout: collector.timeout };
+    let builder = SpanExporter::builder().with_http().with_http_client(client).with_endpoint(collector.url(TRACES));
     let builder = builder.with_protocol(Wire::HttpBinary).with_compression(Compression::Gzip);
-    builder.build().map_err(|_| "its URL cannot be used".to_owned())
+    builder.build().map_err(|_| UNUSABLE.to_owned())
 }
 
-fn grpc(settings: &Exporter) -> Result<SpanExporter, String> {
-    let url = settings.endpoint.expose();
-    let metadata = MetadataMap::from_headers(settings.headers.clone());
+fn grpc(collector: &Collector) -> Result<SpanExporter, String> {
+    let metadata = MetadataMap::from_headers(collector.headers.clone());
     // The environment may have named headers for every collector there is.
     let dress = move |mut request: tonic::Request<()>| {
         *request.metadata_mut() = metadata.clone();
         Ok(request)
     };
-    let builder = SpanExporter::builder().with_tonic().with_endpoint(url).with_timeout(settings.timeout);
-    let mut builder = builder.with_compression(Compression::Gzip).with_interceptor(dress);
-    if url.starts_with("https:") {
-        let tls = match &settings.ca {
-            Some(path) => {
-                let pem = std::fs::read(path).map_err(|error| format!("the CA file cannot be read: {error}"))?;
-                ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem))
-            }
-            None => ClientTlsConfig::new().with_native_roots(),
-        };
+    let builder = SpanExporter::builder().with_tonic().with_endpoint(collector.endpoint.expose());
+    let builder = builder.with_timeout(collector.timeout).with_compression(Compression::Gzip);
+    let mut builder = builder.with_interceptor(dress);
+    if let Some(tls) = collector.tls()? {
         builder = builder.with_tls_config(tls);
     }
-    builder.build().map_err(|_| "its URL cannot be used".to_owned())
+    builder.build().map_err(|_| UNUSABLE.to_owned())
 }
 
 /// Where collectors take traces, below the URL that they are known by.
 const TRACES: &str = "/v1/traces";
+/// Without the URL, which may carry a key.
+pub const UNUSABLE: &str = "its URL cannot be used";

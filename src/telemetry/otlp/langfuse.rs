@@ -29,8 +29,8 @@ impl Vocabulary for Langfuse {
         if story.context.parent.is_some() {
             out.say(name::AS_ROOT, true);
         }
-        if story.is_failed() || story.is_refused() {
-            out.say(name::LEVEL, if story.is_failed() { "ERROR" } else { "WARNING" });
+        if story.line.is_failed() || story.line.is_refused() {
+            out.say(name::LEVEL, if story.line.is_failed() { "ERROR" } else { "WARNING" });
             out.text(name::MESSAGE, story.line.code.as_deref());
         }
     }

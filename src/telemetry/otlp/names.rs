@@ -10,6 +10,11 @@ pub const VERSION: &str = "1";
 /// The name of that scope.
 pub const SCOPE: &str = "tidegate";
 
+// What is said of the process.
+pub const SERVICE_NAME: &str = "service.name";
+pub const SERVICE_VERSION: &str = "service.version";
+pub const SERVICE_INSTANCE: &str = "service.instance.id";
+
 // What everybody knows: OpenTelemetry's stable names, and the gateway's own.
 pub const METHOD: &str = "http.request.method";
 pub const PATH: &str = "url.path";
@@ -130,7 +135,12 @@ pub mod openinference {
     pub const OUTPUT: &str = "output.value";
     pub const OUTPUT_KIND: &str = "output.mime_type";
     pub const MODEL: &str = "llm.model_name";
+    pub const EMBEDDING_MODEL: &str = "embedding.model_name";
+    /// Who runs the model.
     pub const PROVIDER: &str = "llm.provider";
+    /// Whose model it is, or whose interface.
+    pub const SYSTEM: &str = "llm.system";
+    pub const FINISH: &str = "llm.finish_reason";
     /// JSON: what the model is to answer by.
     pub const PARAMETERS: &str = "llm.invocation_parameters";
     pub const PROMPT: &str = "llm.token_count.prompt";
@@ -141,10 +151,48 @@ pub mod openinference {
     pub const AUDIO_IN: &str = "llm.token_count.prompt_details.audio";
     pub const REASONING: &str = "llm.token_count.completion_details.reasoning";
     pub const AUDIO_OUT: &str = "llm.token_count.completion_details.audio";
+    /// Lists of messages, each followed by its number and what is said of it.
+    pub const INPUT_MESSAGES: &str = "llm.input_messages";
+    pub const OUTPUT_MESSAGES: &str = "llm.output_messages";
+    pub const ROLE: &str = "message.role";
+    pub const CONTENT: &str = "message.content";
+    pub const MESSAGE_FINISH: &str = "message.finish_reason";
+    /// The call that a message of a tool answers.
+    pub const CALL_ANSWERED: &str = "message.tool_call_id";
+    /// Lists within a message, each followed by a number and what is said of it.
+    pub const CONTENTS: &str = "message.contents";
+    pub const CONTENT_TYPE: &str = "message_content.type";
+    pub const CONTENT_TEXT: &str = "message_content.text";
+    pub const CALLS: &str = "message.tool_calls";
+    pub const CALL_ID: &str = "tool_call.id";
+    pub const CALL_NAME: &str = "tool_call.function.name";
+    pub const CALL_ARGUMENTS: &str = "tool_call.function.arguments";
     /// In US dollars.
     pub const COST_PROMPT: &str = "llm.cost.prompt";
     pub const COST_COMPLETION: &str = "llm.cost.completion";
     pub const COST_TOTAL: &str = "llm.cost.total";
+
+    /// What the specification calls a provider of this kind; kinds that it does not know keep their name.
+    pub fn provider(kind: &str) -> &str {
+        match kind {
+            "azure_openai" => "azure",
+            "bedrock" => "aws",
+            "gemini" | "vertex" => "google",
+            "mistral" => "mistralai",
+            kind => kind,
+        }
+    }
+
+    /// What it calls the system that a provider of this kind runs, where it has a word for it.
+    pub fn system(kind: &str) -> Option<&str> {
+        match kind {
+            "azure_openai" | "openai" => Some("openai"),
+            "anthropic" | "cohere" => Some(kind),
+            "mistral" => Some("mistralai"),
+            "vertex" => Some("vertexai"),
+            _ => None,
+        }
+    }
 }
 
 /// An attribute.

@@ -1,8 +1,10 @@
 //! OpenInference, which Arize Phoenix reads.
 
+mod messages;
+
 use super::attributes::Attributes;
 use super::dialects::{Place, Vocabulary, is_generation};
-use super::names::{genai::provider, openinference as name};
+use super::names::openinference as name;
 use super::story::{Attempt, Bill, StepTaken, Story};
 use super::texts::Spoken;
 use crate::base::money::Nanos;
@@ -24,11 +26,14 @@ impl Vocabulary for OpenInference {
 
     fn attempt(&self, story: &Story, attempt: &Attempt, out: &mut Attributes) {
         out.say(name::KIND, kind(story));
-        out.text(name::PROVIDER, Some(provider(&attempt.asked.kind)));
+        out.text(name::PROVIDER, Some(name::provider(&attempt.asked.kind)));
+        out.text(name::SYSTEM, name::system(&attempt.asked.kind));
         let answered = attempt.bill.as_ref().and_then(|bill| bill.response_model.as_deref());
-        out.text(name::MODEL, Some(answered.unwrap_or(&attempt.asked.model)));
+        let model = if kind(story) == EMBEDDING { name::EMBEDDING_MODEL } else { name::MODEL };
+        out.text(model, Some(answered.unwrap_or(&attempt.asked.model)));
         out.text(name::PARAMETERS, story.numbers.json().as_deref());
         let Some(bill) = &attempt.bill else { return };
+        out.text(name::FINISH, bill.finish);
         cost(bill, out);
         let Some(usage) = &bill.usage else { return };
         out.count(name::PROMPT, usage.input());
@@ -43,13 +48,25 @@ impl Vocabulary for OpenInference {
         out.told(name::AUDIO_OUT, usage.audio_out);
     }
 
-    fn texts(&self, spoken: &Spoken, _: Place, out: &mut Attributes) {
-        for (value, kind, text) in
-            [(name::INPUT, name::INPUT_KIND, &spoken.input), (name::OUTPUT, name::OUTPUT_KIND, &spoken.output)]
-        {
-            if text.is_some() {
-                out.text(value, text.as_deref());
-                out.say(kind, "application/json");
+    fn texts(&self, spoken: &Spoken, place: Place, out: &mut Attributes) {
+        for (value, kind, list, text) in [
+            (name::INPUT, name::INPUT_KIND, name::INPUT_MESSAGES, &spoken.input),
+            (name::OUTPUT, name::OUTPUT_KIND, name::OUTPUT_MESSAGES, &spoken.output),
+        ] {
+            let Some(text) = text else { continue };
+            // Tables show what is on the root; whoever wants the whole conversation looks at the attempt.
+            match messages::gist(text).filter(|_| place == Place::Root) {
+                Some(gist) => {
+                    out.text(value, Some(&gist));
+                    out.say(kind, "text/plain");
+                }
+                None => {
+                    out.text(value, Some(text));
+                    out.say(kind, "application/json");
+                }
+            }
+            if place == Place::Attempt {
+                out.0.extend(messages::told(list, text));
             }
         }
     }
@@ -57,11 +74,13 @@ impl Vocabulary for OpenInference {
 
 fn kind(story: &Story) -> &'static str {
     match story.line.endpoint {
-        "embeddings" => "EMBEDDING",
+        "embeddings" => EMBEDDING,
         _ if is_generation(story) => "LLM",
         _ => "CHAIN",
     }
 }
+
+const EMBEDDING: &str = "EMBEDDING";
 
 fn cost(bill: &Bill, out: &mut Attributes) {
     if bill.cost.is_none() {

@@ -39,8 +39,7 @@ impl Patient {
     async fn bring(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (begun, mut pause) = (Instant::now(), FIRST_WAIT);
         loop {
-            let answered = timeout(self.timeout, self.carrier.carry(self.dressed(&request))).await;
-            let answered = answered.unwrap_or_else(|_| Err(format!("no answer within {:?}", self.timeout)));
+            let answered = self.try_once(&request).await;
             let wait = match &answered {
                 Ok(response) if !is_passing(response.status()) => None,
                 Ok(response) => Some(asked_for(response.headers()).unwrap_or(pause)),
@@ -52,6 +51,12 @@ impl Patient {
             }
             pause *= 2;
         }
+    }
+
+    /// Brings a batch once, whatever comes of it.
+    pub async fn try_once(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, String> {
+        let answered = timeout(self.timeout, self.carrier.carry(self.dressed(request))).await;
+        answered.unwrap_or_else(|_| Err(format!("no answer within {:?}", self.timeout)))
     }
 
     /// The environment may have named headers for every collector there is; none of them is sent unless the policy
@@ -78,7 +83,7 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 /// The wait that an answer asks for: seconds, or a date.
-fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+pub fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     match text.trim().parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

@@ -1,7 +1,8 @@
 //! Which requests an exporter is told of.
 
-use super::story::Story;
 use crate::base::money::Nanos;
+use crate::base::trace::TraceId;
+use crate::telemetry::Line;
 
 /// A share of all, and all of some.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,11 +23,12 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    pub fn keeps(&self, story: &Story) -> bool {
-        (self.all_errors && story.is_failed())
-            || (self.all_refusals && story.is_refused())
-            || self.all_above.is_some_and(|least| story.line.cost.is_some_and(|cost| cost >= least))
-            || self.has(story.context.trace.to_bytes())
+    /// Whether a request that is over is one of them.
+    pub fn keeps(&self, line: &Line, trace: TraceId) -> bool {
+        (self.all_errors && line.is_failed())
+            || (self.all_refusals && line.is_refused())
+            || self.all_above.is_some_and(|least| line.cost.is_some_and(|cost| cost >= least))
+            || self.has(trace.to_bytes())
     }
 
     /// By the last 7 bytes of the trace's id, which are random by W3C Trace Context.
@@ -42,7 +44,6 @@ const RANDOM_END: f64 = 72_057_594_037_927_936.0;
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::tests::story;
     use super::*;
 
     const NONE: Sampling = Sampling { rate: 0.0, all_errors: false, all_refusals: false, all_above: None };
@@ -60,16 +61,13 @@ mod tests {
 
     #[test]
     fn errors_refusals_and_what_costs_much_are_kept_whatever_the_rate() {
-        let with = |outcome| {
-            let mut story = story();
-            story.line.outcome = outcome;
-            story.line.cost = Some(Nanos(5));
-            story
+        let keeps = |sampling: Sampling, outcome| {
+            sampling.keeps(&Line { outcome, cost: Some(Nanos(5)), ..Line::default() }, TraceId::fresh())
         };
-        assert!(!NONE.keeps(&with("failed")) && !NONE.keeps(&with("ok")));
-        assert!(Sampling { all_errors: true, ..NONE }.keeps(&with("cut")));
-        assert!(Sampling { all_refusals: true, ..NONE }.keeps(&with("refused")));
-        assert!(Sampling { all_above: Some(Nanos(5)), ..NONE }.keeps(&with("ok")));
-        assert!(!Sampling { all_above: Some(Nanos(6)), ..NONE }.keeps(&with("ok")));
+        assert!(!keeps(NONE, "failed") && !keeps(NONE, "ok"));
+        assert!(keeps(Sampling { all_errors: true, ..NONE }, "cut"));
+        assert!(keeps(Sampling { all_refusals: true, ..NONE }, "refused"));
+        assert!(keeps(Sampling { all_above: Some(Nanos(5)), ..NONE }, "ok"));
+        assert!(!keeps(Sampling { all_above: Some(Nanos(6)), ..NONE }, "ok"));
     }
 }

@@ -129,15 +129,6 @@ impl Story {
     pub fn spans(&self) -> usize {
         1 + self.steps.len() + self.attempts.len()
     }
-
-    /// The answer broke off, or none came.
-    pub fn is_failed(&self) -> bool {
-        matches!(self.line.outcome, "failed" | "cut")
-    }
-
-    pub fn is_refused(&self) -> bool {
-        self.line.outcome == "refused"
-    }
 }
 
 impl Attempt {

@@ -2,16 +2,21 @@
 //!
 //! There are two sides: what really went upstream and came from there, and what the caller has sent and got. Of each no
 //! more is kept than [`LONGEST`] bytes a direction, and of all that waits no more than [`ROOM`]; what is cut says so.
-//! Pictures, sound and files are told by their kind alone.
+//! Pictures, sound and files are told by their kind alone. Requests that are forwarded [unread] are read when they are
+//! told of, and not before.
 
 mod asked;
 mod heard;
+mod unread;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use crate::chat::{Frame, Request};
 use heard::Heard;
+use unread::Unread;
 
 /// Which texts a collector gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -90,6 +95,32 @@ impl Texts {
         self.caller.iter().for_each(|side| side.heard(frames));
     }
 
+    /// The caller has sent this document to an endpoint whose bodies are not read.
+    pub fn came_unread(&self, endpoint: &'static str, document: &Bytes) {
+        self.caller.iter().for_each(|side| side.asked_unread(endpoint, document));
+    }
+
+    /// This document goes upstream, unread.
+    pub fn goes_unread(&self, endpoint: &'static str, document: &Bytes) {
+        self.upstream.iter().for_each(|side| side.asked_unread(endpoint, document));
+    }
+
+    /// Upstream sends these bytes, which nobody reads.
+    pub fn hears_unread(&self, bytes: &Bytes) {
+        self.upstream.iter().for_each(|side| side.heard_unread(bytes));
+    }
+
+    /// The caller gets these.
+    pub fn gives_unread(&self, bytes: &Bytes) {
+        self.caller.iter().for_each(|side| side.heard_unread(bytes));
+    }
+
+    /// Of the same kinds, for a request that is put beside this one.
+    pub fn beside(&self) -> Arc<Self> {
+        let like = |side: &Side| Side { said: Mutex::default(), room: side.room.clone() };
+        Arc::new(Self { upstream: self.upstream.as_ref().map(like), caller: self.caller.as_ref().map(like) })
+    }
+
     /// What a collector gets.
     pub fn told(&self, content: Content) -> Option<Spoken> {
         match content {
@@ -110,6 +141,8 @@ struct Side {
 struct Said {
     input: Option<String>,
     output: Heard,
+    /// In the place of both, if nobody reads them.
+    unread: Option<Unread>,
     /// What of the room is taken.
     taken: usize,
 }
@@ -141,8 +174,31 @@ impl Side {
         }
     }
 
+    fn asked_unread(&self, endpoint: &'static str, document: &Bytes) {
+        let Some(unread) = Unread::new(endpoint, document) else { return };
+        let mut said = self.lock();
+        if document.len() <= unread::MOST && self.room.take(document.len()) {
+            said.taken += document.len();
+            said.unread = Some(unread);
+        } else {
+            said.input = Some(asked::nothing());
+        }
+    }
+
+    fn heard_unread(&self, bytes: &Bytes) {
+        let mut said = self.lock();
+        let Said { unread: Some(unread), taken, .. } = &mut *said else { return };
+        let kept = unread.room_for(bytes.len());
+        let kept = if self.room.take(kept) { kept } else { 0 };
+        unread.hear(bytes, kept);
+        *taken += kept;
+    }
+
     fn spoken(&self) -> Spoken {
         let said = self.lock();
+        if let Some(unread) = &said.unread {
+            return unread.spoken();
+        }
         Spoken { input: said.input.clone(), output: said.output.messages() }
     }
 

@@ -16,6 +16,8 @@ use super::patience::Carrier;
 use super::queue::Queue;
 use super::settings::Exporter;
 use super::story::Story;
+use crate::base::trace::TraceId;
+use crate::telemetry::Line;
 use crate::telemetry::decisions::Recorder;
 
 /// Tells a story when there is time for it, and whom.
@@ -77,6 +79,11 @@ impl Traces {
         !self.running.load().is_empty() || self.recorder.load().is_some()
     }
 
+    /// Whether a collector is told of a request that ends like this.
+    pub fn tells_of(&self, line: &Line, trace: TraceId) -> bool {
+        self.running.load().iter().any(|exporter| exporter.keeps(line, trace))
+    }
+
     /// Hands over a request that is over, and makes so many spans. Nothing is made of it here.
     pub fn hand_over(&self, spans: usize, teller: impl FnOnce() -> Story + Send + 'static) {
         let teller: Option<Teller> = Some(Box::new(teller));
@@ -114,11 +121,11 @@ impl Traces {
             }
             match carrier(settings) {
                 Ok(carrier) => {
-                    let fresh = Arc::new(Running::new(settings.clone(), self.lost_by(&settings.name)));
+                    let fresh = Arc::new(Running::new(settings.clone(), self.lost_by(&settings.collector.name)));
                     runtime.spawn(Arc::clone(&fresh).run(carrier));
                     running.push(fresh);
                 }
-                Err(reason) => warn!(exporter = settings.name, reason, "traces cannot be exported"),
+                Err(reason) => warn!(exporter = settings.collector.name, reason, "traces cannot be exported"),
             }
         }
         let is_gone = |known: &&Arc<Running>| !running.iter().any(|kept| Arc::ptr_eq(kept, known));
@@ -178,7 +185,8 @@ async fn tell_all(tellings: Arc<Queue<Telling>>) {
             let Some(teller) = telling.teller.take() else { continue };
             let story = Arc::new(teller());
             telling.recorder.iter().for_each(|recorder| recorder.record(&story));
-            for exporter in telling.exporters.iter().filter(|exporter| exporter.settings.sampling.keeps(&story)) {
+            for exporter in telling.exporters.iter().filter(|exporter| exporter.keeps(&story.line, story.context.trace))
+            {
                 exporter.queue.put(Arc::clone(&story), story.spans());
             }
         }

@@ -78,7 +78,7 @@ impl Teller<'_> {
         } else {
             span.parent_span_id = otel::SpanId::INVALID;
         }
-        if story.is_failed() {
+        if story.line.is_failed() {
             span.status = Status::error(line.code.as_deref().unwrap_or_default().to_owned());
         }
         let link = story.link.map(|link| context(link.trace, link.span, true));

@@ -189,6 +189,15 @@ async function refresh() {
   }
 }
 
+// Whoever comes by keyboard, or is read the page, goes on where the news is, and afterwards where they left.
+function arrive(from) {
+  const decision = byId("decision");
+  const there = location.hash.slice(1)
+    ? decision.querySelector("h2") || decision.querySelector("a")
+    : [...byId("requests").querySelectorAll("a")].find(link => link.getAttribute("href") === from);
+  if (there) there.focus();
+}
+
 async function keepFresh() {
   // A decision does not change any more, and a page that nobody looks at need not ask.
   if (!isPaused && !location.hash.slice(1) && document.visibilityState === "visible") await refresh();
@@ -204,6 +213,9 @@ byId("filter").addEventListener("submit", event => {
   event.preventDefault();
   refresh();
 });
-addEventListener("hashchange", refresh);
+addEventListener("hashchange", async event => {
+  await refresh();
+  arrive(new URL(event.oldURL).hash);
+});
 if (location.hash.slice(1)) refresh();
 keepFresh();

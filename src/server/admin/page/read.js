@@ -13,7 +13,7 @@ const askJson = async path => (await ask(path)).json();
 function samplesIn(text) {
   const samples = [];
   for (const line of text.split("\n")) {
-    const found = /^([A-Za-z_:][\w:]*)(?:\{(.*?)\})? (\S+)/.exec(line);
+    const found = /^([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line);
     if (!found) continue;
     const labels = {};
     for (const [, name, value] of (found[2] || "").matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) {
