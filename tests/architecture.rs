@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["policy"],
     &["steps"],
     &["pipeline"],
-    &["auth", "provider", "registry", "state", "wasm", "telemetry", "tokens"],
+    &["auth", "embedding", "provider", "registry", "state", "wasm", "telemetry", "tokens"],
     &["dialect", "pricing"],
     &["chat"],
     &["base"],
@@ -23,6 +23,8 @@ const LAYERS: &[&[&str]] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasm"]),
     ("wasmparser", &["wasm"]),
+    ("ndarray", &["embedding"]),
+    ("safetensors", &["embedding"]),
     ("rayon", &["wasm"]),
     ("jsonschema", &["steps"]),
     ("oci_client", &["registry"]),

@@ -7,6 +7,7 @@
 
 mod agree;
 mod embedder;
+mod far;
 pub mod features;
 pub mod index;
 mod settings;
