@@ -41,6 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["policy"]),
     ("serde_saphyr", &["policy", "provider", "auth", "pricing"]),
     ("clap", &["cli"]),
+    ("zip", &["cli"]),
     ("quick_junit", &["cli"]),
     ("csv", &["cli"]),
     ("similar", &["rehearsal"]),

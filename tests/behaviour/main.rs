@@ -15,6 +15,7 @@ mod fallback;
 mod grpc;
 mod guards;
 mod isolation;
+mod near;
 mod otlp;
 mod page;
 mod policy;

@@ -9,6 +9,7 @@ pub mod grpc;
 mod house;
 pub mod redis;
 pub mod running;
+pub mod tiny;
 mod upstream;
 pub mod wasm;
 
