@@ -1,15 +1,21 @@
 //! Answers to questions that are like another one in other words.
 //!
 //! Three things must come together before such an answer is given. An embedder finds the two questions alike; nothing in
-//! their words speaks against it: see [`features`]; and where they are asked, such answers have been tried and found to
-//! be right: see [`trust`]. Everything else about the two requests is equal as ever. Whoever finds nothing, or does not
+//! their words speaks against it: see [`features`], or, where they do differ in their words, a score trained for that
+//! embedder says that this is all they differ in: see [`score`]; and where they are asked, such answers have been tried
+//! and found to be right: see [`trust`]. Everything else about the two requests is equal as ever. Whoever finds nothing, or does not
 //! hear of anything in time, asks as if there were no such tier.
 
 mod agree;
+pub mod difference;
 mod embedder;
 mod far;
 pub mod features;
 pub mod index;
+pub mod judge;
+mod kin;
+mod loose;
+pub mod score;
 mod settings;
 pub mod trust;
 pub mod vector;
@@ -30,6 +36,7 @@ use crate::state::answers::{Kept, Place};
 use embedder::{Embedder, Without};
 use features::Features;
 use index::{Index, Known, Near};
+use judge::Judge;
 pub use settings::Config;
 use trust::{Ground, Trust};
 
@@ -41,8 +48,7 @@ pub struct Similar {
     trust: Trust,
     book: Arc<Book>,
     by: Arc<str>,
-    /// The least likeness.
-    least: f32,
+    judge: Judge,
     /// The share of wrong answers that is put up with.
     at_most: f64,
     /// The share of answers that are tried where they could be given.
@@ -108,7 +114,7 @@ impl Similar {
                 return Seen::default();
             }
         };
-        let near = self.index.near(opening.frame, &vector, &features, self.least);
+        let near = self.index.near(opening.frame, &vector, &features, self.judge);
         let known = Known { vector: Arc::new(vector), features: Arc::new(features), place: opening.place.clone() };
         let lesson = self.lesson(opening.frame, known);
         match near {
@@ -118,11 +124,12 @@ impl Similar {
                 cx.remarks.note("likeness", shown(likeness));
                 Seen { like: None, lesson }
             }
-            Near::Found(place, likeness) => {
+            Near::Found(place, likeness, by) => {
                 let ground = self.ground(&place);
                 let may_be_given = self.serves(&ground) && fastrand::f64() >= self.check;
                 cx.remarks.note("similar", if may_be_given { "given" } else { "tried" });
                 cx.remarks.note("likeness", shown(likeness));
+                cx.remarks.note("taken_by", by.as_str());
                 Seen { like: Some(Like { place, likeness, ground, may_be_given }), lesson }
             }
         }
@@ -141,7 +148,7 @@ impl Similar {
     }
 
     fn ground(&self, place: &Place) -> Ground {
-        let least = (f64::from(self.least) * 10_000.0).round() as u32;
+        let least = (f64::from(self.judge.least) * 10_000.0).round() as u32;
         Ground { policy: self.policy.clone(), scope: place.scope(), by: (Arc::clone(&self.by), least) }
     }
 

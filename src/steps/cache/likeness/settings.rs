@@ -7,6 +7,7 @@ use super::Similar;
 use super::embedder::Embedder;
 use super::far::Source;
 use super::index::Index;
+use super::judge::Judge;
 use crate::base::ids::DialectId;
 use crate::base::units::{Period, Share};
 use crate::pipeline::breaker::Breaker;
@@ -20,7 +21,8 @@ pub struct Config {
     /// The embedder of the gateway file that says where texts lie, or a target that does, as
     /// `openai/text-embedding-3-small`, which must speak OpenAI's dialect.
     pub by: String,
-    /// The cosine from which on two questions are alike, from 0.5 to 1; 0.9 if not said.
+    /// The cosine from which on two questions are alike, from 0.5 to 1; 0.9 if not said, or 0.85 for a model whose likenesses
+    /// a score is trained for.
     #[serde(default)]
     pub at_least: Option<f64>,
     /// How long a request waits to hear where its text lies; `100ms` if not said.
@@ -41,8 +43,7 @@ impl Config {
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
     pub fn build(&self, site: &Site<'_>) -> Result<Option<Similar>, String> {
-        let least = self.at_least.unwrap_or(0.9);
-        if !(0.5..=1.0).contains(&least) {
+        if let Some(least) = self.at_least.filter(|least| !(0.5..=1.0).contains(least)) {
             return Err(format!("`{least}` tells nothing apart; `at_least` is between 0.5 and 1"));
         }
         let patience = self.timeout.map_or(USUAL_PATIENCE, |timeout| timeout.0);
@@ -61,7 +62,7 @@ impl Config {
             trust: site.stores.trust.clone(),
             book: Arc::clone(&site.stores.kept),
             by,
-            least: least as f32,
+            judge: Judge::of(site.embedders.get(&self.by).map(|local| local.pin()), self.at_least),
             at_most,
             check: self.check.map_or(0.05, Share::fraction),
         }))
