@@ -15,9 +15,13 @@ use tidegate::steps::cache::likeness::features::Features;
 mod data;
 #[path = "likeness/generator.rs"]
 mod generator;
+#[path = "likeness/pairs.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod pairs;
 
 use data::TEMPLATES;
 use generator::Pair;
+use pairs::written;
 
 /// Pairs, and of those that are different the ones that are taken for the same.
 struct Measured {
@@ -61,17 +65,6 @@ fn measured_by(
 
 fn generated() -> Vec<Pair> {
     TEMPLATES.pairs()
-}
-
-fn written(name: &str) -> Vec<(String, String, bool)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/likeness").join(name);
-    let text = std::fs::read_to_string(path).unwrap();
-    let pair = |line: &str| {
-        let pair: Value = serde_json::from_str(line).unwrap();
-        let said = |key: &str| pair[key].as_str().unwrap().to_owned();
-        (said("a"), said("b"), pair["same"].as_bool().unwrap())
-    };
-    text.lines().map(pair).collect()
 }
 
 fn holds(measured: &Measured) {
