@@ -28,8 +28,8 @@ mod training;
 
 use pairs::{Pair, Set};
 
-/// Four times the odds of the likeliest of those trained on that are different.
-const MARGIN: f64 = 1.386;
+/// Twice the odds of the likeliest of those trained on that are different.
+const MARGIN: f64 = std::f64::consts::LN_2;
 
 /// A pair of which both have a canonical form, as the tier sees it.
 struct Seen {

@@ -95,7 +95,11 @@ impl Features {
     pub fn difference(&self, other: &Self) -> Result<Difference, Veto> {
         let mut difference = Difference::between(&self.loose, &other.loose)?;
         difference.opening = self.opening != other.opening;
-        Ok(difference)
+        // Two doubts at once are too many.
+        match difference.opening && difference.replaced + difference.added + difference.near > 0 {
+            true => Err(Veto::Words),
+            false => Ok(difference),
+        }
     }
 
     /// Whether two texts in canonical form may be taken for the same question where an embedder finds them alike.
