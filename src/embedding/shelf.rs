@@ -11,7 +11,10 @@ use super::{Files, Local, Model, Pin, Unfit};
 
 /// The models of the process. Clones are the same.
 #[derive(Clone, Default)]
-pub struct Shelf(Arc<Mutex<HashMap<(Pin, NonZeroUsize), Weak<Local>>>>);
+pub struct Shelf(Arc<Mutex<AtWork>>);
+
+/// By the hash of their files and the number of their threads.
+type AtWork = HashMap<(Pin, NonZeroUsize), Weak<Local>>;
 
 impl Shelf {
     /// The model of these files, at work on so many threads.

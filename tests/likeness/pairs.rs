@@ -14,9 +14,9 @@ pub enum Set {
     Trained,
     /// Of the others.
     HeldOut,
-    /// Made by templates.
+    /// Made by templates, which the lists of openings were made with in view.
     Generated,
-    /// Of `by_hand.jsonl` and `held_out.jsonl`, which were written to try the canonical form.
+    /// Of `by_hand.jsonl` and `held_out.jsonl`, which were written to try the canonical form, and were in view, too.
     Adversarial,
     /// Of `blind.jsonl`, written after the score's lists of words and openings, which it changed nothing about.
     Blind,
