@@ -27,6 +27,7 @@ use tidegate::steps::Stores;
 use tidegate::steps::cache::canonical::canonical;
 use tidegate::steps::cache::likeness::features::Features;
 use tidegate::steps::cache::likeness::index::{Index, Known};
+use tidegate::steps::cache::likeness::judge::Judge;
 use tidegate::steps::cache::likeness::vector::Vector;
 use tidegate::telemetry::AccessLog;
 
@@ -117,7 +118,7 @@ fn similar(criterion: &mut Criterion) {
     }
     let (asked, features) = (vector(), Features::of(&form));
     criterion.bench_function("the likest of 2,000 questions", |bencher| {
-        bencher.iter(|| index.near(&frame, black_box(&asked), &features, 0.9));
+        bencher.iter(|| index.near(&frame, black_box(&asked), &features, Judge { least: 0.9, score: None }));
     });
 }
 

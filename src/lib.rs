@@ -38,7 +38,7 @@
 //! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
 //! | 5 | [`steps`] | the built-in steps, one file or folder each |
 //! | 4 | [`pipeline`] | what a step is; steps, route, attempts, taps; breakers and health |
-//! | 3 | [`auth`] [`provider`] [`registry`] [`state`] [`telemetry`] [`tokens`] [`wasm`] | who calls; how providers are reached; where plugins come from; what was spent and taken; what operators see; how many tokens a text is; the sandbox of plugins |
+//! | 3 | [`auth`] [`embedding`] [`provider`] [`registry`] [`state`] [`telemetry`] [`tokens`] [`wasm`] | who calls; where texts lie, by a model in this process; how providers are reached; where plugins come from; what was spent and taken; what operators see; how many tokens a text is; the sandbox of plugins |
 //! | 2 | [`dialect`] [`pricing`] | wire formats, pure: bytes in, values out; what a usage costs, by dated price tables |
 //! | 1 | [`chat`] | the canonical vocabulary, pure data |
 //! | 0 | [`base`] | names, secrets, time, money, JSON with its wire, refusals and faults |
@@ -109,6 +109,7 @@ pub mod base;
 pub mod chat;
 pub mod cli;
 pub mod dialect;
+pub mod embedding;
 pub mod gateway;
 pub mod pipeline;
 pub mod policy;

@@ -1,11 +1,13 @@
-//! Answers that the program has kept are there after it was killed, whole or not at all.
+//! Answers that the program has kept are there after it was killed, whole or not at all; and what it costs to look for them.
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use support::running::{Running, ask, get};
+use support::running::{Running, ask, ask_text, get};
+use support::{FakeUpstream, whole};
+use tidegate::state::{CostLine, Mark, read};
 
 mod support;
 
@@ -115,4 +117,62 @@ fn damage(folder: &Path) -> usize {
     kept.insert(&answers[4].0, &answers[5].1).unwrap();
     kept.flush().unwrap();
     1
+}
+
+/// Asks one question of a gateway whose embedder answers so; the lines of the bill, the embedder's first.
+async fn billed(embedder: &FakeUpstream, price: &str) -> (Vec<CostLine>, i128) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!(
+        "version: 1\ncallers: {{ anonymous: true }}\nstate: {{ dir: state }}\nproviders:\n  sim: {{ kind: simulator, price: {{ \
+         in: 1, out: 10 }} }}\n  near: {{ kind: openai_compatible, url: \"{}\"{price} }}\nbudgets: {{ all: {{ per: policy, usd: 1, \
+         window: total, mode: strict }} }}\npolicies:\n- policy: p\n  steps: [ budget: [all], cache: {{ canonical: true, \
+         similar: {{ by: near/small, timeout: 5s }} }} ]\n  route: sim\n",
+        embedder.url()
+    );
+    std::fs::write(folder.path().join("tidegate.yaml"), file).unwrap();
+    let state = folder.path().join("state");
+    let work = move || {
+        let running = Running::start(folder.path());
+        let answer = ask_text(&running.address, "m", "How do I glue a photo?").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        running.stop();
+        running.wait();
+        folder
+    };
+    let _folder = tokio::task::spawn_blocking(work).await.unwrap();
+    let entries = read::records(&state).unwrap().map(|record| record.unwrap().entry);
+    let mut lines: Vec<_> = entries.flat_map(|entry| entry.lines().to_vec()).collect();
+    lines.sort_by_key(|line| line.provider.as_ref().map(|provider| provider.as_str() != "near"));
+    (lines, read::spent(&state).unwrap().values().sum())
+}
+
+/// What embeddings cost is on the policy, and nobody's budget is charged for it.
+fn is_on_the_policy_alone((lines, spent): &(Vec<CostLine>, i128)) {
+    let [line, asked] = lines.as_slice() else { panic!("{lines:?}") };
+    let names = [line.policy.as_ref().map(|name| name.as_str()), line.provider.as_ref().map(|name| name.as_str())];
+    assert_eq!((names, &*line.model), ([Some("p"), Some("near")], "small"));
+    assert_eq!((&line.key, &line.team, &line.user), (&None, &None, &None));
+    assert_eq!(line.target.as_ref().map(|target| target.as_str()), Some("near/small"));
+    assert_ne!(line.request, asked.request);
+    assert_eq!(*spent, i128::from(asked.cost.0));
+}
+
+#[tokio::test]
+async fn a_batch_of_embeddings_is_a_line_on_the_policy_and_on_nobodys_budget() {
+    let reply = |usage: &str| whole(200, &format!(r#"{{"data":[{{"index":0,"embedding":[1,0.5]}}]{usage}}}"#));
+    let counted = FakeUpstream::start(vec![reply(r#","usage":{"prompt_tokens":9,"total_tokens":9}"#)]).await;
+    // Two dollars for a million tokens.
+    let bill = billed(&counted, ", price: { in: 2, out: 0 }").await;
+    is_on_the_policy_alone(&bill);
+    assert_eq!((bill.0[0].cost.0, bill.0[0].marks.as_slice()), (18_000, [].as_slice()));
+    // One that does not say what it has used is charged for by the length of the texts: "how to glue a photo" is 19 bytes, of
+    // which four are a token.
+    let silent = FakeUpstream::start(vec![reply("")]).await;
+    let bill = billed(&silent, ", price: { in: 2, out: 0 }").await;
+    is_on_the_policy_alone(&bill);
+    assert_eq!((bill.0[0].cost.0, bill.0[0].marks.as_slice()), (8_000, [Mark::Estimated].as_slice()));
+    let free = FakeUpstream::start(vec![reply(r#","usage":{"prompt_tokens":9,"total_tokens":9}"#)]).await;
+    let bill = billed(&free, "").await;
+    is_on_the_policy_alone(&bill);
+    assert_eq!((bill.0[0].cost.0, bill.0[0].marks.as_slice()), (0, [Mark::Unpriced].as_slice()));
 }

@@ -15,9 +15,16 @@ use tidegate::steps::cache::likeness::features::Features;
 mod data;
 #[path = "likeness/generator.rs"]
 mod generator;
+#[path = "likeness/pairs.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod pairs;
+#[cfg(feature = "local-embedder")]
+#[path = "support/mod.rs"]
+mod support;
 
 use data::TEMPLATES;
 use generator::Pair;
+use pairs::written;
 
 /// Pairs, and of those that are different the ones that are taken for the same.
 struct Measured {
@@ -61,17 +68,6 @@ fn measured_by(
 
 fn generated() -> Vec<Pair> {
     TEMPLATES.pairs()
-}
-
-fn written(name: &str) -> Vec<(String, String, bool)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/likeness").join(name);
-    let text = std::fs::read_to_string(path).unwrap();
-    let pair = |line: &str| {
-        let pair: Value = serde_json::from_str(line).unwrap();
-        let said = |key: &str| pair[key].as_str().unwrap().to_owned();
-        (said("a"), said("b"), pair["same"].as_bool().unwrap())
-    };
-    text.lines().map(pair).collect()
 }
 
 fn holds(measured: &Measured) {
@@ -122,4 +118,31 @@ fn the_command_says_of_the_generators_pairs_what_is_measured_here() {
     let Measured { alike, hits, different, wrong } =
         measured(generated().into_iter().map(|pair| (pair.a, pair.b, pair.same)));
     assert_eq!(counts, [alike, hits, different, wrong.len()].map(|count| count as u64));
+}
+
+/// With a model's likenesses more may be told apart, and never less.
+#[cfg(feature = "local-embedder")]
+#[test]
+fn the_command_asks_a_model_in_a_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let pin = support::tiny::Tiny::install(&place.path().join("tiny")).to_string();
+    let pairs = place.path().join("pairs.jsonl");
+    let pair = |a: &str, b: &str| format!("{}\n", json!({"a": a, "b": b, "same": true}));
+    let text = pair("How do I select page 7 of the photo?", "How do I choose page 7 of the photograph?");
+    std::fs::write(&pairs, text).unwrap();
+    let hits = |least: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.args(["cache", "eval", "--json", "--embedder", "tiny", "--at-least", least]).arg(&pairs);
+        let output = command.current_dir(place.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["embedder"]["sha256"], pin);
+        assert_eq!(
+            (&said["embedder"]["at_least"], &said["embedder"]["has_score"]),
+            (&json!(least.parse::<f64>().unwrap()), &json!(false))
+        );
+        said["tiers"][2]["all"]["hits"].as_u64().unwrap()
+    };
+    // The two lie .9998 from each other.
+    assert_eq!((hits("0.99"), hits("1")), (1, 0));
 }

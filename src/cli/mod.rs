@@ -4,6 +4,7 @@ mod admin;
 pub mod cache;
 pub mod check;
 pub mod demo;
+pub mod embedder;
 pub mod explain;
 pub mod key;
 pub mod ledger;
@@ -49,6 +50,7 @@ enum Command {
     Key(key::KeyArgs),
     Ledger(ledger::Args),
     Cache(cache::Args),
+    Embedder(embedder::Args),
     Plugin(plugin::Args),
 }
 
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Cache(args) => cache::run(&args),
+        Command::Embedder(args) => embedder::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Key(args) => match key::run(args) {

@@ -4,6 +4,7 @@
 //! health), so a compilation that fails leaves no trace.
 
 mod callers;
+mod embedders;
 mod plugins;
 mod providers;
 mod routes;
@@ -28,6 +29,7 @@ use super::source::Span;
 use crate::auth::{Authenticator, FetchJwks, KeyFile};
 use crate::base::ids::TargetName;
 use crate::base::secret::Secret;
+use crate::embedding::Local;
 use crate::pipeline::Step;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::health::HealthBook;
@@ -72,6 +74,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
     let targets = providers::targets(config, parts, &mut problems);
     let budgets = budgets(config, &targets, &mut problems);
     let screens = screens::open(config, parts, &mut problems);
+    let embedders = embedders::open(config, parts, &mut problems);
     let exporters = telemetry::exporters(config, parts, &mut problems);
     let metric_exporters = telemetry::metric_exporters(config, parts, &mut problems);
     let webhook = webhook(config, parts, &mut problems);
@@ -90,6 +93,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
                     targets: &targets,
                     budgets: &budgets,
                     screens: &screens,
+                    embedders: &embedders,
                     secrets: &secrets,
                     library: &library,
                 },
@@ -141,13 +145,14 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Named { revision, targets, budgets, screens, secrets, library } = *named;
+    let Named { revision, targets, budgets, screens, embedders, secrets, library } = *named;
     let reachable = reachable(policy, config, targets);
     let material = Material {
         revision,
         stores: parts.stores,
         budgets,
         screens,
+        embedders,
         secrets,
         library,
         targets: &reachable,
@@ -187,6 +192,9 @@ type Budgets = BTreeMap<String, Arc<Budget>>;
 /// The guards outside, by name.
 type Screens = BTreeMap<String, Arc<Guard>>;
 
+/// The models in this process, by name.
+type Embedders = BTreeMap<String, Arc<Local>>;
+
 /// The secrets that plugins may be granted, by name.
 type Secrets = BTreeMap<String, Secret>;
 
@@ -207,6 +215,7 @@ struct Named<'a> {
     targets: &'a Targets,
     budgets: &'a Budgets,
     screens: &'a Screens,
+    embedders: &'a Embedders,
     secrets: &'a Secrets,
     library: &'a Library,
 }
@@ -219,6 +228,8 @@ struct Material<'a> {
     stores: &'a Stores,
     budgets: &'a Budgets,
     screens: &'a Screens,
+    /// None while the files are only checked.
+    embedders: &'a Embedders,
     secrets: &'a Secrets,
     library: &'a Library,
     /// Everywhere the policy's requests may be sent to.
@@ -233,7 +244,8 @@ struct Material<'a> {
 impl Material<'_> {
     /// Makes one step.
     fn step(&self, policy: &PolicyConfig, number: usize, config: &StepConfig) -> Result<Arc<dyn Step>, String> {
-        let Self { revision, stores, budgets, screens, secrets, library, targets, all_targets, pools, route } = *self;
+        let Self { revision, stores, budgets, screens, embedders, secrets, library, .. } = *self;
+        let Self { targets, all_targets, pools, route, .. } = *self;
         let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
         let (policy, mode) = (&policy.name.value, policy.mode.into());
         config.build(&Site {
@@ -245,6 +257,7 @@ impl Material<'_> {
             subject,
             budgets,
             screens,
+            embedders,
             targets,
             target: &target,
             secrets,
@@ -299,6 +312,7 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
         stores: &stores,
         budgets: &budgets,
         screens: &screens,
+        embedders: &Embedders::new(),
         secrets: &secrets,
         library: &plugins::closed(config),
         targets: &[],
@@ -311,6 +325,7 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
             problems.extend(config.lints.order(&steps, &spans));
         }
     }
+    embedders::check(config, problems);
     for provider in config.providers.values() {
         providers::script(provider, problems);
     }
@@ -325,6 +340,7 @@ pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
         stores: &stores,
         budgets: &Budgets::new(),
         screens: &screens::closed(config),
+        embedders: &Embedders::new(),
         secrets: &unread_secrets(config),
         library: &plugins::closed(config),
         targets: &[],

@@ -8,7 +8,7 @@ mod route;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ use super::reference::{Environment, Template, Unresolved};
 use super::selector::Selector;
 use crate::base::ids::{PolicyName, ProviderName, TargetName};
 use crate::base::money::Nanos;
+use crate::embedding::Pin;
 use crate::pricing::{PriceList, Unknown};
 use crate::registry::PublicKey;
 use crate::state::shared::{self, OnLoss};
@@ -63,6 +64,8 @@ pub struct Config {
     pub budgets: BTreeMap<String, At<Definition>>,
     /// Guards outside, by name.
     pub screens: BTreeMap<String, ScreenConfig>,
+    /// Models in this process, by name.
+    pub embedders: BTreeMap<String, EmbedderConfig>,
     pub lints: Lints,
     /// Where plugins come from, and who may have made them.
     pub plugins: PluginsConfig,
@@ -89,6 +92,16 @@ pub struct ScreenConfig {
     pub ca: Option<At<Template>>,
     pub timeout: Duration,
     pub max_concurrent: NonZeroU32,
+}
+
+/// A model in this process.
+#[derive(Debug, Clone)]
+pub struct EmbedderConfig {
+    pub name: At<String>,
+    pub dir: At<PathBuf>,
+    /// What its files must be.
+    pub sha256: At<Pin>,
+    pub threads: NonZeroUsize,
 }
 
 /// Where the books are.

@@ -148,4 +148,4 @@ fn is_way(entry: &Entry) -> bool {
 }
 
 /// The sections that are maps of names.
-const NAMED: [&str; 5] = ["providers", "targets", "models", "screens", "secrets"];
+const NAMED: [&str; 6] = ["providers", "targets", "models", "screens", "embedders", "secrets"];

@@ -17,6 +17,7 @@ use crate::base::aside::Aside;
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::base::secret::Secret;
+use crate::embedding::{Local, Shelf};
 use crate::pipeline::Step;
 use crate::pipeline::facts::Subject;
 use crate::pipeline::route::Route;
@@ -48,6 +49,8 @@ pub struct Stores {
     pub renewals: Renewals,
     /// How answers to similar questions have fared.
     pub trust: Trust,
+    /// Models at work in this process.
+    pub embedders: Shelf,
     /// What came of keeping answers, beside what came of requests.
     pub kept: Arc<cache::Book>,
     /// `None` where nothing is kept of what requests cost.
@@ -81,6 +84,7 @@ impl Default for Stores {
             flights: Flights::default(),
             renewals: Renewals::default(),
             trust: Trust::default(),
+            embedders: Shelf::default(),
             kept: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
@@ -116,6 +120,8 @@ pub struct Site<'a> {
     pub subject: ReadSubject,
     pub budgets: &'a BTreeMap<String, Arc<Budget>>,
     pub screens: &'a BTreeMap<String, Arc<Guard>>,
+    /// Models in this process; none while the files are only checked.
+    pub embedders: &'a BTreeMap<String, Arc<Local>>,
     /// Everywhere its requests may be sent to.
     pub targets: &'a [Arc<Target>],
     /// Finds any target by its name; none while the files are only checked.
@@ -190,7 +196,8 @@ impl StepConfig {
             Self::Budget(config) => config.0.iter().map(|name| ("budgets", name.as_str())).collect(),
             Self::Plugin(config) => config.secrets().into_iter().map(|name| ("secrets", name)).collect(),
             Self::Screen(config) => vec![("screens", config.by.as_str())],
-            Self::Cache(_) | Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
+            Self::Cache(config) => config.asks().into_iter().map(|name| ("embedders", name)).collect(),
+            Self::Limit(_) | Self::Redact(_) | Self::Rewrite(_) => Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ mod grpc;
 mod guards;
 mod isolation;
 mod metrics;
+mod near;
 mod observed;
 mod otlp;
 mod page;

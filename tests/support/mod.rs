@@ -11,6 +11,7 @@ mod house;
 pub mod prometheus;
 pub mod redis;
 pub mod running;
+pub mod tiny;
 mod upstream;
 pub mod wasm;
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::pairs::{self, Pair};
+use super::sight::Sight;
 use super::tally::Tally;
 use crate::cli::table::{Align, Table};
 use crate::steps::cache::canonical::canonical;
@@ -24,6 +25,13 @@ pub struct Args {
     /// One JSON object instead of tables
     #[arg(long)]
     json: bool,
+    /// The folder of a model in this process, whose likenesses count; without it the similar tier is measured as if its
+    /// embedder found all questions alike
+    #[arg(long, value_name = "DIR")]
+    embedder: Option<PathBuf>,
+    /// The least likeness, as `at_least` in a policy
+    #[arg(long, value_name = "COSINE", requires = "embedder")]
+    at_least: Option<f64>,
     /// Show each pair that the canonical or the similar tier would take for the same and that is not
     #[arg(long, conflicts_with = "json")]
     show_false: bool,
@@ -34,7 +42,7 @@ pub struct Args {
 enum Tier {
     Exact,
     Canonical,
-    /// By what an embedder is not asked: as if it found all questions alike, which is the worst that it can do.
+    /// By an embedder; or, if none is asked, as if it found all questions alike, by their words alone.
     Similar,
 }
 
@@ -47,14 +55,18 @@ impl Tier {
         }
     }
 
-    fn hits(self, pair: &Pair) -> bool {
+    fn hits(self, pair: &Pair, sight: Option<&Sight>) -> bool {
         let is_exact = pair.a == pair.b;
         match self {
             Self::Exact => is_exact,
             Self::Canonical => is_exact || canonical(&pair.a).is_ok_and(|form| canonical(&pair.b) == Ok(form)),
             Self::Similar => {
                 let similar = match (canonical(&pair.a), canonical(&pair.b)) {
-                    (Ok(one), Ok(other)) => one == other || Features::may_be_the_same(&one, &other),
+                    (Ok(one), Ok(other)) if one == other => true,
+                    (Ok(one), Ok(other)) => match sight {
+                        Some(sight) => sight.takes(&one, &other),
+                        None => Features::may_be_the_same(&one, &other),
+                    },
                     _ => false,
                 };
                 is_exact || similar
@@ -71,10 +83,10 @@ struct Row {
 }
 
 impl Row {
-    fn of(tier: Tier, pairs: &[Pair]) -> Self {
+    fn of(tier: Tier, pairs: &[Pair], sight: Option<&Sight>) -> Self {
         let mut row = Self { tier, all: Tally::default(), categories: BTreeMap::new() };
         for pair in pairs {
-            let hit = tier.hits(pair);
+            let hit = tier.hits(pair, sight);
             row.all.add(pair.same, hit);
             if let Some(category) = &pair.category {
                 row.categories.entry(category.clone()).or_default().add(pair.same, hit);
@@ -87,11 +99,16 @@ impl Row {
 impl Args {
     pub fn perform(&self) -> Result<(), String> {
         let pairs = pairs::read(&self.pairs)?;
-        let rows = [Tier::Exact, Tier::Canonical, Tier::Similar].map(|tier| Row::of(tier, &pairs));
+        let sight = match &self.embedder {
+            Some(folder) => Some(Sight::of(folder, &pairs, self.at_least)?),
+            None => None,
+        };
+        let sight = sight.as_ref();
+        let rows = [Tier::Exact, Tier::Canonical, Tier::Similar].map(|tier| Row::of(tier, &pairs, sight));
         let mut out = io::stdout().lock();
         let written = match self.json {
-            true => writeln!(out, "{}", report(pairs.len(), &rows)),
-            false => tables(&rows, &mut out).and_then(|()| self.wrong(&pairs, &mut out)),
+            true => writeln!(out, "{}", report(pairs.len(), &rows, sight)),
+            false => tables(&rows, sight, &mut out).and_then(|()| self.wrong(&pairs, sight, &mut out)),
         };
         match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
@@ -99,12 +116,12 @@ impl Args {
         }
     }
 
-    fn wrong(&self, pairs: &[Pair], out: &mut dyn Write) -> io::Result<()> {
+    fn wrong(&self, pairs: &[Pair], sight: Option<&Sight>, out: &mut dyn Write) -> io::Result<()> {
         if !self.show_false {
             return Ok(());
         }
         let mut table = Table::of([("TAKEN FOR THE SAME", Align::Left), ("", Align::Left)]);
-        for pair in pairs.iter().filter(|pair| !pair.same && Tier::Similar.hits(pair)) {
+        for pair in pairs.iter().filter(|pair| !pair.same && Tier::Similar.hits(pair, sight)) {
             table.row([pair.a.clone(), pair.b.clone()]);
         }
         writeln!(out)?;
@@ -112,7 +129,7 @@ impl Args {
     }
 }
 
-fn tables(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
+fn tables(rows: &[Row], sight: Option<&Sight>, out: &mut dyn Write) -> io::Result<()> {
     let mut table = table("TIER");
     for row in rows {
         table.row(cells(row.tier.name(), &row.all));
@@ -126,8 +143,24 @@ fn tables(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
         }
         table.write(out)?;
     }
-    writeln!(out, "\nsimilar: as if the embedder found all questions alike, so by their words alone")?;
+    writeln!(out, "\nsimilar: {}", found_by(sight))?;
     writeln!(out, "BELOW is the upper end of the 95 % interval of the false rate (Wilson)")
+}
+
+fn found_by(sight: Option<&Sight>) -> String {
+    let Some(Sight { judge, model, .. }) = sight else {
+        return "as if the embedder found all questions alike, so by their words alone".to_owned();
+    };
+    let by = match judge.score {
+        Some(_) => "their words, or the score that is trained for it",
+        None => "their words, for no score is trained for it",
+    };
+    format!("those alike from {} on to the model {}, by {by}", judge.least, model.short())
+}
+
+/// As it was said, and not as it is kept.
+fn rounded(least: f32) -> f64 {
+    (f64::from(least) * 10_000.0).round() / 10_000.0
 }
 
 fn table(head: &str) -> Table {
@@ -158,7 +191,7 @@ fn cells(name: &str, tally: &Tally) -> [String; 8] {
     ]
 }
 
-fn report(pairs: usize, rows: &[Row]) -> Value {
+fn report(pairs: usize, rows: &[Row], sight: Option<&Sight>) -> Value {
     let one = |tally: &Tally| {
         json!({
             "same": tally.same,
@@ -175,7 +208,11 @@ fn report(pairs: usize, rows: &[Row]) -> Value {
             row.categories.iter().map(|(category, tally)| (category, one(tally))).collect();
         json!({ "tier": row.tier.name(), "all": one(&row.all), "categories": categories })
     };
-    json!({ "pairs": pairs, "confidence": 0.95, "interval": "wilson", "tiers": rows.iter().map(tier).collect::<Vec<_>>() })
+    let embedder = sight.map(|sight| {
+        let (judge, model) = (sight.judge, sight.model.to_string());
+        json!({ "sha256": model, "at_least": rounded(judge.least), "has_score": judge.score.is_some() })
+    });
+    json!({ "pairs": pairs, "embedder": embedder, "confidence": 0.95, "interval": "wilson", "tiers": rows.iter().map(tier).collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
@@ -192,7 +229,7 @@ mod tests {
     fn each_tier_counts_for_itself() {
         let pairs = pairs::parse(PAIRS).unwrap();
         let counts = |tier| {
-            let all = Row::of(tier, &pairs).all;
+            let all = Row::of(tier, &pairs, None).all;
             (all.hits, all.same, all.false_hits, all.different)
         };
         assert_eq!((counts(Tier::Exact), counts(Tier::Canonical)), ((1, 2, 0, 1), (2, 2, 0, 1)));

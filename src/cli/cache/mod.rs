@@ -4,6 +4,7 @@ mod door;
 mod eval;
 mod forget;
 mod pairs;
+mod sight;
 mod stats;
 mod tally;
 

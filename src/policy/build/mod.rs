@@ -3,6 +3,7 @@
 //! A check runs as far as it can and notes what it finds; the result only counts if nothing was an error.
 
 mod callers;
+mod embedders;
 mod plugins;
 mod policies;
 mod prices;
@@ -70,6 +71,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let state = builder.state(document.state, !document.budgets.0.is_empty());
     let budgets = builder.budgets(document.budgets);
     let screens = builder.screens(document.screens);
+    let embedders = builder.embedders(document.embedders);
     let lints = builder.lints(document.lints);
     let plugins = builder.plugins(document.plugins);
     let secrets = builder.secrets(document.secrets);
@@ -91,6 +93,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         prices: std::mem::take(&mut builder.prices),
         budgets,
         screens,
+        embedders,
         lints,
         plugins,
         secrets,
@@ -254,6 +257,8 @@ impl Builder<'_, '_> {
         self.unused_by_policies(policies, "budgets", budgets);
         let screens = config.screens.values().map(|screen| (screen.name.as_str(), screen.name.span));
         self.unused_by_policies(policies, "screens", screens);
+        let embedders = config.embedders.values().map(|embedder| (embedder.name.as_str(), embedder.name.span));
+        self.unused_by_policies(policies, "embedders", embedders);
         let secrets = config.secrets.iter().map(|(name, secret)| (name.as_str(), secret.span));
         self.unused_by_policies(policies, "secrets", secrets);
     }

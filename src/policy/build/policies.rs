@@ -55,7 +55,8 @@ impl Builder<'_, '_> {
 
     /// A step, with what it refers to in the files looked up. Relative paths in it start from the folder of its file.
     fn step(&mut self, mut step: At<StepConfig>) -> At<StepConfig> {
-        for target in step.value.asks() {
+        let embedders = self.names("embedders").into_iter().map(str::to_owned).collect::<Vec<_>>();
+        for target in step.value.asks().into_iter().filter(|asked| !embedders.iter().any(|known| known == asked)) {
             self.target(&At::new(step.span, target.to_owned()));
         }
         step.value.place(self.material.sources.folder(step.span.file));

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{PluginsDoc, PolicyDoc, ScreenDoc, TelemetryDoc};
+use super::{EmbedderDoc, PluginsDoc, PolicyDoc, ScreenDoc, TelemetryDoc};
 use crate::base::units::{Address, Period, Share, Size, Usd};
 use crate::policy::decode::{At, OneOrMany, Table};
 use crate::policy::reference::Template;
@@ -46,6 +46,9 @@ pub struct GatewayDoc {
     /// Guards outside that `screen` steps ask.
     #[serde(default)]
     pub screens: Table<ScreenDoc>,
+    /// Models in this process that say where texts lie, for `cache` steps.
+    #[serde(default)]
+    pub embedders: Table<EmbedderDoc>,
     /// How grave it is what a policy likely does not mean, by the code of the problem: `TG0701: error`.
     #[serde(default)]
     pub lints: Table<LintLevel>,

@@ -1,4 +1,4 @@
-//! What is asked or fetched from outside: guards, and plugins.
+//! What comes from outside: guards that are asked, plugins that are fetched, models that are installed.
 
 use std::num::NonZeroU32;
 
@@ -30,6 +30,28 @@ pub struct ScreenDoc {
     pub timeout: Option<At<Period>>,
     /// How many questions are with it at a time, further ones wait; 64 if not said.
     pub max_concurrent: Option<NonZeroU32>,
+}
+
+/// A model in this process that says where texts lie.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedderDoc {
+    pub kind: At<EmbedderKind>,
+    /// The folder with its `config.json`, `model.safetensors` and `tokenizer.json`, as `tidegate embedder install` makes it.
+    /// Relative paths start from this file's folder.
+    pub dir: At<String>,
+    /// What its files must be: the hash of what `sha256sum config.json model.safetensors tokenizer.json` prints.
+    pub sha256: At<String>,
+    /// How many texts are worked on at once, each by a thread of its own; 1 if not said.
+    pub threads: Option<At<NonZeroU32>>,
+}
+
+/// Where a model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbedderKind {
+    /// In this process. Models elsewhere are targets.
+    Local,
 }
 
 /// Where plugins come from, and who may have made them.

@@ -1,59 +1,33 @@
-//! Asks a provider where texts lie, several at a time, and never waits longer than it may.
+//! Where a text lies, as a model has it that runs elsewhere or in this process; nobody waits for it longer than they may.
 //!
-//! Texts wait in a queue of a certain length for the next batch; there is no more than a few of these under way. Whoever
-//! finds the queue full, or does not hear in time, goes on without. A target that keeps failing is left alone for a while.
-//! What a batch has cost is a line of its own in the ledger, on the policy and on nobody's budget: it is for
-//! many.
+//! Whoever finds the queue full, or does not hear in time, goes on without.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method};
-use http_body_util::{BodyExt as _, Limited};
-use serde_json::json;
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
+use super::far::{Far, Source};
 use super::vector::Vector;
-use crate::base::clock::Clock;
-use crate::base::ids::{ModelName, PolicyName, RequestId};
-use crate::base::money::Nanos;
-use crate::chat::Usage;
-use crate::pipeline::attempt::execute;
-use crate::pipeline::breaker::{self, Admission, Breaker};
-use crate::pipeline::charge::quote;
-use crate::pipeline::cx::Cx;
-use crate::pipeline::facts::Endpoint;
-use crate::pipeline::opaque::{OpaqueBody, OpaqueExchange, OpaqueRequest};
-use crate::pipeline::retry::{Rules, Timeouts};
-use crate::pipeline::route::Plan;
-use crate::pipeline::target::Target;
-use crate::pricing::{Terms, Unknown};
-use crate::state::{CostLine, Counts, HoldId, Ledger, Mark, Settlement};
-use crate::tokens::Tokens;
+use crate::embedding::{Full, Local};
+use crate::pipeline::breaker::{Admission, Breaker, Settings};
 
 /// A way to a model that embeds.
 pub struct Embedder {
-    source: Arc<Source>,
+    model: Model,
     /// How long a request waits for it.
     patience: Duration,
-    /// Opened with the first text, since there is nobody to wait before.
-    queue: OnceLock<mpsc::Sender<Wanted>>,
 }
 
-/// Whom to ask, and who pays.
-pub struct Source {
-    pub policy: PolicyName,
-    pub target: Arc<Target>,
-    pub model: ModelName,
-    /// How long a batch may take.
-    pub limit: Duration,
-    pub ledger: Option<Arc<dyn Ledger>>,
-    pub tokens: Arc<Tokens>,
-    pub clock: Clock,
-    /// Beside the target's own, which lets a request through where there is no other target: a text can do without.
-    pub breaker: Breaker,
+enum Model {
+    Far(Far),
+    Near(Near),
+}
+
+/// A model in this process. One that is late again and again is left alone for a while, for others would wait in vain, too.
+struct Near {
+    local: Arc<Local>,
+    breaker: Breaker,
 }
 
 /// Why a text has no vector now.
@@ -65,182 +39,62 @@ pub enum Without {
     Failed,
 }
 
-struct Wanted {
-    text: String,
-    reply: oneshot::Sender<Option<Vector>>,
-}
-
 impl Embedder {
-    pub fn new(source: Source, patience: Duration) -> Self {
-        Self { source: Arc::new(source), patience, queue: OnceLock::new() }
+    pub fn far(source: Source, patience: Duration) -> Self {
+        Self { model: Model::Far(Far::new(source)), patience }
+    }
+
+    pub fn near(local: Arc<Local>, patience: Duration) -> Self {
+        Self { model: Model::Near(Near { local, breaker: Breaker::default() }), patience }
     }
 
     /// # Errors
     /// Why there is none now.
     pub async fn embed(&self, text: &str) -> Result<Vector, Without> {
-        let (reply, heard) = oneshot::channel();
-        let queue = self.queue.get_or_init(|| {
-            let (queue, wanted) = mpsc::channel(QUEUE);
-            tokio::spawn(work(Arc::clone(&self.source), wanted));
-            queue
-        });
-        queue.try_send(Wanted { text: text.to_owned(), reply }).map_err(|_| Without::Busy)?;
-        match timeout(self.patience, heard).await {
-            Ok(Ok(Some(vector))) => Ok(vector),
-            Ok(_) => Err(Without::Failed),
+        match &self.model {
+            Model::Far(far) => match timeout(self.patience, far.embed(text)?).await {
+                Ok(heard) => heard.ok().flatten().ok_or(Without::Failed),
+                Err(_) => Err(Without::Late),
+            },
+            Model::Near(near) => near.embed(text, self.patience).await,
+        }
+    }
+}
+
+impl Near {
+    async fn embed(&self, text: &str, patience: Duration) -> Result<Vector, Without> {
+        if let Admission::Wait(_) = self.breaker.admit() {
+            return Err(Without::Failed);
+        }
+        // If its caller leaves meanwhile, a probe has nothing to report.
+        let report = Report(Some(&self.breaker));
+        let heard = self.local.embed(text).map_err(|Full| Without::Busy)?;
+        let heard = timeout(patience, heard).await;
+        report.give(heard.is_ok());
+        match heard {
+            Ok(direction) => direction.ok().and_then(|direction| Vector::of(&direction)).ok_or(Without::Failed),
             Err(_) => Err(Without::Late),
         }
     }
 }
 
-/// Puts texts together to batches for as long as there is an embedder.
-async fn work(source: Arc<Source>, mut wanted: mpsc::Receiver<Wanted>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    while let Some(first) = wanted.recv().await {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (mut batch, until) = (vec![first], Instant::now() + GATHER);
-        while batch.len() < BATCH
-            && let Ok(Some(next)) = timeout_at(until, wanted.recv()).await
-        {
-            batch.push(next);
-        }
-        // Whoever has given up meanwhile need not be paid for.
-        batch.retain(|wanted| !wanted.reply.is_closed());
-        if !batch.is_empty() {
-            let source = Arc::clone(&source);
-            tokio::spawn(async move {
-                source.serve(batch).await;
-                drop(place);
-            });
+/// What a breaker hears of whom it let pass.
+struct Report<'a>(Option<&'a Breaker>);
+
+impl Report<'_> {
+    fn give(mut self, is_in_time: bool) {
+        match self.0.take() {
+            Some(breaker) if is_in_time => breaker.succeeded(),
+            Some(breaker) => drop(breaker.failed(&Settings::default())),
+            None => {}
         }
     }
 }
 
-impl Source {
-    async fn serve(&self, batch: Vec<Wanted>) {
-        let texts: Vec<_> = batch.iter().map(|wanted| wanted.text.as_str()).collect();
-        let vectors = match self.breaker.admit() {
-            Admission::Pass | Admission::Probe => self.ask(&texts).await,
-            Admission::Wait(_) => return,
-        };
-        match &vectors {
-            Some(_) => self.breaker.succeeded(),
-            None => drop(self.breaker.failed(&breaker::Settings::default())),
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        if let Some(breaker) = self.0 {
+            breaker.abandoned();
         }
-        let mut vectors = vectors.unwrap_or_default().into_iter();
-        for wanted in batch {
-            let _ = wanted.reply.send(vectors.next().flatten());
-        }
-    }
-
-    /// One vector for each text; `None` if the target gives no sensible answer.
-    async fn ask(&self, texts: &[&str]) -> Option<Vec<Option<Vector>>> {
-        let body = json!({ "model": self.model.as_str(), "input": texts, "encoding_format": "float" });
-        let body = OpaqueBody::json(Bytes::from(body.to_string())).ok()?;
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let request = OpaqueRequest { method: Method::POST, path: "/embeddings".to_owned(), headers, body };
-        // The circumstances of a request that no caller has made.
-        let mut cx = Cx::new(Endpoint::Embeddings, self.clock, Arc::clone(&self.tokens));
-        cx.model.clone_from(&self.model);
-        let timeouts = Timeouts { total: self.limit, whole: self.limit, headers: self.limit, ..Timeouts::default() };
-        let rules = Rules { timeouts, ..Rules::default() };
-        let mut exchange = OpaqueExchange::new(request, Endpoint::Embeddings);
-        let plan = Plan::to(Arc::clone(&self.target));
-        let answered = execute(&mut cx, &plan, &rules, &mut exchange).await;
-        for charge in std::mem::take(&mut cx.charges) {
-            self.book(charge.usage, Some(Mark::Failed));
-        }
-        let body = answered.ok()?.response.into_body().map_err(|stop| stop.code().to_owned());
-        let body = Limited::new(body, LARGEST);
-        let bytes = timeout(self.limit, body.collect()).await.ok().and_then(Result::ok).map(|body| body.to_bytes());
-        let reply = bytes.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok());
-        let said = reply.as_ref().and_then(|reply| reply.usage.as_ref()?.prompt_tokens);
-        // Four bytes are a token, about.
-        let guessed = || texts.iter().map(|text| text.len() as u64).sum::<u64>() / 4;
-        let usage = Usage { text_in: Some(said.unwrap_or_else(guessed)), ..Usage::default() };
-        self.book(usage, said.is_none().then_some(Mark::Estimated));
-        Some(reply?.vectors(texts.len()))
-    }
-
-    /// Notes what a batch has cost.
-    fn book(&self, usage: Usage, mark: Option<Mark>) {
-        let Some(ledger) = &self.ledger else { return };
-        let at = self.clock.now();
-        let quote = quote(&self.target, &self.model, Unknown::Zero, at);
-        let cost = quote.as_ref().map(|quote| quote.rates.cost(&usage, Terms::default()));
-        let request = RequestId::fresh(u64::try_from(at.as_millisecond()).unwrap_or(0));
-        let line = CostLine {
-            request,
-            attempt: 0,
-            at,
-            key: None,
-            team: None,
-            user: None,
-            policy: Some(self.policy.clone()),
-            model: self.model.as_str().into(),
-            target: Some(self.target.name.clone()),
-            provider: Some(self.target.provider.name().clone()),
-            priced: quote.and_then(|quote| quote.row),
-            usage: Counts::from(&usage),
-            cost: cost.unwrap_or(Nanos::ZERO),
-            marks: mark.into_iter().chain(cost.is_none().then_some(Mark::Unpriced)).collect(),
-        };
-        ledger.settle(Settlement { hold: HoldId { request, attempt: 0 }, at, lines: vec![line] });
-    }
-}
-
-/// What a provider of embeddings says.
-#[derive(serde::Deserialize)]
-struct Reply {
-    data: Vec<Item>,
-    usage: Option<Said>,
-}
-
-#[derive(serde::Deserialize)]
-struct Item {
-    index: usize,
-    embedding: Vec<f32>,
-}
-
-#[derive(serde::Deserialize)]
-struct Said {
-    prompt_tokens: Option<u64>,
-}
-
-impl Reply {
-    /// In the order of the texts, whatever order they come in.
-    fn vectors(self, count: usize) -> Vec<Option<Vector>> {
-        let mut vectors = vec![None; count];
-        for Item { index, embedding } in self.data {
-            if let Some(place) = vectors.get_mut(index) {
-                *place = Vector::of(&embedding);
-            }
-        }
-        vectors
-    }
-}
-
-/// Texts that may wait.
-const QUEUE: usize = 256;
-/// The most in one batch.
-const BATCH: usize = 32;
-/// Batches under way.
-const AT_ONCE: usize = 4;
-/// How long a batch waits for more.
-const GATHER: Duration = Duration::from_millis(2);
-/// Bytes of a reply.
-const LARGEST: usize = 16 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reply_in_another_order_or_with_something_missing_is_put_right() {
-        let reply =
-            r#"{"data":[{"index":2,"embedding":[1,0]},{"index":0,"embedding":[0,1]},{"index":9,"embedding":[1,1]}]}"#;
-        let vectors = serde_json::from_str::<Reply>(reply).unwrap().vectors(3);
-        assert_eq!(vectors, [Vector::of(&[0.0, 1.0]), None, Vector::of(&[1.0, 0.0])]);
     }
 }

@@ -7,22 +7,36 @@
 //!
 //! It is made for the canonical form of a text, and knows English.
 
-use super::words::{AMOUNTS, EMPTY, NEGATIONS, NUMBERS, OPENINGS, PERSONS, SYNONYMS, TIMES, WAYS};
+use super::difference::{Difference, Reading};
+use super::loose::loosened;
+use super::words::{AMOUNTS, ARTICLES, EMPTY, NEGATIONS, NUMBERS, OPENINGS, PERSONS, SYNONYMS, TIMES, WAYS};
 
-/// What a question says, sorted by kind.
+/// What a question says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Features {
-    numbers: Vec<String>,
-    negations: Vec<String>,
-    names: Vec<String>,
-    times: Vec<String>,
-    amounts: Vec<String>,
-    ways: Vec<String>,
-    persons: Vec<String>,
+    /// To the letter, but for what surely says the same.
+    strict: Said,
+    /// The same without what mostly says the same, too.
+    loose: Reading,
+    /// The opening that the loose one has lost; empty if none.
+    opening: &'static str,
+}
+
+/// What is said, sorted by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Said {
+    pub(super) numbers: Vec<String>,
+    pub(super) negations: Vec<String>,
+    pub(super) names: Vec<String>,
+    pub(super) times: Vec<String>,
+    pub(super) amounts: Vec<String>,
+    pub(super) ways: Vec<String>,
+    pub(super) persons: Vec<String>,
+    pub(super) articles: Vec<String>,
     /// What is asked for: who, how, how many; whether, if it begins with a verb.
-    asks: Vec<String>,
+    pub(super) asks: Vec<String>,
     /// All words in their order, those that mean the same as one.
-    content: Vec<String>,
+    pub(super) content: Vec<String>,
 }
 
 /// Why two questions are not taken for the same, however alike they look.
@@ -61,32 +75,70 @@ impl Veto {
 impl Features {
     /// Of a text in its canonical form.
     pub fn of(form: &str) -> Self {
-        let mut features = Self::default();
         let known =
             |(long, _): &&(&str, &str)| form.get(..long.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(long));
         let (skipped, opening) = OPENINGS.iter().find(known).map_or((0, ""), |(long, short)| (long.len(), *short));
-        let form = opening.split_whitespace().chain(form.get(skipped..).unwrap_or_default().split_whitespace());
-        for (at, token) in form.enumerate() {
+        let strict = format!("{opening}{}", form.get(skipped..).unwrap_or_default());
+        let (loose, opening) = loosened(&strict);
+        Self { strict: Said::of(&strict), loose: Reading::of(&loose), opening }
+    }
+
+    /// Why `other` is another question; `None` if nothing speaks against it.
+    pub fn veto(&self, other: &Self) -> Option<Veto> {
+        self.strict.veto(&other.strict)
+    }
+
+    /// In what they differ, where that may be no more than other words for the same.
+    ///
+    /// # Errors
+    /// Why `other` is another question, whatever an embedder makes of it.
+    pub fn difference(&self, other: &Self) -> Result<Difference, Veto> {
+        let mut difference = Difference::between(&self.loose, &other.loose)?;
+        difference.opening = self.opening != other.opening;
+        // Two doubts at once are too many.
+        match difference.opening && difference.replaced + difference.added + difference.near > 0 {
+            true => Err(Veto::Words),
+            false => Ok(difference),
+        }
+    }
+
+    /// Whether two texts in canonical form may be taken for the same question where an embedder finds them alike.
+    pub fn may_be_the_same(one: &str, other: &str) -> bool {
+        let (one, other) = (Self::of(one), Self::of(other));
+        one.is_telling() && other.is_telling() && one.veto(&other).is_none()
+    }
+
+    /// Whether it says anything by which it could be told from another.
+    pub fn is_telling(&self) -> bool {
+        self.strict.content.len() >= 3
+    }
+}
+
+impl Said {
+    pub(super) fn of(text: &str) -> Self {
+        let mut said = Self::default();
+        for (at, token) in text.split_whitespace().enumerate() {
             let word = token.trim_end_matches(is_mark);
             if !word.is_empty() {
-                features.add(at, word);
+                said.add(at, word);
             }
             // What the form has left of marks may mean something: "let's eat, grandma".
             if word.len() < token.len() {
-                features.content.push(token.get(word.len()..).unwrap_or_default().to_owned());
+                said.content.push(token.get(word.len()..).unwrap_or_default().to_owned());
             }
         }
         let kinds = [
-            &mut features.numbers,
-            &mut features.negations,
-            &mut features.names,
-            &mut features.times,
-            &mut features.amounts,
-            &mut features.ways,
-            &mut features.persons,
+            &mut said.numbers,
+            &mut said.negations,
+            &mut said.names,
+            &mut said.times,
+            &mut said.amounts,
+            &mut said.ways,
+            &mut said.persons,
+            &mut said.articles,
         ];
         kinds.into_iter().for_each(|kind| kind.sort_unstable());
-        features
+        said
     }
 
     fn add(&mut self, at: usize, word: &str) {
@@ -115,24 +167,17 @@ impl Features {
             () if is(AMOUNTS) => self.amounts.push(lower),
             () if is(WAYS) => self.ways.push(lower),
             () if is(PERSONS) => self.persons.push(lower),
+            () if is(ARTICLES) => self.articles.push(lower),
             () => {}
         }
     }
 
-    /// Why `other` is another question; `None` if nothing speaks against it.
-    pub fn veto(&self, other: &Self) -> Option<Veto> {
-        let kinds = [
-            (&self.numbers, &other.numbers, Veto::Numbers),
-            (&self.negations, &other.negations, Veto::Negation),
-            (&self.names, &other.names, Veto::Names),
-            (&self.times, &other.times, Veto::Times),
-            (&self.amounts, &other.amounts, Veto::Amounts),
-            (&self.ways, &other.ways, Veto::Ways),
-            (&self.persons, &other.persons, Veto::Persons),
-            (&self.asks, &other.asks, Veto::Asks),
-        ];
-        if let Some((.., veto)) = kinds.into_iter().find(|(one, other, _)| one != other) {
+    fn veto(&self, other: &Self) -> Option<Veto> {
+        if let Some(veto) = self.differs(other) {
             return Some(veto);
+        }
+        if self.articles != other.articles {
+            return Some(Veto::Persons);
         }
         if self.content == other.content {
             return None;
@@ -145,15 +190,19 @@ impl Features {
         Some(if sorted(&self.content) == sorted(&other.content) { Veto::Order } else { Veto::Words })
     }
 
-    /// Whether two texts in canonical form may be taken for the same question where an embedder finds them alike.
-    pub fn may_be_the_same(one: &str, other: &str) -> bool {
-        let (one, other) = (Self::of(one), Self::of(other));
-        one.is_telling() && other.is_telling() && one.veto(&other).is_none()
-    }
-
-    /// Whether it says anything by which it could be told from another.
-    pub fn is_telling(&self) -> bool {
-        self.content.len() >= 3
+    /// In which kind of words they differ, but for articles and those that are of no kind.
+    pub(super) fn differs(&self, other: &Self) -> Option<Veto> {
+        let kinds = [
+            (&self.numbers, &other.numbers, Veto::Numbers),
+            (&self.negations, &other.negations, Veto::Negation),
+            (&self.names, &other.names, Veto::Names),
+            (&self.times, &other.times, Veto::Times),
+            (&self.amounts, &other.amounts, Veto::Amounts),
+            (&self.ways, &other.ways, Veto::Ways),
+            (&self.persons, &other.persons, Veto::Persons),
+            (&self.asks, &other.asks, Veto::Asks),
+        ];
+        kinds.into_iter().find(|(one, other, _)| one != other).map(|(.., veto)| veto)
     }
 }
 

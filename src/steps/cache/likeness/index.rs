@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::features::{Features, Veto};
+use super::judge::{By, Judge};
 use super::vector::Vector;
 use crate::state::answers::Place;
 
@@ -35,22 +36,22 @@ pub enum Near {
     Nothing,
     /// The likest is another question for all that.
     Vetoed(Veto, f32),
-    /// Where its answer lies, and how like it is.
-    Found(Place, f32),
+    /// Where its answer lies, how like it is, and by what it was taken for the same.
+    Found(Place, f32, By),
 }
 
 impl Index {
-    pub fn near(&self, frame: &Place, vector: &Vector, features: &Features, least: f32) -> Near {
+    pub fn near(&self, frame: &Place, vector: &Vector, features: &Features, judge: Judge) -> Near {
         let frames = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let known = frames.frames.get(frame).map(Vec::as_slice).unwrap_or_default();
         let like = known.iter().filter_map(|known| Some((known, known.vector.likeness(vector)?)));
-        let mut like: Vec<_> = like.filter(|(_, likeness)| *likeness >= least).collect();
+        let mut like: Vec<_> = like.filter(|(_, likeness)| *likeness >= judge.least).collect();
         like.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         let mut vetoed = None;
         for (known, likeness) in like {
-            match known.features.veto(features) {
-                None => return Near::Found(known.place.clone(), likeness),
-                Some(veto) => vetoed = vetoed.or(Some((veto, likeness))),
+            match judge.takes(likeness, &known.features, features) {
+                Ok(by) => return Near::Found(known.place.clone(), likeness, by),
+                Err(veto) => vetoed = vetoed.or(Some((veto, likeness))),
             }
         }
         vetoed.map_or(Near::Nothing, |(veto, likeness)| Near::Vetoed(veto, likeness))
@@ -106,7 +107,7 @@ mod tests {
     }
 
     fn near(index: &Index, frame: &Place, text: &str, direction: [f32; 2]) -> Near {
-        index.near(frame, &Vector::of(&direction).unwrap(), &Features::of(text), 0.9)
+        index.near(frame, &Vector::of(&direction).unwrap(), &Features::of(text), Judge { least: 0.9, score: None })
     }
 
     #[test]
@@ -115,7 +116,9 @@ mod tests {
         index.add(&place("a", 0), known("is it hot in Spain", [1.0, 0.0], 1));
         index.add(&place("a", 0), known("is it hot in France", [1.0, 0.1], 2));
         let found = near(&index, &place("a", 0), "is it please hot in France", [1.0, 0.0]);
-        assert!(matches!(&found, Near::Found(place, likeness) if *place == self::place("a", 2) && *likeness > 0.99));
+        assert!(
+            matches!(&found, Near::Found(place, likeness, By::Words) if *place == self::place("a", 2) && *likeness > 0.99)
+        );
         let again = near(&index, &place("a", 0), "is it hot in Spain", [1.0, 0.0]);
         index.remove(&place("a", 0), &place("a", 1));
         assert!(matches!(again, Near::Found(..)));

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Similar;
-use super::embedder::{Embedder, Source};
+use super::embedder::Embedder;
+use super::far::Source;
 use super::index::Index;
+use super::judge::Judge;
 use crate::base::ids::DialectId;
 use crate::base::units::{Period, Share};
 use crate::pipeline::breaker::Breaker;
@@ -16,9 +18,11 @@ use crate::steps::Site;
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The target that embeds texts, as `openai/text-embedding-3-small`. It must speak OpenAI's dialect.
+    /// The embedder of the gateway file that says where texts lie, or a target that does, as
+    /// `openai/text-embedding-3-small`, which must speak OpenAI's dialect.
     pub by: String,
-    /// The cosine from which on two questions are alike, from 0.5 to 1; 0.9 if not said.
+    /// The cosine from which on two questions are alike, from 0.5 to 1; 0.9 if not said, or 0.85 for a model whose likenesses
+    /// a score is trained for.
     #[serde(default)]
     pub at_least: Option<f64>,
     /// How long a request waits to hear where its text lies; `100ms` if not said.
@@ -39,8 +43,7 @@ impl Config {
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
     pub fn build(&self, site: &Site<'_>) -> Result<Option<Similar>, String> {
-        let least = self.at_least.unwrap_or(0.9);
-        if !(0.5..=1.0).contains(&least) {
+        if let Some(least) = self.at_least.filter(|least| !(0.5..=1.0).contains(least)) {
             return Err(format!("`{least}` tells nothing apart; `at_least` is between 0.5 and 1"));
         }
         let patience = self.timeout.map_or(USUAL_PATIENCE, |timeout| timeout.0);
@@ -51,19 +54,28 @@ impl Config {
         if at_most <= 0.0 {
             return Err("nobody can know that no answer is ever wrong; leave `similar` out".into());
         }
-        let Some(target) = (site.target)(&self.by) else { return Ok(None) };
-        let source = source(target, site)?;
+        let Some((embedder, by)) = self.embedder(site, patience)? else { return Ok(None) };
         Ok(Some(Similar {
             policy: site.policy.clone(),
-            embedder: Embedder::new(source, patience),
+            embedder,
             index: Arc::new(Index::default()),
             trust: site.stores.trust.clone(),
             book: Arc::clone(&site.stores.kept),
-            by: self.by.as_str().into(),
-            least: least as f32,
+            by,
+            judge: Judge::of(site.embedders.get(&self.by).map(|local| local.pin()), self.at_least),
             at_most,
             check: self.check.map_or(0.05, Share::fraction),
         }))
+    }
+
+    /// What embeds, and what it is called where trust is earned: another model under the same name has earned none.
+    fn embedder(&self, site: &Site<'_>, patience: Duration) -> Result<Option<(Embedder, Arc<str>)>, String> {
+        if let Some(local) = site.embedders.get(&self.by) {
+            let by = format!("{} {}", self.by, local.pin().short());
+            return Ok(Some((Embedder::near(Arc::clone(local), patience), by.into())));
+        }
+        let Some(target) = (site.target)(&self.by) else { return Ok(None) };
+        Ok(Some((Embedder::far(source(target, site)?, patience), self.by.as_str().into())))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::base::ids::PolicyName;
 pub struct Ground {
     pub policy: PolicyName,
     pub scope: [u8; 32],
-    /// The target that embeds, and the least likeness in ten thousandths.
+    /// What embeds, and the least likeness in ten thousandths.
     pub by: (Arc<str>, u32),
 }
 

@@ -3,11 +3,11 @@
 /// In these nothing of the question is said that its other words do not say.
 pub const EMPTY: &[&str] = &["please", "kindly"];
 
-/// Who it is about, and whether a certain one: "the Internet" is no "Internet".
+/// Whether it is about a certain one: "the Internet" is no "Internet".
+pub const ARTICLES: &[&str] = &["the", "a", "an"];
+
+/// Who it is about.
 pub const PERSONS: &[&str] = &[
-    "the",
-    "a",
-    "an",
     "my",
     "me",
     "this",

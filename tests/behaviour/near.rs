@@ -1,0 +1,113 @@
+//! Answers to questions in other words, found by a model in the gateway's own process.
+#![cfg(feature = "local-embedder")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::tiny::Tiny;
+use crate::support::{Answered, FakeUpstream, House, completion};
+
+const PATH: &str = "/v1/chat/completions";
+const WAYS: [&str; 2] = ["How do I select page {} of the photo?", "How do I choose page {} of the photograph?"];
+
+fn asking(way: usize, page: usize) -> Value {
+    json!({"model": "m", "messages": [{"role": "user", "content": WAYS[way].replace("{}", &page.to_string())}]})
+}
+
+/// A gateway whose model lies in a folder beside its file.
+fn gateway_file(upstream: &str, sha256: &str, embedder: &str) -> String {
+    format!(
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{upstream}\", price: {{ in: 1, out: 2 }} }}\nembedders:\n  \
+         near: {{ kind: local, dir: tiny, sha256: \"{sha256}\"{embedder} }}\npolicies:\n  - policy: p\n    steps: [ cache: \
+         {{ canonical: true, similar: {{ by: near, at_least: 0.5, timeout: 5s, false_hits_at_most: 21%, check: 0% }} }} ]\n    \
+         route: up\n"
+    )
+}
+
+/// What there is before a gateway starts: the model must be there then.
+async fn house(upstream: &FakeUpstream) -> House {
+    let text = |bytes: Vec<u8>| bytes.into_iter().map(char::from).collect::<String>();
+    let house = House::with("providers: { up: { kind: simulator } }\npolicies: [{ policy: p, route: up }]").await;
+    let pin = Tiny::install(&house.path("tiny")).to_string();
+    house.write("tidegate.yaml", &gateway_file(&upstream.url(), &pin, ", threads: 2"));
+    assert!(house.reloader.reload(&house.gateway), "{}", text(std::fs::read(house.path("tidegate.yaml")).unwrap()));
+    house
+}
+
+async fn ask(house: &House, way: usize, page: usize) -> Answered {
+    house.http.post(PATH, &asking(way, page)).await
+}
+
+#[tokio::test]
+async fn a_model_in_the_process_finds_questions_in_other_words_and_its_hash_is_where_trust_is_earned() {
+    let upstream = FakeUpstream::answering(&completion("by glue")).await;
+    let house = house(&upstream).await;
+    for page in 10..25 {
+        for way in 0..2 {
+            assert_eq!(ask(&house, way, page).await.header("x-tidegate-cache"), "miss", "{way} {page}");
+        }
+    }
+    ask(&house, 0, 99).await;
+    let asked = upstream.count();
+    let given = ask(&house, 1, 99).await;
+    assert_eq!((given.header("x-tidegate-cache-tier"), upstream.count()), ("similar", asked));
+    let likeness: f64 = given.header("x-tidegate-cache-similarity").parse().unwrap();
+    assert!(likeness > 0.99 && likeness <= 1.0, "{likeness}");
+    let told = house.admin.get("/cache").await.json();
+    let by = told["policies"][0]["similar"][0]["by"].as_str().unwrap().to_owned();
+    let pin = Tiny::new().files().pin().short();
+    assert_eq!(by, format!("near {pin}"));
+}
+
+#[tokio::test]
+async fn a_reload_keeps_the_model_that_is_at_work_and_one_that_became_another_keeps_the_old_files_in_charge() {
+    let upstream = FakeUpstream::answering(&completion("by glue")).await;
+    let house = house(&upstream).await;
+    let file = std::fs::read_to_string(house.path("tidegate.yaml")).unwrap();
+    let revision = house.gateway.pin().revision.clone();
+    std::fs::write(house.path("tiny/config.json"), "{}").unwrap();
+    house.write("tidegate.yaml", &file.replace("check: 0%", "check: 1%"));
+    assert!(!house.reloader.reload(&house.gateway), "the files are checked, whatever is at work");
+    assert_eq!(house.gateway.pin().revision, revision);
+    assert_eq!(ask(&house, 0, 1).await.status, 200);
+    Tiny::install(&house.path("tiny"));
+    house.write("tidegate.yaml", &file.replace("check: 0%", "check: 2%"));
+    assert!(house.reloader.reload(&house.gateway));
+}
+
+/// What `tidegate check` says of a gateway file in a folder.
+fn checked(folder: &Path, file: &str) -> (bool, String) {
+    std::fs::write(folder.join("tidegate.yaml"), format!("version: 1\ncallers: {{ anonymous: true }}\n{file}"))
+        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let output = command.args(["check", "-f", "tidegate.yaml"]).current_dir(folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said)
+}
+
+#[test]
+fn an_embedder_that_cannot_be_had_is_said_with_its_place_and_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let pin = Tiny::install(&folder.path().join("tiny")).to_string();
+    let good = gateway_file("http://127.0.0.1:9/v1", &pin, "");
+    let (loads, said) = checked(folder.path(), &good);
+    assert!(loads, "{said}");
+    let other = "0".repeat(64);
+    for (file, expected) in [
+        (good.replace(&pin, &other), format!("if they are what you want, write `sha256: {pin}`")),
+        (good.replace(&pin, "abc"), "this is no sha256".to_owned()),
+        (good.replace("kind: local", "kind: remote"), "local".to_owned()),
+        (good.replace("dir: tiny", "dir: tiny, threads: 65"), "65 threads are too many".to_owned()),
+        (good.replace("dir: tiny", "folder: tiny"), "folder".to_owned()),
+        (good.replace("near", "up"), "`up` is a target or provider as well".to_owned()),
+        (good.replace("by: near", "by: up/small"), "nothing uses the embedder `near`".to_owned()),
+        (good.replace("by: near", "by: neat"), "neat".to_owned()),
+    ] {
+        let (loads, said) = checked(folder.path(), &file);
+        assert!(!loads && said.contains(&expected), "{expected}: {said}");
+    }
+    let (loads, said) = checked(folder.path(), &good.replace("dir: tiny", "dir: elsewhere"));
+    assert!(loads && said.contains("is not checked") && said.contains("tidegate embedder install"), "{said}");
+}
