@@ -10,6 +10,7 @@ mod support;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -22,7 +23,7 @@ use tidegate::gateway::reload::Reloader;
 use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
 use tidegate::state::EmbeddedAnswers;
-use tidegate::state::answers::{Question, Scope};
+use tidegate::state::answers::{Question, Room, Scope};
 use tidegate::steps::Stores;
 use tidegate::steps::cache::canonical::canonical;
 use tidegate::steps::cache::likeness::features::Features;
@@ -109,14 +110,16 @@ fn similar(criterion: &mut Criterion) {
     let mut random = fastrand::Rng::with_seed(1);
     let mut vector = || Vector::of(&(0..384).map(|_| random.f32() - 0.5).collect::<Vec<_>>()).unwrap();
     let index = Index::default();
-    for number in 0..2_000_u32 {
+    let room = Room { bytes: 64 << 20, entries: 10_000, lasts: Duration::MAX };
+    for number in 0..10_000_u32 {
         let mut question = [0; 32];
         question[..4].copy_from_slice(&number.to_be_bytes());
         let features = Arc::new(Features::of(&format!("how to reset account {number}")));
-        index.add(&frame, Known { vector: Arc::new(vector()), features, place: scope.place(Question(question)) });
+        let known = Known { vector: Arc::new(vector()), features, place: scope.place(Question(question)) };
+        index.add(&frame, known, room);
     }
     let (asked, features) = (vector(), Features::of(&form));
-    criterion.bench_function("the likest of 2,000 questions", |bencher| {
+    criterion.bench_function("the likest of 10,000 questions", |bencher| {
         bencher.iter(|| index.near(&frame, black_box(&asked), &features, 0.9));
     });
 }

@@ -28,7 +28,7 @@ use crate::state::{
     Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
 };
 use crate::steps::budget::Budget;
-use crate::steps::cache::{Flights, Renewals, Trust};
+use crate::steps::cache::{Flights, Renewals, Repertoires, Trust};
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
 use crate::tokens::Tokens;
@@ -48,6 +48,8 @@ pub struct Stores {
     pub renewals: Renewals,
     /// How answers to similar questions have fared.
     pub trust: Trust,
+    /// The questions that are known to such answers' policies.
+    pub repertoires: Repertoires,
     /// What came of keeping answers, beside what came of requests.
     pub kept: Arc<cache::Book>,
     /// `None` where nothing is kept of what requests cost.
@@ -81,6 +83,7 @@ impl Default for Stores {
             flights: Flights::default(),
             renewals: Renewals::default(),
             trust: Trust::default(),
+            repertoires: Repertoires::default(),
             kept: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
@@ -182,6 +185,11 @@ impl StepConfig {
     /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
     pub fn has_lasting_placeholders(&self) -> bool {
         matches!(self, Self::Redact(config) if config.session.is_some())
+    }
+
+    /// Whether it looks for questions by where they lie, which not every store can.
+    pub fn looks_for_likeness(&self) -> bool {
+        matches!(self, Self::Cache(config) if config.similar.is_some())
     }
 
     /// What it refers to of the gateway file: the section, and a name there.

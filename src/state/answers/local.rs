@@ -100,6 +100,7 @@ impl Answers for LocalAnswers {
             policy: policy.clone(),
             answers: shelf.answers.len() as u64,
             bytes: Some(shelf.answers.iter().map(|(_, kept)| kept.size()).sum()),
+            by_likeness: None,
         };
         Box::pin(ready(Ok(shelves.iter().map(stock).collect())))
     }

@@ -66,6 +66,7 @@ use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
 use keeping::{Keeping, PassedBy, given};
+pub use likeness::repertoire::Repertoires;
 pub use likeness::trust::{Ground, Standing, Trust};
 use likeness::{Lesson, Opening, Seen, Similar};
 use record::Shelf;
@@ -98,11 +99,11 @@ impl Cache {
             policy: site.policy.clone(),
             revision: site.revision.to_owned(),
             mode: site.mode,
-            settings,
             similar: match &config.similar {
-                Some(similar) => similar.build(site)?,
+                Some(similar) => similar.build(site, settings.room)?,
                 None => None,
             },
+            settings,
             answers: Arc::clone(&site.stores.answers),
             flights: site.stores.flights.clone(),
             renewals: site.stores.renewals.clone(),

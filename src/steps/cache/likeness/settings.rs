@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Similar;
+use super::{Experience, Similar, identity};
 use super::embedder::{Embedder, Source};
-use super::index::Index;
 use crate::base::ids::DialectId;
 use crate::base::units::{Period, Share};
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::target::Target;
+use crate::state::answers::Room;
 use crate::steps::Site;
 
 /// How questions in other words are found.
@@ -38,7 +38,7 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
-    pub fn build(&self, site: &Site<'_>) -> Result<Option<Similar>, String> {
+    pub fn build(&self, site: &Site<'_>, room: Room) -> Result<Option<Similar>, String> {
         let least = self.at_least.unwrap_or(0.9);
         if !(0.5..=1.0).contains(&least) {
             return Err(format!("`{least}` tells nothing apart; `at_least` is between 0.5 and 1"));
@@ -53,15 +53,23 @@ impl Config {
         }
         let Some(target) = (site.target)(&self.by) else { return Ok(None) };
         let source = source(target, site)?;
-        Ok(Some(Similar {
+        let identity = identity::of_provider(&source.target, &source.model);
+        let stores = site.stores;
+        let experience = Experience {
             policy: site.policy.clone(),
-            embedder: Embedder::new(source, patience),
-            index: Arc::new(Index::default()),
-            trust: site.stores.trust.clone(),
-            book: Arc::clone(&site.stores.kept),
+            repertoire: stores.repertoires.of(site.policy, identity),
+            trust: stores.trust.clone(),
+            answers: Arc::clone(&stores.answers),
+            room,
+            book: Arc::clone(&stores.kept),
             by: self.by.as_str().into(),
             least: least as f32,
             at_most,
+        };
+        experience.repertoire.recall(&experience.answers, &experience.trust, room);
+        Ok(Some(Similar {
+            embedder: Embedder::new(source, patience),
+            experience: Arc::new(experience),
             check: self.check.map_or(0.05, Share::fraction),
         }))
     }
