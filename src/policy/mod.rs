@@ -13,6 +13,7 @@ pub mod config;
 mod decode;
 mod document;
 mod file;
+mod imprint;
 mod layer;
 mod lint;
 mod load;

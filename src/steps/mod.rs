@@ -112,8 +112,8 @@ pub struct Site<'a> {
     pub mode: Mode,
     /// Its place among the steps of its policy.
     pub number: usize,
-    /// The revision of the files; empty while they are only checked.
-    pub revision: &'a str,
+    /// What of the files bears on the policy's answers, as a hash.
+    pub imprint: &'a str,
     pub stores: &'a Stores,
     /// Reads what requests are told apart by.
     pub subject: ReadSubject,
@@ -171,6 +171,11 @@ impl StepConfig {
             Self::Plugin(config) => Some(&config.wasm),
             _ => None,
         }
+    }
+
+    /// Whether what it does may be another thing from one load to the next though the files say the same.
+    pub fn may_change_unseen(&self) -> bool {
+        matches!(self, Self::Plugin(config) if config.follows_tags())
     }
 
     /// Targets that it asks by itself.

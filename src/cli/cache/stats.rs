@@ -58,8 +58,7 @@ fn of_folder(folder: &Path) -> Result<Vec<Table>, String> {
         door::open(folder, async |answers| Ok((answers.stock(&[]).await?, answers.standings()?)))?;
     stock.sort_by(|one, other| one.policy.as_str().cmp(other.policy.as_str()));
     let right = |head| (head, Align::Right);
-    let mut table =
-        Table::of([("POLICY", Align::Left), right("ANSWERS"), right("BYTES"), right("QUESTIONS")]);
+    let mut table = Table::of([("POLICY", Align::Left), right("ANSWERS"), right("BYTES"), right("QUESTIONS")]);
     for stock in stock {
         let [bytes, questions] = [stock.bytes, stock.by_likeness].map(|count| count.unwrap_or_default().to_string());
         table.row([stock.policy.to_string(), stock.answers.to_string(), bytes, questions]);

@@ -77,7 +77,7 @@ use word::Word;
 /// The step, its settings checked.
 pub struct Cache {
     policy: PolicyName,
-    revision: String,
+    imprint: String,
     mode: Mode,
     settings: Settings,
     similar: Option<Similar>,
@@ -97,7 +97,7 @@ impl Cache {
         let settings = config.checked()?;
         Ok(Self {
             policy: site.policy.clone(),
-            revision: site.revision.to_owned(),
+            imprint: site.imprint.to_owned(),
             mode: site.mode,
             similar: match &config.similar {
                 Some(similar) => similar.build(site, settings.room)?,
@@ -211,7 +211,7 @@ impl Cache {
         }
         let scope = self.settings.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
         let circumstances = question::Circumstances {
-            revision: &self.revision,
+            imprint: &self.imprint,
             route: self.route.as_deref(),
             shared_by: self.settings.shared_by,
             steers: self.targets.iter().chain(&cx.detour).any(|target| target.dialect.id() == request.dialect),

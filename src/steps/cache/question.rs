@@ -20,8 +20,8 @@ use crate::state::answers::Question;
 
 /// What an answer depends on beside its request.
 pub struct Circumstances<'a> {
-    /// Of the policy files: what guards would say is another thing once they are changed.
-    pub revision: &'a str,
+    /// Of what the policy files say that bears on answers: what guards would say is another thing once they are changed.
+    pub imprint: &'a str,
     pub route: Option<&'a Route>,
     pub shared_by: SharedBy,
     /// Whether headers of the caller's that its dialect defines go to a target.
@@ -155,7 +155,7 @@ impl Said {
     }
 
     fn circumstances(&mut self, circumstances: &Circumstances<'_>, cx: &Cx, request: &Request) {
-        self.word("revision", circumstances.revision);
+        self.word("imprint", circumstances.imprint);
         self.word("asked", cx.model.as_str());
         let mut chosen = Vec::new();
         if let Some(route) = circumstances.route {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::state::answers::{Question, Record};
 use crate::state::answers::tests::{ROOM, damaged, keeps_its_promises, kept, place, said, scope};
+use crate::state::answers::{Question, Record};
 
 fn open(folder: &Path) -> EmbeddedAnswers {
     EmbeddedAnswers::open(folder, Clock::system()).unwrap()
@@ -126,7 +126,12 @@ async fn what_is_forgotten_is_forgotten_on_disk() {
 const EMBEDDER: EmbedderHash = [7; 32];
 
 fn bearing(number: u8) -> Bearing {
-    Bearing { embedder: EMBEDDER, frame: Question([0; 32]), form: "how to do it".into(), vector: vec![1, -2, number as i8].into() }
+    Bearing {
+        embedder: EMBEDDER,
+        frame: Question([0; 32]),
+        form: "how to do it".into(),
+        vector: vec![1, -2, number as i8].into(),
+    }
 }
 
 fn ground(team: &str) -> Ground {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Experience, Similar, identity};
 use super::embedder::{Embedder, Source};
+use super::{Experience, Similar, identity};
 use crate::base::ids::DialectId;
 use crate::base::units::{Period, Share};
 use crate::pipeline::breaker::Breaker;
