@@ -171,6 +171,10 @@ impl Account {
     /// Takes over who charges for what, and what is set aside for it.
     fn charge(&mut self, cx: &mut Cx) {
         let Some(question) = cx.question.take() else { return };
+        self.held = cx.held.take();
+        if cx.charges.is_empty() && cx.asked.is_none() {
+            return;
+        }
         let (Basis { service, unknown }, now) = (cx.basis, cx.clock.now());
         let factor = self.world.stores.tokens.factor(&cx.model);
         let bill = |asked: &Asked| Bill::of(Payee::of(asked, unknown, now), &question, factor, service);
@@ -185,7 +189,6 @@ impl Account {
                 _ => bill(&asked).unread(),
             };
         }
-        self.held = cx.held.take();
     }
 
     /// How the request's cost is reckoned once its usage is known.

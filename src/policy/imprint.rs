@@ -190,6 +190,7 @@ budgets: { all: { per: policy, usd: 5, window: month } }
         (
             "policies/p.yaml",
             "policy: p
+for: { models: chat }
 mode: enforce
 steps:
   - limit: { per: key, requests: 60/min }
@@ -265,7 +266,7 @@ route: { fallback: [main, near/m], timeouts: { whole: 2m } }
             ("[main, near/m]", "[near/m, main]"),
             ("[main, near/m]", "[main, near/n]"),
             ("[main, near/m], timeouts", "[main, near/m], losses: refuse, timeouts"),
-            ("model: m,", "model: n,"),
+            ("model: m,", "model: other,"),
             ("targets: [main]", "targets: [main, up/x]"),
             ("127.0.0.1:8", "127.0.0.1:7"),
             ("127.0.0.1:9", "127.0.0.1:7"),

@@ -154,7 +154,8 @@ impl Cache {
                     {
                         return Flow::Answer(answer);
                     }
-                    return self.seek(cx, request, wanted, lead).await;
+                    // Boxed, since it is large, and answers that are there need none of it.
+                    return Box::pin(self.seek(cx, request, wanted, lead)).await;
                 }
                 Joined::Later(seat) => seat,
             };

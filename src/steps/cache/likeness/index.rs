@@ -191,7 +191,9 @@ impl Frames {
 
 impl Frame {
     fn number(&self, place: &Place) -> Option<usize> {
-        self.known.iter().position(|known| known.place == *place)
+        // Questions first, of which the first bytes tell most apart.
+        let question = place.question();
+        self.known.iter().position(|known| known.place.question() == question && known.place == *place)
     }
 
     fn bytes(&self) -> u64 {

@@ -35,6 +35,8 @@ pub struct Repertoire {
     is_begun: AtomicBool,
     /// That is done, or there is nothing to fetch.
     is_whole: AtomicBool,
+    /// Something was forgotten before that was done, and must not come back.
+    has_forgotten: AtomicBool,
 }
 
 impl Repertoires {
@@ -52,6 +54,7 @@ impl Repertoires {
             index: Index::default(),
             is_begun: AtomicBool::new(false),
             is_whole: AtomicBool::new(false),
+            has_forgotten: AtomicBool::new(false),
         });
         known.insert(key, Arc::downgrade(&repertoire));
         repertoire
@@ -63,7 +66,10 @@ impl Repertoires {
     }
 
     pub fn forget(&self, whose: &Whose) {
-        self.all_of(&whose.policy).iter().for_each(|repertoire| repertoire.index.forget(whose));
+        for repertoire in self.all_of(&whose.policy) {
+            repertoire.has_forgotten.store(!repertoire.is_whole(), Ordering::Release);
+            repertoire.index.forget(whose);
+        }
     }
 
     fn all_of(&self, policy: &PolicyName) -> Vec<Arc<Repertoire>> {
@@ -98,7 +104,8 @@ impl Repertoire {
     }
 
     fn take_up(&self, recalled: Recalled, trust: &Trust, room: Room) {
-        let Recalled { questions, standings } = recalled;
+        let Recalled { questions, standings } =
+            if self.has_forgotten.load(Ordering::Acquire) { Recalled::default() } else { recalled };
         for (place, Bearing { frame, form, vector, .. }) in questions {
             let Some(vector) = Vector::of_values(&vector) else { continue };
             let features = Arc::new(Features::of(&form));
