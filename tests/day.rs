@@ -71,7 +71,10 @@ fn a_teams_own_questions_are_judged_by_what_it_says_they_mean() {
         r#"{"question": "how to undo it all"}"#,
     ];
     std::fs::write(&file, lines.join("\n")).unwrap();
-    let (code, day) = day(&[file.to_str().unwrap()]);
+    // Six lines lie four hours apart.
+    let policy = folder.path().join("tidegate.yaml");
+    std::fs::write(&policy, POLICY.replace("SHARED", "team, keep: 24h")).unwrap();
+    let (code, day) = day(&[file.to_str().unwrap(), "-f", policy.to_str().unwrap()]);
     assert_eq!(
         (code, day["false_hits"].as_u64(), day["upstream_calls"].as_u64()),
         (Some(1), Some(1), Some(2)),

@@ -23,13 +23,13 @@ pub struct Report {
     pub embedded: u64,
     /// Answers to similar questions that were held against those that were asked for all the same.
     pub tried: Record,
-    /// On answers.
-    pub spent: Nanos,
+    /// On answers that have a price.
+    spent: Nanos,
     pub spent_on_embedding: Nanos,
     /// What given answers had cost.
     pub avoided: Nanos,
-    /// Whether all that was asked has a price.
-    pub is_priced: bool,
+    /// Answers of which nobody knows what they cost.
+    pub unpriced: u64,
     /// That served.
     pub policies: BTreeSet<String>,
     /// The first of those answers that were made for another question.
@@ -102,7 +102,7 @@ impl Judge {
     pub fn pay(&mut self, line: &Line) {
         let report = &mut self.report;
         if line.cache_tier.is_none() && line.attempts > 0 {
-            report.is_priced = (report.is_priced || report.spent == Nanos::ZERO) && line.cost.is_some();
+            report.unpriced += u64::from(line.cost.is_none());
             report.spent.0 += line.cost.unwrap_or(Nanos::ZERO).0;
         }
     }
@@ -118,9 +118,14 @@ impl Report {
         self.tiers.values().map(|tier| tier.false_hits).sum()
     }
 
+    /// What answers have cost; `None` where not all have a price.
+    pub fn spent(&self) -> Option<Nanos> {
+        (self.unpriced == 0).then_some(self.spent)
+    }
+
     /// What the day would have cost without a cache; `None` where not all has a price.
     pub fn uncached(&self) -> Option<Nanos> {
-        self.is_priced.then(|| Nanos(self.spent.0.saturating_add(self.avoided.0)))
+        Some(Nanos(self.spent()?.0.saturating_add(self.avoided.0)))
     }
 
     /// The share of that which was saved, of which embedding has taken its part; it may be less than nothing.
@@ -137,3 +142,54 @@ fn shown(asked: &Asked) -> String {
 }
 
 const SHOWN: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::ids::PolicyName;
+
+    fn asked(means: &str) -> Asked {
+        let meaning = Meaning::Common(means.into());
+        let (team, user, text, topic) = ("t".into(), "u".into(), means.into(), means.into());
+        let (at, system, before) = (Duration::ZERO, None, Vec::new());
+        Asked { at, team, user, system, before, text, is_stream: false, topic, meaning }
+    }
+
+    fn line(cache: &'static str, cache_tier: Option<&'static str>, usd: i64) -> Line {
+        let policy = Some(PolicyName::new("p"));
+        let amount = Some(Nanos(usd * 1_000_000_000));
+        let (cost, saved, attempts) = if cache_tier.is_none() { (amount, None, 1) } else { (None, amount, 0) };
+        Line { outcome: "ok", policy, cache: Some(cache), cache_tier, cost, saved, attempts, ..Line::default() }
+    }
+
+    #[test]
+    fn an_answer_that_was_made_for_something_else_is_told_on_and_what_is_saved_is_less_what_it_took() {
+        let mut judge = Judge::default();
+        let mut see = |means: &str, mark: &str, line: &Line| {
+            judge.pay(line);
+            judge.see(&asked(means), Some(mark.into()), line);
+        };
+        see("one", "mark-a", &line("miss", None, 6));
+        see("one", "mark-a", &line("hit", Some("exact"), 6));
+        see("other", "mark-a", &line("hit", Some("similar"), 6));
+        see("one", "mark-unknown", &line("hit", Some("similar"), 6));
+        let report = judge.close((1, 2), Nanos(3_000_000_000), Record::default());
+        assert_eq!((report.tiers["exact"].hits, report.tiers["exact"].false_hits), (1, 0));
+        assert_eq!((report.tiers["similar"].hits, report.tiers["similar"].false_hits), (2, 1));
+        assert_eq!((report.tiers["similar"].unjudged, report.false_count()), (1, 1));
+        let wrong = FalseHit { tier: "similar", asked: "t: other".into(), made_for: "t: one".into() };
+        assert_eq!(report.false_hits, [wrong]);
+        assert_eq!((report.uncached(), report.saved()), (Some(Nanos(24_000_000_000)), Some(15.0 / 24.0)));
+    }
+
+    #[test]
+    fn where_an_answer_has_no_price_nothing_is_said_of_costs() {
+        let mut judge = Judge::default();
+        judge.pay(&Line { attempts: 1, ..Line::default() });
+        judge.pay(&line("miss", None, 6));
+        let report = judge.close((2, 0), Nanos::ZERO, Record::default());
+        assert_eq!((report.spent(), report.uncached(), report.saved()), (None, None, None));
+    }
+}
