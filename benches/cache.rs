@@ -10,6 +10,7 @@ mod support;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -22,11 +23,11 @@ use tidegate::gateway::reload::Reloader;
 use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
 use tidegate::state::EmbeddedAnswers;
-use tidegate::state::answers::{Question, Scope};
+use tidegate::state::answers::{Place, Question, Room, Scope};
 use tidegate::steps::Stores;
 use tidegate::steps::cache::canonical::canonical;
 use tidegate::steps::cache::likeness::features::Features;
-use tidegate::steps::cache::likeness::index::{Index, Known};
+use tidegate::steps::cache::likeness::index::{Index, Known, Near};
 use tidegate::steps::cache::likeness::judge::Judge;
 use tidegate::steps::cache::likeness::vector::Vector;
 use tidegate::telemetry::AccessLog;
@@ -100,26 +101,37 @@ fn forms(criterion: &mut Criterion) {
     criterion.bench_function("canonical form, 966 bytes", |bencher| bencher.iter(|| canonical(black_box(&longest))));
 }
 
-/// What the tier for similar questions takes beside the embedder: the words of a question, and the likest of as many as
-/// one frame has at the most, of which none is near. Vectors are those of a small model.
+/// What the tier for similar questions takes beside the embedder: the words of a question, and the likest of as many as a
+/// policy usually keeps, all in one frame, of which none is near enough. Vectors are those of a small model: once far from
+/// each other, and once all about one topic, which takes a longer look at each.
 fn similar(criterion: &mut Criterion) {
     let form = canonical(QUESTION).unwrap();
     criterion.bench_function("words of a question", |bencher| bencher.iter(|| Features::of(black_box(&form))));
+    let (mut random, judge) = (fastrand::Rng::with_seed(1), Judge { least: 0.9, score: None });
+    for (name, topic) in [("the likest of 10,000 questions", 0.0), ("the likest of 10,000 questions of one topic", 0.5)]
+    {
+        let mut vector = || Vector::of(&(0..384).map(|_| random.f32() - 0.5 + topic).collect::<Vec<_>>()).unwrap();
+        let (frame, index) = known(&mut vector);
+        let (asked, features) = (vector(), Features::of(&form));
+        assert_eq!(index.near(&frame, &asked, &features, judge), Near::Nothing, "{name}");
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| index.near(&frame, black_box(&asked), &features, judge));
+        });
+    }
+}
+
+fn known(vector: &mut dyn FnMut() -> Vector) -> (Place, Index) {
     let scope = Scope::new(&PolicyName::new("p"), "key", &[]);
-    let frame = scope.place(Question([0; 32]));
-    let mut random = fastrand::Rng::with_seed(1);
-    let mut vector = || Vector::of(&(0..384).map(|_| random.f32() - 0.5).collect::<Vec<_>>()).unwrap();
-    let index = Index::default();
-    for number in 0..2_000_u32 {
+    let (frame, index) = (scope.place(Question([0; 32])), Index::default());
+    let room = Room { bytes: 64 << 20, entries: 10_000, lasts: Duration::MAX };
+    for number in 0..10_000_u32 {
         let mut question = [0; 32];
         question[..4].copy_from_slice(&number.to_be_bytes());
         let features = Arc::new(Features::of(&format!("how to reset account {number}")));
-        index.add(&frame, Known { vector: Arc::new(vector()), features, place: scope.place(Question(question)) });
+        let known = Known { vector: Arc::new(vector()), features, place: scope.place(Question(question)) };
+        index.add(&frame, known, room);
     }
-    let (asked, features) = (vector(), Features::of(&form));
-    criterion.bench_function("the likest of 2,000 questions", |bencher| {
-        bencher.iter(|| index.near(&frame, black_box(&asked), &features, Judge { least: 0.9, score: None }));
-    });
+    (frame, index)
 }
 
 criterion_group!(benches, hits, near, forms, similar);

@@ -32,7 +32,7 @@
 //! | layer | module | what it is |
 //! |---|---|---|
 //! | 9 | [`cli`] | the commands |
-//! | 8½ | [`rehearsal`] | tests of policies and cases of plugins: played providers, a clock that jumps, expectations |
+//! | 8½ | [`rehearsal`] | tests of policies, cases of plugins, days of traffic: played providers, a clock that jumps, expectations |
 //! | 8 | [`server`] | sockets, TLS, the endpoint table, HTTP in and out, the admin port |
 //! | 7 | [`gateway`] | the library face: pin, authenticate, answer, account; reloads |
 //! | 6 | [`policy`] | the compiler: files → checked configuration → snapshot |
@@ -100,6 +100,8 @@
 //! | a dialect of traces | a file in `src/telemetry/otlp`, its arm in `dialects.rs`, a word in `src/policy/document/telemetry.rs` |
 //! | what is recorded of a decision | `src/telemetry/decisions/record.rs`; what it is found by, `query.rs` beside it |
 //! | what the page of the admin port shows | `src/server/admin/page`; `sdk/observability` for Grafana and Prometheus |
+//! | a section, field or step that bears on no kept answer | its list in `src/policy/imprint.rs` |
+//! | what the built-in crowd of `tidegate cache day` asks | `src/rehearsal/day/templates.rs` |
 //! | a lint on orders of steps | a [deed](pipeline::step::Deed) that steps state, a rule in `src/policy/lint.rs` |
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]

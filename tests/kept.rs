@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use support::running::{Running, ask, ask_text, get};
+use support::running::{Running, ask, ask_this, get};
 use support::{FakeUpstream, whole};
 use tidegate::state::{CostLine, Mark, read};
 
@@ -133,7 +133,7 @@ async fn billed(embedder: &FakeUpstream, price: &str) -> (Vec<CostLine>, i128) {
     let state = folder.path().join("state");
     let work = move || {
         let running = Running::start(folder.path());
-        let answer = ask_text(&running.address, "m", "How do I glue a photo?").unwrap();
+        let answer = ask_this(&running.address, "m", "How do I glue a photo?").unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         running.stop();
         running.wait();
@@ -175,4 +175,152 @@ async fn a_batch_of_embeddings_is_a_line_on_the_policy_and_on_nobodys_budget() {
     let bill = billed(&free, "").await;
     is_on_the_policy_alone(&bill);
     assert_eq!((bill.0[0].cost.0, bill.0[0].marks.as_slice()), (0, [Mark::Unpriced].as_slice()));
+}
+
+/// Fifteen trials without a wrong one are enough where a fifth may be wrong.
+const SIMILAR: &str = "version: 1
+callers: { anonymous: true }
+state: { dir: state }
+providers: { sim: { kind: simulator, simulate: { say: \"by glue\" } } }
+policies:
+- policy: p
+  steps:
+  - cache:
+      canonical: true
+      similar: { by: sim/small, at_least: 0.5, timeout: 5s, false_hits_at_most: 21%, check: 0% }
+  route: sim
+";
+
+/// Ways to ask for the same, of which no two have one canonical form; the pages are other questions each.
+const WAYS: [&str; 2] = ["How do I select page {} of the photo?", "How do I choose page {} of the photograph?"];
+
+/// What came of looking for the answer, and the tier it was found by.
+fn asked_for_page(running: &Running, way: usize, page: usize) -> std::io::Result<(String, String)> {
+    let answer = ask_this(&running.address, "m", &WAYS[way].replace("{}", &page.to_string()))?;
+    let header = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+    Ok((header("x-tidegate-cache: "), header("x-tidegate-cache-tier: ")))
+}
+
+fn told(running: &Running) -> serde_json::Value {
+    let told = get(&running.admin, "/cache");
+    serde_json::from_str::<serde_json::Value>(told.split_once("\r\n\r\n").unwrap().1).unwrap()["policies"][0].clone()
+}
+
+/// The program anew, once it knows at least so many questions again.
+fn again(folder: &Path, questions: u64) -> Running {
+    let running = Running::start(folder);
+    let begun = std::time::Instant::now();
+    while told(&running)["questions"].as_u64() < Some(questions) {
+        assert!(begun.elapsed().as_secs() < 60, "{}", told(&running));
+        std::thread::yield_now();
+    }
+    running
+}
+
+fn stopped(running: Running) {
+    running.stop();
+    running.wait();
+}
+
+fn tidegate(folder: &Path, arguments: &[&str]) -> String {
+    let program = env!("CARGO_BIN_EXE_tidegate");
+    let output = std::process::Command::new(program).args(arguments).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn similar_questions_and_the_trust_in_them_outlive_the_program_until_they_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tidegate.yaml"), SIMILAR).unwrap();
+    let first = Running::start(folder.path());
+    for page in 0..15 {
+        for way in 0..2 {
+            assert_eq!(asked_for_page(&first, way, page).unwrap().0, "miss", "{way} {page}");
+        }
+    }
+    assert_eq!(asked_for_page(&first, 0, 99).unwrap().0, "miss");
+    let before = told(&first);
+    assert_eq!(
+        (before["similar"][0]["tried"].as_u64(), before["questions"].as_u64()),
+        (Some(15), Some(31)),
+        "{before}"
+    );
+    stopped(first);
+    let second = again(folder.path(), 31);
+    assert_eq!(told(&second)["similar"], before["similar"]);
+    let similar = ("hit".to_owned(), "similar".to_owned());
+    assert_eq!(asked_for_page(&second, 1, 99).unwrap(), similar);
+    assert_eq!(asked_for_page(&second, 1, 98).unwrap().0, "miss");
+    stopped(second);
+    // Another model has learnt nothing, and another would have to begin anew.
+    std::fs::write(folder.path().join("tidegate.yaml"), SIMILAR.replace("sim/small", "sim/large")).unwrap();
+    let third = Running::start(folder.path());
+    assert_eq!(asked_for_page(&third, 1, 97).unwrap().0, "miss");
+    assert_eq!(told(&third)["similar"].as_array().map(Vec::len), Some(0));
+    stopped(third);
+    let shown = tidegate(folder.path(), &["cache", "stats", "--dir", "state"]);
+    let row: Vec<_> = shown.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!((row[0], row[1], row[3]), ("p", "33", "1"), "{shown}");
+}
+
+#[test]
+fn what_is_forgotten_of_similar_questions_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tidegate.yaml"), SIMILAR).unwrap();
+    let first = Running::start(folder.path());
+    for (way, page) in (0..3).flat_map(|page| [(0, page), (1, page)]) {
+        asked_for_page(&first, way, page).unwrap();
+    }
+    assert!(tidegate(folder.path(), &["cache", "stats", "--admin", &first.admin]).contains("not yet"));
+    tidegate(folder.path(), &["cache", "forget", "--admin", &first.admin, "--scope", "policy=p"]);
+    let left = told(&first);
+    assert_eq!((left["questions"].as_u64(), left["similar"].as_array().map(Vec::len)), (Some(0), Some(0)), "{left}");
+    for (way, page) in (0..3).flat_map(|page| [(0, page), (1, page)]) {
+        asked_for_page(&first, way, page).unwrap();
+    }
+    stopped(first);
+    assert!(tidegate(folder.path(), &["cache", "stats", "--dir", "state"]).contains("not yet"));
+    tidegate(folder.path(), &["cache", "forget", "--dir", "state", "--scope", "policy=p"]);
+    assert!(!tidegate(folder.path(), &["cache", "stats", "--dir", "state"]).contains("not yet"));
+    let second = Running::start(folder.path());
+    assert_eq!(asked_for_page(&second, 1, 0).unwrap().0, "miss");
+    let left = told(&second);
+    assert_eq!((left["questions"].as_u64(), left["similar"].as_array().map(Vec::len)), (Some(1), Some(0)), "{left}");
+}
+
+#[test]
+fn a_program_that_is_killed_leaves_no_question_without_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("tidegate.yaml"),
+        SIMILAR.replace("canonical: true", "canonical: true\n      entries: 40"),
+    )
+    .unwrap();
+    for round in 0..3 {
+        let (running, next) = (Running::start(folder.path()), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for way in 0..2 {
+                let (running, next) = (&running, &next);
+                scope.spawn(move || {
+                    while asked_for_page(running, way, round * 1_000 + next.fetch_add(1, Ordering::Relaxed)).is_ok() {}
+                });
+            }
+            while next.load(Ordering::Relaxed) < 120 {
+                std::thread::yield_now();
+            }
+            running.kill();
+        });
+        running.wait();
+        let kept = sled::open(folder.path().join("state/answers")).unwrap();
+        let questions: Vec<_> = kept.scan_prefix(b"v").keys().map(Result::unwrap).collect();
+        assert!((1..=41).contains(&questions.len()), "{} in round {round}", questions.len());
+        for key in &questions {
+            let answer = [b"a", &key[1..]].concat();
+            assert!(kept.contains_key(answer).unwrap(), "round {round}");
+        }
+        drop(kept);
+        // All of them are sound, and found.
+        stopped(again(folder.path(), questions.len().min(40) as u64));
+    }
 }

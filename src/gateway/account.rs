@@ -179,6 +179,10 @@ impl Account {
         self.failed.extend(beside.iter().flat_map(Asides::take));
         self.beside = beside;
         let Some(question) = cx.question.take() else { return };
+        self.held = cx.held.take();
+        if cx.charges.is_empty() && cx.asked.is_none() {
+            return;
+        }
         let (Basis { service, unknown }, now) = (cx.basis, cx.clock.now());
         let factor = self.world.stores.tokens.factor(&cx.model);
         let bill = |asked: &Asked| Bill::of(Payee::of(asked, unknown, now), &question, factor, service);
@@ -193,7 +197,6 @@ impl Account {
                 _ => bill(&asked).unread(),
             };
         }
-        self.held = cx.held.take();
     }
 
     /// How the request's cost is reckoned once its usage is known.

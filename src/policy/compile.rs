@@ -89,7 +89,6 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
                 policy,
                 config,
                 &Named {
-                    revision,
                     targets: &targets,
                     budgets: &budgets,
                     screens: &screens,
@@ -145,10 +144,9 @@ fn compile_policy(
     parts: &Parts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Policy> {
-    let Named { revision, targets, budgets, screens, embedders, secrets, library } = *named;
+    let Named { targets, budgets, screens, embedders, secrets, library } = *named;
     let reachable = reachable(policy, config, targets);
     let material = Material {
-        revision,
         stores: parts.stores,
         budgets,
         screens,
@@ -211,7 +209,6 @@ fn unread_secrets(config: &Config) -> Secrets {
 /// What policies refer to by name.
 #[derive(Clone, Copy)]
 struct Named<'a> {
-    revision: &'a str,
     targets: &'a Targets,
     budgets: &'a Budgets,
     screens: &'a Screens,
@@ -223,8 +220,6 @@ struct Named<'a> {
 /// What the steps of a policy are made from.
 #[derive(Clone, Copy)]
 struct Material<'a> {
-    /// The files' revision; empty while they are only checked.
-    revision: &'a str,
     stores: &'a Stores,
     budgets: &'a Budgets,
     screens: &'a Screens,
@@ -244,15 +239,15 @@ struct Material<'a> {
 impl Material<'_> {
     /// Makes one step.
     fn step(&self, policy: &PolicyConfig, number: usize, config: &StepConfig) -> Result<Arc<dyn Step>, String> {
-        let Self { revision, stores, budgets, screens, embedders, secrets, library, .. } = *self;
+        let Self { stores, budgets, screens, embedders, secrets, library, .. } = *self;
         let Self { targets, all_targets, pools, route, .. } = *self;
         let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
-        let (policy, mode) = (&policy.name.value, policy.mode.into());
+        let (policy, mode, imprint) = (&policy.name.value, policy.mode.into(), policy.imprint.as_str());
         config.build(&Site {
             policy,
             mode,
             number,
-            revision,
+            imprint,
             stores,
             subject,
             budgets,
@@ -308,7 +303,6 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, &Targets::new(), problems));
     let (screens, secrets) = (screens::closed(config), unread_secrets(config));
     let material = Material {
-        revision: "",
         stores: &stores,
         budgets: &budgets,
         screens: &screens,
@@ -336,7 +330,6 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
 pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
     let stores = Stores { ledger: Some(Arc::new(Memory::default())), ..Stores::default() };
     let material = Material {
-        revision: "",
         stores: &stores,
         budgets: &Budgets::new(),
         screens: &screens::closed(config),

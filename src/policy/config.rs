@@ -354,6 +354,8 @@ pub struct PolicyConfig {
     pub condition: Option<At<Condition>>,
     pub mode: Mode,
     pub steps: Vec<At<StepConfig>>,
+    /// What of the files bears on its answers, as a hash.
+    pub imprint: String,
     /// `None` if each model the policy is for has targets of its own.
     pub route: Option<RouteConfig>,
 }

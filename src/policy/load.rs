@@ -9,6 +9,7 @@ use super::compile;
 use super::config::Config;
 use super::decode::decode;
 use super::document::GatewayDoc;
+use super::imprint;
 use super::layer::{Layer, Reader};
 use super::overlay;
 use super::problem::{Ink, Problem};
@@ -141,7 +142,10 @@ pub(super) fn check(
         stray_references(tree, &decoded.templates, problems);
     }
     let material = Material { sources, tree, environment, is_whole };
-    let config = build::build(decoded.value?, material, problems);
+    let mut config = build::build(decoded.value?, material, problems);
+    let imprints: Vec<_> =
+        config.policies.iter().map(|policy| imprint::of(tree, &config, policy, environment)).collect();
+    config.policies.iter_mut().zip(imprints).for_each(|(policy, imprint)| policy.imprint = imprint);
     if is_whole {
         let before = problems.len();
         compile::verify(&config, problems);

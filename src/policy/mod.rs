@@ -14,6 +14,7 @@ pub mod config;
 mod decode;
 mod document;
 mod file;
+mod imprint;
 mod layer;
 mod lint;
 mod load;

@@ -396,6 +396,10 @@ const BROKEN: &[(&str, &str)] = &[
         "settings of a cache",
         "policies:\n  - policy: a\n    steps:\n      - cache: { keep: 60, shared_by: all, ttl: 1h }\n    route: openai\n",
     ),
+    (
+        "similar questions in a shared store",
+        "state: { redis: \"redis://h\" }\npolicies:\n  - policy: a\n    steps: [ cache: { canonical: true, similar: { by: openai/text-embedding-3-small } } ]\n    route: openai\n",
+    ),
     ("an unknown step", "policies:\n  - policy: a\n    steps:\n      - rewirte: {}\n    route: openai\n"),
     (
         "a wrong setting of a step",

@@ -8,6 +8,7 @@
 
 mod answer;
 mod coverage;
+pub mod day;
 mod document;
 mod expect;
 mod failure;

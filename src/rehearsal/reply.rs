@@ -63,7 +63,7 @@ fn error(written: Option<&ErrorDoc>, message: &str) -> Value {
 }
 
 impl Pieces {
-    fn whole(body: Bytes) -> Self {
+    pub fn whole(body: Bytes) -> Self {
         Self { content_type: JSON, pieces: vec![body] }
     }
 }
@@ -199,7 +199,8 @@ fn drop_last_record(pieces: &mut Vec<Bytes>) {
     }
 }
 
-fn last_said(request: &Request) -> String {
+/// The last thing that somebody said in a request, in a text.
+pub fn last_said(request: &Request) -> String {
     let texts = request.parts().filter_map(|part| match &part.content {
         Content::Text(text) => Some(text.as_str().into_owned()),
         _ => None,

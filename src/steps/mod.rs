@@ -29,7 +29,7 @@ use crate::state::{
     Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
 };
 use crate::steps::budget::Budget;
-use crate::steps::cache::{Flights, Renewals, Trust};
+use crate::steps::cache::{Flights, Renewals, Repertoires, Trust};
 use crate::steps::redact::step::{Seed, Tally};
 use crate::steps::screen::Guard;
 use crate::tokens::Tokens;
@@ -51,6 +51,8 @@ pub struct Stores {
     pub trust: Trust,
     /// Models at work in this process.
     pub embedders: Shelf,
+    /// The questions that are known to such answers' policies.
+    pub repertoires: Repertoires,
     /// What came of keeping answers, beside what came of requests.
     pub kept: Arc<cache::Book>,
     /// `None` where nothing is kept of what requests cost.
@@ -85,6 +87,7 @@ impl Default for Stores {
             renewals: Renewals::default(),
             trust: Trust::default(),
             embedders: Shelf::default(),
+            repertoires: Repertoires::default(),
             kept: Arc::default(),
             ledger: None,
             outputs: Arc::default(),
@@ -113,8 +116,8 @@ pub struct Site<'a> {
     pub mode: Mode,
     /// Its place among the steps of its policy.
     pub number: usize,
-    /// The revision of the files; empty while they are only checked.
-    pub revision: &'a str,
+    /// What of the files bears on the policy's answers, as a hash.
+    pub imprint: &'a str,
     pub stores: &'a Stores,
     /// Reads what requests are told apart by.
     pub subject: ReadSubject,
@@ -176,6 +179,11 @@ impl StepConfig {
         }
     }
 
+    /// Whether what it does may be another thing from one load to the next though the files say the same.
+    pub fn may_change_unseen(&self) -> bool {
+        matches!(self, Self::Plugin(config) if config.follows_tags())
+    }
+
     /// Targets that it asks by itself.
     pub fn asks(&self) -> Vec<&str> {
         match self {
@@ -188,6 +196,11 @@ impl StepConfig {
     /// Whether placeholders it puts in place of values belong to conversations rather than to requests.
     pub fn has_lasting_placeholders(&self) -> bool {
         matches!(self, Self::Redact(config) if config.session.is_some())
+    }
+
+    /// Whether it looks for questions by where they lie, which not every store can.
+    pub fn looks_for_likeness(&self) -> bool {
+        matches!(self, Self::Cache(config) if config.similar.is_some())
     }
 
     /// What it refers to of the gateway file: the section, and a name there.

@@ -83,7 +83,7 @@ pub struct Metrics {
     cache_given: Family<CacheTierLabels, Counter>,
     cache_saved: Family<PolicyLabels, Counter<f64, AtomicU64>>,
     cache_charged: Family<PolicyLabels, Counter<f64, AtomicU64>>,
-    of_cache: Prepared<(Option<PolicyName>, &'static str), CacheMeters>,
+    of_cache: Prepared<(Option<PolicyName>, &'static str, Option<&'static str>), CacheMeters>,
     revision: Family<RevisionLabels, Gauge>,
     reload_failed: Gauge,
     in_flight: Gauge,
@@ -132,6 +132,8 @@ struct TargetMeters {
 #[derive(Clone)]
 struct CacheMeters {
     count: Counter,
+    /// Of the way an answer was found, if one was.
+    given: Option<Counter>,
     saved: Counter<f64, AtomicU64>,
     charged: Counter<f64, AtomicU64>,
 }
@@ -253,7 +255,6 @@ impl Metrics {
         }
         if let Some(result) = counted.cache.filter(|_| !counted.is_copy) {
             self.cached(result, counted);
-            self.given(counted.policy, counted.cache_tier);
         }
         let Some(target) = counted.target else { return };
         let meters = self.of_target.get(target.clone(), |target| self.meters(target));

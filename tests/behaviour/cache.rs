@@ -279,12 +279,33 @@ async fn when_the_first_fails_one_of_the_others_tries_before_all_do() {
 }
 
 #[tokio::test]
-async fn a_reload_that_changes_the_files_starts_afresh() {
+async fn a_reload_keeps_answers_unless_it_changes_what_bears_on_them() {
     let upstream = FakeUpstream::answering(&completion("hello")).await;
-    let yaml = one_upstream(&upstream, "");
+    let yaml = with_steps(&upstream, "{ limit: { per: key, requests: 900/min } }, { cache: {} }");
     let house = House::with(&yaml).await;
     ask(&house, &chat("m")).await;
-    house.write("tidegate.yaml", &format!("{yaml}log: {{ level: warn }}\n"));
-    assert!(house.reloader.reload(&house.gateway));
-    assert_eq!(ask(&house, &chat("m")).await.header("x-tidegate-cache"), "miss");
+    let result_with = async |yaml: &str| {
+        house.write("tidegate.yaml", yaml);
+        assert!(house.reloader.reload(&house.gateway), "{yaml}");
+        ask(&house, &chat("m")).await.header("x-tidegate-cache").to_owned()
+    };
+    for kept in [
+        format!("{yaml}# a comment\n"),
+        format!("{yaml}log: {{ level: warn }}\nlimits: {{ body: 2MiB }}\n"),
+        yaml.replace("900", "800"),
+        format!("{yaml}telemetry: {{ otlp: \"http://127.0.0.1:9\" }}\n"),
+    ] {
+        assert_eq!(result_with(&kept).await, "hit", "{kept}");
+    }
+    for changed in [
+        yaml.replace("{ cache", "{ redact: { find: [email] } }, { cache"),
+        yaml.replace("{ cache", "{ rewrite: { default: { top_p: 0.5 } } }, { cache"),
+        yaml.replace("{ cache: {} }", "{ cache: {} }, { rewrite: { system: \"Be brief.\" } }"),
+        yaml.replace("fallback: [up]", "fallback: [up/other]"),
+    ] {
+        assert_ne!(changed, yaml);
+        assert_eq!(result_with(&changed).await, "miss", "{changed}");
+        assert_eq!(result_with(&changed).await, "hit", "{changed}");
+    }
+    assert_eq!(result_with(&yaml).await, "hit");
 }

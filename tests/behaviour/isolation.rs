@@ -145,14 +145,13 @@ struct Settings {
 impl Settings {
     fn gateway(&self, url: &str, revision: u8) -> String {
         let Self { shared_by, canonical } = self;
-        let level = if revision == 0 { "info" } else { "warn" };
         let policy = |name: &str, when: &str| {
             format!(
                 "  - policy: {name}\n{when}    steps: [ cache: {{ shared_by: {shared_by}, canonical: {canonical} }} ]\n    route: up\n"
             )
         };
         format!(
-            "version: 1\ncallers: {{ keys: keys.yaml, user: [header x-user-id] }}\nlog: {{ level: {level} }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{url}\", key: \"${{env:NOT_SET:-sk-upstream}}\" }}\npolicies:\n{}{}",
+            "version: 1\ncallers: {{ keys: keys.yaml, user: [header x-user-id] }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{url}\", headers: {{ x-revision: \"{revision}\" }}, key: \"${{env:NOT_SET:-sk-upstream}}\" }}\npolicies:\n{}{}",
             policy("q", "    when: 'request.header(\"x-policy\") == \"q\"'\n"),
             policy("p", ""),
         )

@@ -94,11 +94,11 @@ pub fn get(address: &str, path: &str) -> String {
 
 /// Asks a model once; the whole answer, or as much of it as there was.
 pub fn ask(address: &str, model: &str) -> std::io::Result<String> {
-    ask_text(address, model, "hello")
+    ask_this(address, model, "hello")
 }
 
-/// The same with a text of its own.
-pub fn ask_text(address: &str, model: &str, text: &str) -> std::io::Result<String> {
+/// The same with words of one's own, which need no escapes.
+pub fn ask_this(address: &str, model: &str, text: &str) -> std::io::Result<String> {
     let body = format!(r#"{{"model":"{model}","max_tokens":100,"messages":[{{"role":"user","content":"{text}"}}]}}"#);
     let mut stream = TcpStream::connect(address)?;
     let head = format!(

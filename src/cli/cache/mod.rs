@@ -1,5 +1,6 @@
 //! `tidegate cache`: what the answers that are kept come to, and whether questions in other words may share one.
 
+mod day;
 mod door;
 mod eval;
 mod forget;
@@ -22,16 +23,18 @@ enum Action {
     Stats(stats::Args),
     Forget(forget::Args),
     Eval(eval::Args),
+    Day(day::Args),
 }
 
 pub fn run(args: &Args) -> ExitCode {
     let done = match &args.action {
-        Action::Stats(args) => args.perform(),
-        Action::Forget(args) => args.perform(),
-        Action::Eval(args) => args.perform(),
+        Action::Stats(args) => args.perform().map(|()| ExitCode::SUCCESS),
+        Action::Forget(args) => args.perform().map(|()| ExitCode::SUCCESS),
+        Action::Eval(args) => args.perform().map(|()| ExitCode::SUCCESS),
+        Action::Day(args) => args.perform(),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => {
             eprintln!("error: {message}");
             ExitCode::from(2)

@@ -1,12 +1,14 @@
 //! `tidegate cache stats`: what is kept, and what that has come to.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::door::{self, Door};
 use crate::cli::table::{Align, Table};
 use crate::state::Answers as _;
+use crate::state::answers::Record;
 
 /// Show how many answers are kept for each policy, how often they were found, and what that saved
 ///
@@ -23,7 +25,7 @@ pub struct Args {
 impl Args {
     pub fn perform(&self) -> Result<(), String> {
         let tables = match self.door.folder() {
-            Some(folder) => vec![of_folder(folder)?],
+            Some(folder) => of_folder(folder)?,
             None => {
                 let told = self.door.ask("GET", "/cache")?;
                 if self.json {
@@ -51,15 +53,31 @@ fn write(tables: &[Table]) -> io::Result<()> {
     Ok(())
 }
 
-fn of_folder(folder: &std::path::Path) -> Result<Table, String> {
-    let mut stock = door::open(folder, async |answers| answers.stock(&[]).await)?;
+fn of_folder(folder: &Path) -> Result<Vec<Table>, String> {
+    let (mut stock, mut standings) =
+        door::open(folder, async |answers| Ok((answers.stock(&[]).await?, answers.standings()?)))?;
     stock.sort_by(|one, other| one.policy.as_str().cmp(other.policy.as_str()));
-    let mut table = Table::of([("POLICY", Align::Left), ("ANSWERS", Align::Right), ("BYTES", Align::Right)]);
+    let right = |head| (head, Align::Right);
+    let mut table = Table::of([("POLICY", Align::Left), right("ANSWERS"), right("BYTES"), right("QUESTIONS")]);
     for stock in stock {
-        let bytes = stock.bytes.unwrap_or_default();
-        table.row([stock.policy.to_string(), stock.answers.to_string(), bytes.to_string()]);
+        let [bytes, questions] = [stock.bytes, stock.by_likeness].map(|count| count.unwrap_or_default().to_string());
+        table.row([stock.policy.to_string(), stock.answers.to_string(), bytes, questions]);
     }
-    Ok(table)
+    standings.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut similar = similar_table();
+    for (ground, standing) in &standings {
+        let Record { tried, wrong } = standing.record;
+        similar.row([
+            ground.policy.to_string(),
+            ground.shown(),
+            standing.by.to_string(),
+            tried.to_string(),
+            wrong.to_string(),
+            standing.shown_below(),
+            given(standing.serves()),
+        ]);
+    }
+    Ok([Some(table), (!standings.is_empty()).then_some(similar)].into_iter().flatten().collect())
 }
 
 fn of_gateway(told: &Value) -> Table {
@@ -68,6 +86,7 @@ fn of_gateway(told: &Value) -> Table {
         ("POLICY", Align::Left),
         right("ANSWERS"),
         right("BYTES"),
+        right("QUESTIONS"),
         right("HIT"),
         right("STALE"),
         right("SHARED"),
@@ -91,7 +110,7 @@ fn of_gateway(told: &Value) -> Table {
             |name: &str| said(name).and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |number| number.to_string());
         let text = |name: &str| said(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let counts = ["hit", "stale", "shared", "miss", "bypass"].map(|result| count(result).to_string());
-        let first = [text("policy"), number("answers"), number("bytes")];
+        let first = [text("policy"), number("answers"), number("bytes"), number("questions")];
         table.row(first.into_iter().chain(counts).chain([share, text("saved_usd"), text("charged_usd")]));
     }
     table
@@ -99,22 +118,12 @@ fn of_gateway(told: &Value) -> Table {
 
 /// How answers to similar questions have fared, by those who share them; `None` if there were none.
 fn similar(told: &Value) -> Option<Table> {
-    let right = |head| (head, Align::Right);
-    let mut table = Table::of([
-        ("SIMILAR", Align::Left),
-        ("SHARED BY", Align::Left),
-        ("EMBEDDED BY", Align::Left),
-        right("TRIED"),
-        right("WRONG"),
-        right("BELOW"),
-        ("GIVEN", Align::Left),
-    ]);
+    let mut table = similar_table();
     let mut is_empty = true;
     for policy in told.get("policies").and_then(Value::as_array).into_iter().flatten() {
         for known in policy.get("similar").and_then(Value::as_array).into_iter().flatten() {
             let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             let count = |name: &str| known.get(name).and_then(Value::as_u64).unwrap_or_default().to_string();
-            let gives = known.get("gives").and_then(Value::as_bool) == Some(true);
             table.row([
                 text(policy, "policy"),
                 text(known, "scope"),
@@ -122,10 +131,27 @@ fn similar(told: &Value) -> Option<Table> {
                 count("tried"),
                 count("wrong"),
                 text(known, "wrong_below"),
-                if gives { "yes" } else { "not yet" }.to_owned(),
+                given(known.get("gives").and_then(Value::as_bool) == Some(true)),
             ]);
             is_empty = false;
         }
     }
     (!is_empty).then_some(table)
+}
+
+fn similar_table() -> Table {
+    let right = |head| (head, Align::Right);
+    Table::of([
+        ("SIMILAR", Align::Left),
+        ("SHARED BY", Align::Left),
+        ("EMBEDDED BY", Align::Left),
+        right("TRIED"),
+        right("WRONG"),
+        right("BELOW"),
+        ("GIVEN", Align::Left),
+    ])
+}
+
+fn given(gives: bool) -> String {
+    if gives { "yes" } else { "not yet" }.to_owned()
 }

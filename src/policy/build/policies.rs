@@ -49,6 +49,8 @@ impl Builder<'_, '_> {
             condition,
             mode: document.mode,
             steps: document.steps.into_iter().map(|step| self.step(step)).collect(),
+            // Of what all policies have in common as well, so once that is there.
+            imprint: String::new(),
             route,
         }
     }

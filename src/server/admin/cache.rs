@@ -38,6 +38,7 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
                     if let Some(bytes) = kept.map_or(Some(0), |Stock { bytes, .. }| *bytes) {
                         w.key("bytes").u64(bytes);
                     }
+                    w.key("questions").u64(world.stores.repertoires.count(policy));
                     w.key("since_start").object(|w| {
                         for (result, count) in results {
                             w.key(result).u64(count);
@@ -57,13 +58,11 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
 fn similar(writer: &mut Writer, known: &[(Ground, Standing)]) {
     for (ground, standing) in known.iter().take(SHOWN) {
         writer.object(|w| {
-            // Who shares answers is told apart, and not named.
-            let scope: String = ground.scope.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-            w.key("scope").str(&scope);
-            w.key("by").str(&ground.by.0);
+            w.key("scope").str(&ground.shown());
+            w.key("by").str(&standing.by);
             w.key("tried").u64(standing.record.tried);
             w.key("wrong").u64(standing.record.wrong);
-            w.key("wrong_below").str(&format!("{:.2}%", standing.record.below() * 100.0));
+            w.key("wrong_below").str(&standing.shown_below());
             w.key("gives").bool(standing.serves());
         });
     }
@@ -79,7 +78,11 @@ pub async fn forget(gateway: &Gateway, query: &str, peer: SocketAddr) -> Respons
         Ok(whose) => whose,
         Err(wrong) => return text(400, format!("{wrong}\n")),
     };
-    match gateway.world().stores.answers.forget(&whose).await {
+    let stores = &gateway.world().stores;
+    // Before the answers, which may be somewhere that cannot be reached.
+    stores.trust.forget(&whose);
+    stores.repertoires.forget(&whose);
+    match stores.answers.forget(&whose).await {
         Ok(count) => {
             let mut writer = Writer::new();
             writer.object(|w| w.key("forgotten").u64(count));

@@ -5,6 +5,7 @@
 //! a folder that cannot be read is moved aside: answers can be asked for anew. Those that are of no use any more go at
 //! the start and now and then, whichever policy they were of.
 
+mod likeness;
 mod order;
 
 use std::collections::HashMap;
@@ -18,7 +19,10 @@ use sled::Batch;
 use tokio::runtime::Handle;
 use tracing::warn;
 
-use super::{Answers, Found, Kept, LocalAnswers, Place, Room, Stock, Whose, policy_hash};
+use super::{
+    Answers, Bearing, EmbedderHash, Found, Ground, Kept, LocalAnswers, Place, Recalling, Room, Standing, Stock, Whose,
+    policy_hash,
+};
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
@@ -98,13 +102,14 @@ impl EmbeddedAnswers {
                 books.taken.entry(entry.policy).or_default().add(entry.bytes);
             }
         }
-        Ok(())
+        self.sweep_standings(now)
     }
 
     fn remove(&self, entry: &Entry) -> sled::Result<()> {
         let mut batch = Batch::default();
         batch.remove(entry.key());
         batch.remove(entry.answer());
+        batch.remove(likeness::bearing_key(&entry.place));
         self.db.apply_batch(batch)
     }
 
@@ -119,10 +124,17 @@ impl EmbeddedAnswers {
         Ok(Found::Damaged)
     }
 
-    fn write(&self, place: &Place, kept: &Kept, room: Room) -> sled::Result<()> {
+    fn write(&self, place: &Place, kept: &Kept, room: Room, bearing: Option<&Bearing>) -> sled::Result<()> {
         let policy = policy_hash(place.policy());
         let value = kept.write(place);
-        let entry = Entry::of(place, kept, room, value.len() as u64);
+        let key = likeness::bearing_key(&place.key());
+        let bearing = match bearing {
+            Some(bearing) => Some(bearing.write(&place.key())),
+            // An answer that is renewed has the question that it had before.
+            None => self.db.get(&key)?.map(|known| known.to_vec()),
+        };
+        let bytes = value.len() + bearing.as_ref().map_or(0, Vec::len);
+        let entry = Entry::of(place, kept, room, bytes as u64);
         let mut books = self.lock();
         if !books.taken.contains_key(&policy) {
             self.db.insert(name_key(&policy), place.policy().as_str())?;
@@ -132,12 +144,16 @@ impl EmbeddedAnswers {
         if let Some(old) = self.db.get(answer_key(place))?
             && let Some(before) = Entry::before(&old, &entry)
         {
-            taken.give_back(old.len() as u64);
+            let counted = self.db.get(before.key())?.and_then(|value| Entry::read(&before.key(), &value));
+            taken.give_back(counted.map_or(old.len() as u64, |counted| counted.bytes));
             batch.remove(before.key());
         }
         taken.add(entry.bytes);
         batch.insert(entry.key(), entry.value());
         batch.insert(entry.answer(), value);
+        if let Some(bearing) = bearing {
+            batch.insert(key, bearing);
+        }
         self.db.apply_batch(batch)?;
         self.make_room(taken, room, &entry)?;
         if self.clock.now().duration_since(books.swept).as_secs() > SWEEP_EVERY {
@@ -181,7 +197,12 @@ impl EmbeddedAnswers {
         for (policy, taken) in self.lock().taken.iter().filter(|(_, taken)| taken.entries > 0) {
             let name = self.db.get(name_key(policy))?;
             let name = name.as_deref().and_then(|name| std::str::from_utf8(name).ok()).unwrap_or("?");
-            stock.push(Stock { policy: PolicyName::new(name), answers: taken.entries, bytes: Some(taken.bytes) });
+            stock.push(Stock {
+                policy: PolicyName::new(name),
+                answers: taken.entries,
+                bytes: Some(taken.bytes),
+                by_likeness: Some(self.bearings(policy)?),
+            });
         }
         Ok(stock)
     }
@@ -237,18 +258,25 @@ impl Answers for EmbeddedAnswers {
     }
 
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
-        self.near.put(&place, Arc::clone(&kept), room);
-        let this = self.clone();
-        let write = move || {
-            if let Err(error) = this.write(&place, &kept, room) {
-                warn!(%error, "an answer cannot be kept");
+        self.put(place, kept, room, None);
+    }
+
+    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Bearing) {
+        self.put(place, kept, room, Some(bearing));
+    }
+
+    fn note(&self, ground: &Ground, standing: &Standing) {
+        let (this, ground, standing) = (self.clone(), ground.clone(), standing.clone());
+        aside(move || {
+            if let Err(error) = this.write_standing(&ground, &standing) {
+                warn!(%error, "how similar questions have fared cannot be kept");
             }
-        };
-        // Nobody waits for it. Without a runtime there is nobody whose thread it could hold up.
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(write)),
-            Err(_) => write(),
-        }
+        });
+    }
+
+    fn recall(&self, policy: &PolicyName, embedder: EmbedderHash) -> Option<Recalling> {
+        let (this, policy) = (self.clone(), policy.clone());
+        Some(Box::pin(blocking(move || this.recalled(&policy, embedder))))
     }
 
     fn flush(&self) -> BoxFuture<'_, ()> {
@@ -276,10 +304,31 @@ impl Answers for EmbeddedAnswers {
         Box::pin(async move {
             blocking(move || {
                 let is_theirs = |entry: &Entry| whose.scope.as_ref().is_none_or(|scope| scope.has(&entry.place[0]));
+                this.drop_standings(&whose)?;
                 this.drop_where(&policy_hash(&whose.policy), is_theirs)
             })
             .await
         })
+    }
+}
+
+impl EmbeddedAnswers {
+    fn put(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<Bearing>) {
+        self.near.put(&place, Arc::clone(&kept), room);
+        let this = self.clone();
+        aside(move || {
+            if let Err(error) = this.write(&place, &kept, room, bearing.as_ref()) {
+                warn!(%error, "an answer cannot be kept");
+            }
+        });
+    }
+}
+
+/// Does what nobody waits for. Without a runtime there is nobody whose thread it could hold up.
+fn aside(work: impl FnOnce() + Send + 'static) {
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(work)),
+        Err(_) => work(),
     }
 }
 

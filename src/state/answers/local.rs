@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use foldhash::fast::RandomState;
 use futures_core::future::BoxFuture;
 use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use super::{Answers, Found, Kept, Place, Room, Stock, Whose};
 use crate::base::ids::PolicyName;
@@ -18,7 +19,8 @@ pub struct LocalAnswers(RwLock<HashMap<PolicyName, Arc<Shelf>>>);
 /// What is kept for one policy.
 struct Shelf {
     room: Room,
-    answers: Cache<[[u8; 32]; 2], Arc<Kept>, Weight>,
+    // Keys are hashes themselves.
+    answers: Cache<[[u8; 32]; 2], Arc<Kept>, Weight, RandomState>,
 }
 
 impl Shelf {
@@ -27,7 +29,9 @@ impl Shelf {
         let entries = room.entries.min(room.bytes / LEAST).max(1);
         let entries = usize::try_from(entries).unwrap_or(usize::MAX);
         let least = room.bytes / room.entries.max(1);
-        Self { room, answers: Cache::with_weighter(entries, room.bytes, Weight { least }) }
+        let answers =
+            Cache::with(entries, room.bytes, Weight { least }, RandomState::default(), DefaultLifecycle::default());
+        Self { room, answers }
     }
 }
 
@@ -100,6 +104,7 @@ impl Answers for LocalAnswers {
             policy: policy.clone(),
             answers: shelf.answers.len() as u64,
             bytes: Some(shelf.answers.iter().map(|(_, kept)| kept.size()).sum()),
+            by_likeness: None,
         };
         Box::pin(ready(Ok(shelves.iter().map(stock).collect())))
     }

@@ -3,9 +3,11 @@
 //! Where an answer lies is a [`Place`], and there is no way to one but through a [`Scope`]: whoever asks says for whom.
 //! A store may forget anything at any time, and one that fails has nothing: neither keeps a request from being answered.
 
+mod bearing;
 mod embedded;
 mod kept;
 mod local;
+mod standing;
 #[cfg(test)]
 pub(in crate::state) mod tests;
 
@@ -17,10 +19,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::ids::PolicyName;
 
+pub use bearing::{Bearing, Recalled};
 pub use embedded::EmbeddedAnswers;
 pub(in crate::state) use kept::VERSION;
 pub use kept::{Kept, Origin};
 pub use local::LocalAnswers;
+pub use standing::{EmbedderHash, Ground, Record, Standing};
 #[cfg(test)]
 pub(in crate::state) use tests::keeps_its_promises;
 
@@ -31,6 +35,20 @@ pub trait Answers: Send + Sync {
 
     /// Keeps an answer, in the place of the one there, if there is room at all. Nobody waits for it.
     fn keep(&self, place: Place, kept: Arc<Kept>, room: Room);
+
+    /// The same, and where its question lies, which goes with it. A store that forgets everything with the process need not.
+    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, _: Bearing) {
+        self.keep(place, kept, room);
+    }
+
+    /// Notes how answers to similar questions have fared.
+    fn note(&self, _: &Ground, _: &Standing) {}
+
+    /// What was kept of a policy's questions before, where it was by this embedder. What was by others is dropped. `None` from
+    /// a store that has nothing of that.
+    fn recall(&self, _policy: &PolicyName, _embedder: EmbedderHash) -> Option<Recalling> {
+        None
+    }
 
     /// Resolves when what was kept before will outlive the process, as far as anything does here.
     fn flush(&self) -> BoxFuture<'_, ()> {
@@ -43,12 +61,16 @@ pub trait Answers: Send + Sync {
     /// Why it cannot be told.
     fn stock<'a>(&'a self, known: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>>;
 
-    /// Forgets what is kept for these callers, and says how many answers that were.
+    /// Forgets what is kept for these callers, the standing of their similar questions included, and says how many answers
+    /// that were.
     ///
     /// # Errors
     /// Why it, or a part of it, is there still.
     fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>>;
 }
+
+/// What comes of [recalling](Answers::recall), or why it cannot be had.
+pub type Recalling = BoxFuture<'static, Result<Recalled, String>>;
 
 /// What came of looking into a place.
 #[derive(Debug, Clone)]
@@ -79,6 +101,8 @@ pub struct Stock {
     pub answers: u64,
     /// If that is counted.
     pub bytes: Option<u64>,
+    /// The answers that others may be given who ask in other words, if that is counted.
+    pub by_likeness: Option<u64>,
 }
 
 /// Callers whose answers are spoken of: of one policy, all or those of one scope.
@@ -138,6 +162,20 @@ pub struct Place {
 impl Place {
     pub fn policy(&self) -> &PolicyName {
         &self.policy
+    }
+
+    /// The place of another question of those who share this one's answer.
+    pub fn beside(&self, question: Question) -> Self {
+        Self { question: question.0, ..self.clone() }
+    }
+
+    pub fn question(&self) -> Question {
+        Question(self.question)
+    }
+
+    /// Whether it is one of theirs.
+    pub fn is_of(&self, whose: &Whose) -> bool {
+        self.policy == whose.policy && whose.scope.as_ref().is_none_or(|scope| scope.has(&self.scope))
     }
 
     /// Whose answers lie there, as a hash.

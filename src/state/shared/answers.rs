@@ -68,7 +68,7 @@ impl SharedAnswers {
         loop {
             answers += self.page(&session, &begin, &mut place).await?.len() as u64;
             if place.is_none() {
-                return Ok(Stock { policy: policy.clone(), answers, bytes: None });
+                return Ok(Stock { policy: policy.clone(), answers, bytes: None, by_likeness: None });
             }
         }
     }

@@ -66,6 +66,7 @@ use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
 use keeping::{Keeping, PassedBy, given};
+pub use likeness::repertoire::Repertoires;
 pub use likeness::trust::{Ground, Standing, Trust};
 use likeness::{Lesson, Opening, Seen, Similar};
 use record::Shelf;
@@ -76,7 +77,7 @@ use word::Word;
 /// The step, its settings checked.
 pub struct Cache {
     policy: PolicyName,
-    revision: String,
+    imprint: String,
     mode: Mode,
     settings: Settings,
     similar: Option<Similar>,
@@ -96,13 +97,13 @@ impl Cache {
         let settings = config.checked()?;
         Ok(Self {
             policy: site.policy.clone(),
-            revision: site.revision.to_owned(),
+            imprint: site.imprint.to_owned(),
             mode: site.mode,
-            settings,
             similar: match &config.similar {
-                Some(similar) => similar.build(site)?,
+                Some(similar) => similar.build(site, settings.room)?,
                 None => None,
             },
+            settings,
             answers: Arc::clone(&site.stores.answers),
             flights: site.stores.flights.clone(),
             renewals: site.stores.renewals.clone(),
@@ -153,7 +154,8 @@ impl Cache {
                     {
                         return Flow::Answer(answer);
                     }
-                    return self.seek(cx, request, wanted, lead).await;
+                    // Boxed, since it is large, and answers that are there need none of it.
+                    return Box::pin(self.seek(cx, request, wanted, lead)).await;
                 }
                 Joined::Later(seat) => seat,
             };
@@ -210,7 +212,7 @@ impl Cache {
         }
         let scope = self.settings.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
         let circumstances = question::Circumstances {
-            revision: &self.revision,
+            imprint: &self.imprint,
             route: self.route.as_deref(),
             shared_by: self.settings.shared_by,
             steers: self.targets.iter().chain(&cx.detour).any(|target| target.dialect.id() == request.dialect),

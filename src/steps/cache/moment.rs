@@ -1,28 +1,68 @@
 //! Questions whose answer is another one tomorrow.
 
+use std::sync::LazyLock;
+
+use aho_corasick::Span;
+use aho_corasick::packed::{Config, MatchKind, Searcher};
+
 use crate::chat::{Content, Request, Role};
 
 /// Whether the user's last words are about the present, by whole words of a few languages.
 pub fn is_of_now(request: &Request) -> bool {
     let last = request.messages.iter().rev().find(|message| message.role == Role::User);
     let parts = last.into_iter().flat_map(|message| &message.parts);
-    parts.filter_map(|part| if let Content::Text(text) = &part.content { Some(text) } else { None }).any(|text| {
-        let text = text.as_str();
-        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty());
-        words.any(is_word_of_now)
-    })
+    parts
+        .filter_map(|part| if let Content::Text(text) = &part.content { Some(text) } else { None })
+        .any(|text| has_word_of_now(&text.as_str()))
 }
 
-fn is_word_of_now(word: &str) -> bool {
-    // None of them is longer, and most words are no candidate by their length and first letter alone.
-    if !(3..=LONGEST).contains(&word.len()) {
-        return false;
+/// Goes through a text a block at a time, in lower case: a question may be a whole document.
+fn has_word_of_now(text: &str) -> bool {
+    let Some(searcher) = &*SEARCHER else { return any_word(text) };
+    let (bytes, mut block, mut from) = (text.as_bytes(), [0; BLOCK], 0);
+    while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty()) {
+        let length = rest.len().min(BLOCK);
+        let (Some(read), Some(lower)) = (rest.get(..length), block.get_mut(..length)) else { return false };
+        lower.copy_from_slice(read);
+        lower.make_ascii_lowercase();
+        let mut at = 0;
+        while let Some(found) = searcher.find_in(&*lower, Span { start: at, end: length }) {
+            if is_whole(text, from + found.start(), from + found.end()) {
+                return true;
+            }
+            at = found.start() + 1;
+        }
+        if length == rest.len() {
+            return false;
+        }
+        // A word that the block has cut in two is whole in the next.
+        from += length - LONGEST;
     }
-    WORDS
-        .iter()
-        .any(|known| known.len() == word.len() && (known.eq_ignore_ascii_case(word) || *known == word.to_lowercase()))
+    false
 }
 
+/// Whether what stands there is a word, rather than a part of one.
+fn is_whole(text: &str, start: usize, end: usize) -> bool {
+    let before = text.get(..start).and_then(|before| before.chars().next_back());
+    let behind = text.get(end..).and_then(|behind| behind.chars().next());
+    !before.into_iter().chain(behind).any(is_of_word)
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '\''
+}
+
+/// The same a word at a time, where processors know no better.
+fn any_word(text: &str) -> bool {
+    let is_of_now = |word: &str| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
+    text.split(|c: char| !is_of_word(c)).any(is_of_now)
+}
+
+/// Finds the words, whole or in others, of several at one place the longest.
+static SEARCHER: LazyLock<Option<Searcher>> =
+    LazyLock::new(|| Config::new().match_kind(MatchKind::LeftmostLongest).builder().extend(WORDS).build());
+
+const BLOCK: usize = 2_048;
 const LONGEST: usize = 13;
 const WORDS: [&str; 32] = [
     "now",
@@ -61,6 +101,8 @@ const WORDS: [&str; 32] = [
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::base::ids::DialectId;
     use crate::chat::{Message, Part};
@@ -78,6 +120,28 @@ mod tests {
         assert!(is_of_now(&[(Role::User, "Was steht heute an?")]));
         assert!(is_of_now(&[(Role::User, "what's on today")]));
         assert!(!is_of_now(&[(Role::User, "Do I know what a snowplough is?")]));
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_a_word_stands_and_whatever_stands_beside_it_both_ways_to_look_agree(
+            filler in "[a-z' é]{0,3}", count in 0_usize..2_200, word in prop::sample::select(&WORDS[..]),
+            edges in "[ .'ßa-zA]{2}", is_upper in any::<bool>(),
+        ) {
+            let word = if is_upper { word.to_uppercase() } else { word.to_owned() };
+            let (before, behind) = edges.split_at(edges.char_indices().nth(1).unwrap().0);
+            let text = format!("{}{before}{word}{behind}{}", filler.repeat(count), filler.repeat(3));
+            prop_assert_eq!(has_word_of_now(&text), any_word(&text), "{}", text);
+            let alone = format!("{} {word}.", filler.repeat(count));
+            prop_assert!(has_word_of_now(&alone), "{}", alone);
+        }
+    }
+
+    #[test]
+    fn all_words_are_as_short_as_they_are_taken_to_be_and_in_lower_case() {
+        assert!(
+            WORDS.iter().all(|word| word.len() <= LONGEST && word.chars().all(|c| c.is_ascii_lowercase() || c == '\''))
+        );
     }
 
     #[test]

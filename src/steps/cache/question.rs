@@ -1,6 +1,7 @@
 //! What an answer depends on, as a hash: everything a request says but how its answer shall be sent, and where it goes.
 //!
-//! Each thing goes into the hash with what it is and how long it is, so that no two things run into one. Requests of two
+//! Each thing goes into the hash at its place, with how long it is, and with what it is where that is not certain from its
+//! place: no two things run into one. Requests of two
 //! dialects that say the same are the same question, unless one says something that only its dialect knows.
 //!
 //! Of a question that is known by its canonical form, the form goes into the hash in the place of the user's text, and
@@ -20,8 +21,8 @@ use crate::state::answers::Question;
 
 /// What an answer depends on beside its request.
 pub struct Circumstances<'a> {
-    /// Of the policy files: what guards would say is another thing once they are changed.
-    pub revision: &'a str,
+    /// Of what the policy files say that bears on answers: what guards would say is another thing once they are changed.
+    pub imprint: &'a str,
     pub route: Option<&'a Route>,
     pub shared_by: SharedBy,
     /// Whether headers of the caller's that its dialect defines go to a target.
@@ -46,14 +47,18 @@ pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request, form: O
     said.text("model", &request.model);
     let opening = form.and_then(|form| Some((form, request.messages.split_last()?)));
     match &opening {
-        None => said.all("messages", &request.messages, Said::message),
+        None => {
+            said.word("known", "to the letter");
+            said.all(&request.messages, Said::message);
+        }
         Some((_, (last, before))) => {
-            said.all("before", before, Said::message);
+            said.word("known", "by its form");
+            said.all(before, Said::message);
             said.but_for_its_text(last);
         }
     }
-    said.all("tools", &request.tools, Said::tool);
-    said.option("tool_choice", request.tool_choice.as_ref(), Said::choice);
+    said.all(&request.tools, Said::tool);
+    said.option(request.tool_choice.as_ref(), Said::choice);
     said.params(&request.params, circumstances.shared_by);
     said.extra(&request.extra);
     if said.is_own {
@@ -64,7 +69,8 @@ pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request, form: O
     };
     said.flush();
     let mut to_the_letter = said.clone();
-    to_the_letter.all("parts", &last.parts, Said::part);
+    to_the_letter.word("letters", "");
+    to_the_letter.all(&last.parts, Said::part);
     let mut frame = said.clone();
     frame.word("frame", "");
     said.word("form", form);
@@ -72,13 +78,19 @@ pub fn of(circumstances: &Circumstances<'_>, cx: &Cx, request: &Request, form: O
     Asked { question: said.question(), wording, frame }
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Said {
     hash: Sha256,
     /// What is to be hashed next: many small pieces, which are hashed together.
     waiting: Vec<u8>,
     /// Something that only the request's dialect knows has been said.
     is_own: bool,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self { hash: Sha256::new(), waiting: Vec::with_capacity(2 * TOGETHER), is_own: false }
+    }
 }
 
 impl Said {
@@ -88,15 +100,14 @@ impl Said {
     }
 
     fn put(&mut self, bytes: &[u8]) {
-        if bytes.len() >= TOGETHER {
+        if self.waiting.len() + bytes.len() > 2 * TOGETHER {
             self.flush();
-            self.hash.update(bytes);
-            return;
+            if bytes.len() >= TOGETHER {
+                self.hash.update(bytes);
+                return;
+            }
         }
         self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() >= TOGETHER {
-            self.flush();
-        }
     }
 
     fn flush(&mut self) {
@@ -131,46 +142,44 @@ impl Said {
         self.word(what, &json.0);
     }
 
-    fn number(&mut self, what: &'static str, number: Option<&Number>) {
-        self.option(what, number, |said, number| said.bytes(number.as_str().as_bytes()));
+    fn number(&mut self, number: Option<&Number>) {
+        self.option(number, |said, number| said.bytes(number.as_str().as_bytes()));
     }
 
-    fn flag(&mut self, what: &'static str, flag: Option<bool>) {
-        self.option(what, flag, |said, flag| said.put(&[u8::from(flag)]));
+    fn flag(&mut self, flag: Option<bool>) {
+        self.option(flag, |said, flag| said.put(&[u8::from(flag)]));
     }
 
-    /// Nothing is not the same as something empty.
-    fn option<T>(&mut self, what: &'static str, value: Option<T>, say: impl FnOnce(&mut Self, T)) {
-        self.bytes(what.as_bytes());
+    /// Nothing is not the same as something empty. What it is, is known by its place among the others.
+    fn option<T>(&mut self, value: Option<T>, say: impl FnOnce(&mut Self, T)) {
         self.put(&[u8::from(value.is_some())]);
         if let Some(value) = value {
             say(self, value);
         }
     }
 
-    fn all<'a, T>(&mut self, what: &'static str, items: &'a [T], mut say: impl FnMut(&mut Self, &'a T)) {
-        self.bytes(what.as_bytes());
+    fn all<'a, T>(&mut self, items: &'a [T], mut say: impl FnMut(&mut Self, &'a T)) {
         self.length(items.len());
         items.iter().for_each(|item| say(self, item));
     }
 
     fn circumstances(&mut self, circumstances: &Circumstances<'_>, cx: &Cx, request: &Request) {
-        self.word("revision", circumstances.revision);
+        self.word("imprint", circumstances.imprint);
         self.word("asked", cx.model.as_str());
         let mut chosen = Vec::new();
         if let Some(route) = circumstances.route {
             route.bearing(&View { cx, chat: Some(request) }, &mut chosen);
         }
-        self.all("route", &chosen, |said, branch| said.length(*branch));
-        self.option("detour", cx.detour.as_ref(), |said, target| said.bytes(target.name.as_str().as_bytes()));
-        self.headers("from steps", &cx.outgoing, |_| true);
-        self.headers("from caller", &cx.headers, |name| circumstances.steers && STEERING.contains(&name));
+        self.all(&chosen, |said, branch| said.length(*branch));
+        self.option(cx.detour.as_ref(), |said, target| said.bytes(target.name.as_str().as_bytes()));
+        self.headers(&cx.outgoing, |_| true);
+        self.headers(&cx.headers, |name| circumstances.steers && STEERING.contains(&name));
     }
 
-    fn headers(&mut self, what: &'static str, headers: &HeaderMap, goes_on: impl Fn(&str) -> bool) {
+    fn headers(&mut self, headers: &HeaderMap, goes_on: impl Fn(&str) -> bool) {
         let mut going: Vec<_> = headers.iter().filter(|(name, _)| goes_on(name.as_str())).collect();
         going.sort_by_key(|(name, _)| name.as_str());
-        self.all(what, &going, |said, (name, value)| {
+        self.all(&going, |said, (name, value)| {
             said.bytes(name.as_str().as_bytes());
             said.bytes(value.as_bytes());
         });
@@ -178,12 +187,14 @@ impl Said {
 
     /// What no dialect but the request's own knows.
     fn extra(&mut self, extra: &Extra) {
-        for key in extra.telling().filter(|key| !SENDING.contains(key)) {
-            self.is_own = true;
+        let telling = || extra.telling().filter(|key| !SENDING.contains(key));
+        let count = telling().count();
+        self.length(count);
+        self.is_own |= count > 0;
+        for key in telling() {
             self.bytes(key.as_bytes());
-            self.option("is", extra.get(key), |said, json| said.json("json", json));
+            self.option(extra.get(key), |said, json| said.json("json", json));
         }
-        self.bytes(b"end");
     }
 
     fn own(&mut self, what: &'static str, kind: &str, json: &Json) {
@@ -194,16 +205,16 @@ impl Said {
 
     fn message(&mut self, message: &Message) {
         self.word("role", message.role.name());
-        self.option("name", message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
-        self.all("parts", &message.parts, Self::part);
+        self.option(message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
+        self.all(&message.parts, Self::part);
         self.extra(&message.extra);
     }
 
     /// A message whose text is said elsewhere.
     fn but_for_its_text(&mut self, message: &Message) {
         self.word("role", message.role.name());
-        self.option("name", message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
-        self.all("parts", &message.parts, |said, part| said.extra(&part.extra));
+        self.option(message.name.as_ref(), |said, name| said.bytes(name.as_str().as_bytes()));
+        self.all(&message.parts, |said, part| said.extra(&part.extra));
         self.extra(&message.extra);
     }
 
@@ -219,21 +230,21 @@ impl Said {
             }
             Content::ToolResult(result) => {
                 self.text("result", &result.call_id);
-                self.flag("is_error", result.is_error);
-                self.all("parts", &result.parts, Self::part);
+                self.flag(result.is_error);
+                self.all(&result.parts, Self::part);
             }
             Content::Thinking(thinking) => {
                 self.text("thinking", &thinking.text);
-                self.option("signature", thinking.signature.as_ref(), |said, text| said.text("is", text));
-                self.option("sealed", thinking.sealed.as_ref(), |said, text| said.text("is", text));
+                self.option(thinking.signature.as_ref(), |said, text| said.text("is", text));
+                self.option(thinking.sealed.as_ref(), |said, text| said.text("is", text));
             }
             Content::Image(image) => {
                 self.source("image", &image.source);
-                self.option("detail", image.detail.as_ref(), |said, text| said.text("is", text));
+                self.option(image.detail.as_ref(), |said, text| said.text("is", text));
             }
             Content::File(file) => {
                 self.source("file", &file.source);
-                self.option("name", file.name.as_ref(), |said, text| said.text("is", text));
+                self.option(file.name.as_ref(), |said, text| said.text("is", text));
             }
             Content::Audio { data, format } => {
                 self.text("audio", data);
@@ -261,9 +272,9 @@ impl Said {
         match tool {
             Tool::Function { name, description, parameters, strict, cache: _, extra } => {
                 self.text("function", name);
-                self.option("description", description.as_ref(), |said, text| said.text("is", text));
-                self.option("parameters", parameters.as_ref(), |said, json| said.json("are", json));
-                self.flag("strict", *strict);
+                self.option(description.as_ref(), |said, text| said.text("is", text));
+                self.option(parameters.as_ref(), |said, json| said.json("are", json));
+                self.flag(*strict);
                 self.extra(extra);
             }
             Tool::Other { kind, json } => self.own("tool", kind, json),
@@ -300,27 +311,19 @@ impl Said {
             // How the answer is sent.
             wants_usage: _,
         } = params;
-        for (what, number) in [
-            ("max_tokens", max_tokens),
-            ("temperature", temperature),
-            ("top_p", top_p),
-            ("top_k", top_k),
-            ("seed", seed),
-            ("n", n),
-            ("presence_penalty", presence_penalty),
-            ("frequency_penalty", frequency_penalty),
-            ("top_logprobs", top_logprobs),
-        ] {
-            self.number(what, number.as_ref());
+        for number in
+            [max_tokens, temperature, top_p, top_k, seed, n, presence_penalty, frequency_penalty, top_logprobs]
+        {
+            self.number(number.as_ref());
         }
-        self.all("stop", stop, |said, text| said.text("is", text));
-        self.flag("logprobs", *logprobs);
-        self.flag("parallel_tools", *parallel_tools);
-        self.option("format", format.as_ref(), Self::format);
-        self.option("reasoning", reasoning.as_ref(), Self::reasoning);
+        self.all(stop, |said, text| said.text("is", text));
+        self.flag(*logprobs);
+        self.flag(*parallel_tools);
+        self.option(format.as_ref(), Self::format);
+        self.option(reasoning.as_ref(), Self::reasoning);
         // Where users share answers, whose name goes along makes no difference to them.
         let user = user.as_ref().filter(|_| !shared_by.is_for_many());
-        self.option("user", user, |said, text| said.text("is", text));
+        self.option(user, |said, text| said.text("is", text));
     }
 
     fn format(&mut self, format: &Format) {
@@ -329,17 +332,17 @@ impl Said {
             Format::JsonObject => self.word("kind", "object"),
             Format::JsonSchema { name, description, schema, strict } => {
                 self.json("schema", schema);
-                self.option("name", name.as_ref(), |said, text| said.text("is", text));
-                self.option("description", description.as_ref(), |said, text| said.text("is", text));
-                self.flag("strict", *strict);
+                self.option(name.as_ref(), |said, text| said.text("is", text));
+                self.option(description.as_ref(), |said, text| said.text("is", text));
+                self.flag(*strict);
             }
         }
     }
 
     fn reasoning(&mut self, reasoning: &Reasoning) {
-        self.flag("enabled", reasoning.enabled);
-        self.option("effort", reasoning.effort.as_ref(), |said, text| said.text("is", text));
-        self.number("budget", reasoning.budget.as_ref());
+        self.flag(reasoning.enabled);
+        self.option(reasoning.effort.as_ref(), |said, text| said.text("is", text));
+        self.number(reasoning.budget.as_ref());
     }
 }
 

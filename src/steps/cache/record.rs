@@ -127,7 +127,11 @@ impl Recording {
             (None, Some(wire)) if wire.len() as u64 <= shelf.largest => {
                 match Kept::new(self.origin(completion, &shelf), wire) {
                     Ok(kept) => {
-                        shelf.answers.keep(shelf.place, Arc::new(kept), shelf.room);
+                        let (place, kept) = (shelf.place, Arc::new(kept));
+                        match shelf.lesson.bearing() {
+                            Some(bearing) => shelf.answers.keep_with(place, kept, shelf.room, bearing),
+                            None => shelf.answers.keep(place, kept, shelf.room),
+                        }
                         if let Some(renewal) = shelf.renewal {
                             renewal.succeeded();
                         }

@@ -22,7 +22,7 @@ struct Case {
     policy: u8,
     key: u8,
     shared_by: SharedBy,
-    revision: u8,
+    imprint: u8,
     asked: u8,
     model: u8,
     beta: u8,
@@ -51,7 +51,7 @@ fn case() -> impl Strategy<Value = Case> {
         policy: head.0,
         key: head.1,
         shared_by: head.2,
-        revision: head.3,
+        imprint: head.3,
         asked: sent.0,
         model: sent.1,
         beta: sent.2,
@@ -130,8 +130,8 @@ fn place_of(case: &Case, request: &Request) -> Place {
 fn formed_place_of(case: &Case, request: &Request, form: Option<&str>) -> Place {
     let cx = cx(case);
     let scope = case.shared_by.scope(&PolicyName::new(name(case.policy)), &cx.caller).unwrap();
-    let (revision, shared_by) = (name(case.revision), case.shared_by);
-    let circumstances = Circumstances { revision, route: None, shared_by, steers: true };
+    let (imprint, shared_by) = (name(case.imprint), case.shared_by);
+    let circumstances = Circumstances { imprint, route: None, shared_by, steers: true };
     scope.place(question::of(&circumstances, &cx, request, form).question)
 }
 
@@ -149,7 +149,7 @@ proptest! {
     fn whatever_alone_differs_the_place_is_another(one in case(), which in 0usize..14) {
         let mut other = one.clone();
         let numbers = [
-            &mut other.policy, &mut other.key, &mut other.revision, &mut other.asked, &mut other.model,
+            &mut other.policy, &mut other.key, &mut other.imprint, &mut other.asked, &mut other.model,
             &mut other.beta, &mut other.outgoing, &mut other.system, &mut other.last, &mut other.choice,
             &mut other.temperature, &mut other.seed, &mut other.format, &mut other.user,
         ];
@@ -188,7 +188,7 @@ fn plain() -> Case {
         policy: 0,
         key: 0,
         shared_by: SharedBy::Key,
-        revision: 0,
+        imprint: 0,
         asked: 0,
         model: 0,
         beta: 0,

@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde_json::{Map, Value};
 
 use super::back::{Hold, Hooks};
-use super::config::{Config, Grant, Mode, ModelGrant, Unpinned};
+use super::config::{Config, Grant, Mode, ModelGrant};
 use super::edits::Leave;
 use super::outside::http::{Client, Origin};
 use super::outside::model::Models;
@@ -34,7 +34,7 @@ impl PluginStep {
         let wanted = Wanted {
             source: &config.wasm,
             sha256: config.sha256.as_deref(),
-            follows_tags: config.unpinned == Unpinned::Allow,
+            follows_tags: config.follows_tags(),
             most: limits.file,
         };
         let bytes = site.library.fetch(wanted).map_err(|why| format!("the plugin `{path}`: {why}"))?;

@@ -268,6 +268,11 @@ pub struct Gather {
 }
 
 impl Config {
+    /// Whether another component may be run tomorrow though the file says the same.
+    pub fn follows_tags(&self) -> bool {
+        self.unpinned == Unpinned::Allow
+    }
+
     /// The targets that the plugin may ask.
     pub fn asks(&self) -> Vec<&str> {
         let models = self.grants.iter().filter_map(|grant| match grant {

@@ -25,16 +25,22 @@ impl Metrics {
     }
 
     pub(super) fn cached(&self, result: &'static str, counted: &Counted<'_>) {
-        let meters = self.of_cache.get((counted.policy.cloned(), result), |(policy, result)| {
+        let key = (counted.policy.cloned(), result, counted.cache_tier);
+        let meters = self.of_cache.get(key, |(policy, result, tier)| {
             let policy = policy.as_ref().map(ToString::to_string).unwrap_or_default();
             let policy = Name::from(policy);
+            let given = |tier| self.cache_given.get_or_create_owned(&CacheTierLabels { policy: policy.clone(), tier });
             CacheMeters {
+                given: tier.map(given),
                 count: self.cache.get_or_create_owned(&CacheLabels { policy: policy.clone(), result }),
                 saved: self.cache_saved.get_or_create_owned(&PolicyLabels { policy: policy.clone() }),
                 charged: self.cache_charged.get_or_create_owned(&PolicyLabels { policy }),
             }
         });
         meters.count.inc();
+        if let Some(given) = &meters.given {
+            given.inc();
+        }
         for (meter, amount) in [(&meters.saved, counted.saved), (&meters.charged, counted.charged)] {
             if let Some(amount) = amount {
                 meter.inc_by(amount.0.max(0) as f64 / 1e9);
@@ -54,11 +60,5 @@ impl Metrics {
         let labels = PolicyLabels { policy: policy.clone() };
         let usd = |of: &Family<PolicyLabels, Counter<f64, AtomicU64>>| of.get(&labels).map_or(0.0, |usd| usd.get());
         (results, usd(&self.cache_saved), usd(&self.cache_charged))
-    }
-
-    pub(super) fn given(&self, policy: Option<&PolicyName>, tier: Option<&'static str>) {
-        let Some(tier) = tier else { return };
-        let policy = policy.map(ToString::to_string).unwrap_or_default();
-        self.cache_given.get_or_create_owned(&CacheTierLabels { policy: policy.into(), tier }).inc();
     }
 }

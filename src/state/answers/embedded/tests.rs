@@ -1,5 +1,6 @@
 use super::*;
 use crate::state::answers::tests::{ROOM, damaged, keeps_its_promises, kept, place, said, scope};
+use crate::state::answers::{Question, Record};
 
 fn open(folder: &Path) -> EmbeddedAnswers {
     EmbeddedAnswers::open(folder, Clock::system()).unwrap()
@@ -33,14 +34,14 @@ async fn a_folder_keeps_what_it_was_given_and_counts_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("answers");
     let answers = open(&path);
-    answers.write(&place("again", 1), &kept("one"), ROOM).unwrap();
-    answers.write(&place("again", 1), &kept("two"), ROOM).unwrap();
+    answers.write(&place("again", 1), &kept("one"), ROOM, None).unwrap();
+    answers.write(&place("again", 1), &kept("two"), ROOM, None).unwrap();
     let counted = answers.count().unwrap();
     drop(answers);
     let answers = open(&path);
     assert_eq!(said(answers.find(&place("again", 1)).await).as_deref(), Some("two"));
     let bytes = Some(kept("two").write(&place("again", 1)).len() as u64);
-    assert_eq!(counted, [Stock { policy: PolicyName::new("p"), answers: 1, bytes }]);
+    assert_eq!(counted, [Stock { policy: PolicyName::new("p"), answers: 1, bytes, by_likeness: Some(0) }]);
     assert_eq!(answers.count().unwrap(), counted);
 }
 
@@ -57,7 +58,7 @@ async fn what_is_damaged_is_not_there() {
         assert!(Kept::read(Bytes::copy_from_slice(&whole[..at]), &here).is_none(), "the first {at} bytes");
     }
     for (what, damaged) in damaged(&here) {
-        answers.write(&here, &kept("one"), ROOM).unwrap();
+        answers.write(&here, &kept("one"), ROOM, None).unwrap();
         answers.db.insert(answer_key(&here), damaged).unwrap();
         assert!(matches!(answers.find(&here).await, Found::Damaged), "an answer {what}");
         assert!(answers.db.get(answer_key(&here)).unwrap().is_none(), "an answer {what}");
@@ -72,7 +73,7 @@ fn a_folder_has_no_more_room_than_it_is_given_and_the_oldest_go() {
     let room = Room { entries: 3, ..ROOM };
     let now = Timestamp::now().as_second();
     for number in 0..10 {
-        answers.write(&place("room", number), &at(now + i64::from(number)), room).unwrap();
+        answers.write(&place("room", number), &at(now + i64::from(number)), room, None).unwrap();
     }
     let left: Vec<u8> = (0..10).filter(|number| is_there(&answers, &place("room", *number))).collect();
     assert_eq!(left, [7, 8, 9]);
@@ -86,8 +87,8 @@ fn what_is_of_no_use_any_more_goes_at_the_next_start() {
     let answers = open(&path);
     let room = Room { lasts: std::time::Duration::from_secs(60), ..ROOM };
     let now = Timestamp::now().as_second();
-    answers.write(&place("old", 1), &at(now - 61), room).unwrap();
-    answers.write(&place("new", 1), &at(now), room).unwrap();
+    answers.write(&place("old", 1), &at(now - 61), room, None).unwrap();
+    answers.write(&place("new", 1), &at(now), room, None).unwrap();
     drop(answers);
     let answers = open(&path);
     assert!(answers.db.get(answer_key(&place("old", 1))).unwrap().is_none());
@@ -100,7 +101,7 @@ fn a_folder_that_another_has_open_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("answers");
     let answers = open(&path);
-    answers.write(&place("here", 1), &kept("one"), ROOM).unwrap();
+    answers.write(&place("here", 1), &kept("one"), ROOM, None).unwrap();
     assert!(EmbeddedAnswers::open(&path, Clock::system()).is_err());
     assert!(is_there(&answers, &place("here", 1)));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -112,7 +113,7 @@ async fn what_is_forgotten_is_forgotten_on_disk() {
     let path = folder.path().join("answers");
     let answers = open(&path);
     for team in ["a", "b"] {
-        answers.write(&place(team, 1), &kept("one"), ROOM).unwrap();
+        answers.write(&place(team, 1), &kept("one"), ROOM, None).unwrap();
     }
     let whose = Whose { policy: PolicyName::new("p"), scope: Some(scope("a")) };
     assert_eq!(answers.forget(&whose).await, Ok(1));
@@ -120,4 +121,92 @@ async fn what_is_forgotten_is_forgotten_on_disk() {
     let answers = open(&path);
     assert!(matches!(answers.find(&place("a", 1)).await, Found::Nothing));
     assert!(matches!(answers.find(&place("b", 1)).await, Found::Answer(_)));
+}
+
+const EMBEDDER: EmbedderHash = [7; 32];
+
+fn bearing(number: u8) -> Bearing {
+    Bearing {
+        embedder: EMBEDDER,
+        frame: Question([0; 32]),
+        form: "how to do it".into(),
+        vector: vec![1, -2, number as i8].into(),
+    }
+}
+
+fn ground(team: &str) -> Ground {
+    let policy = PolicyName::new("p");
+    Ground { policy, scope: place(team, 0).scope(), embedder: EMBEDDER, least: 9_000 }
+}
+
+fn standing(tried: u64) -> Standing {
+    Standing { record: Record { tried, wrong: 1 }, at_most: 0.01, by: "up/small".into() }
+}
+
+async fn recalled(answers: &EmbeddedAnswers) -> (Vec<(Place, Bearing)>, Vec<(Ground, Standing)>) {
+    let recalled = answers.recall(&PolicyName::new("p"), EMBEDDER).unwrap().await.unwrap();
+    (recalled.questions, recalled.standings)
+}
+
+#[tokio::test]
+async fn where_questions_lie_and_how_they_fared_is_there_at_the_next_start_and_goes_with_their_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("answers");
+    let answers = open(&path);
+    let (room, now) = (Room { entries: 2, ..ROOM }, Timestamp::now().as_second());
+    for number in 0..3 {
+        answers.write(&place("a", number), &at(now + i64::from(number)), room, Some(&bearing(number))).unwrap();
+    }
+    answers.write_standing(&ground("a"), &standing(5)).unwrap();
+    answers.write_standing(&ground("b"), &standing(6)).unwrap();
+    // Made anew, it has the question that it had.
+    answers.write(&place("a", 1), &at(now + 9), room, None).unwrap();
+    let counted = answers.count().unwrap();
+    drop(answers);
+    let answers = open(&path);
+    assert_eq!(answers.count().unwrap(), counted);
+    assert_eq!(counted[0].by_likeness, Some(2));
+    let (questions, mut standings) = recalled(&answers).await;
+    assert_eq!(questions, [(place("a", 2), bearing(2)), (place("a", 1), bearing(1))], "the oldest first");
+    standings.sort_by_key(|(_, standing)| standing.record.tried);
+    assert_eq!(standings, [(ground("a"), standing(5)), (ground("b"), standing(6))]);
+    assert_eq!(answers.forget(&Whose { policy: PolicyName::new("p"), scope: Some(scope("a")) }).await, Ok(2));
+    assert_eq!(recalled(&answers).await, (Vec::new(), vec![(ground("b"), standing(6))]));
+    assert_eq!(answers.db.scan_prefix(b"v").count(), 0);
+}
+
+#[tokio::test]
+async fn what_another_version_or_embedder_has_left_is_dropped() {
+    let (_folder, answers) = in_folder();
+    for number in 0..4 {
+        answers.write(&place("a", number), &at(Timestamp::now().as_second()), ROOM, Some(&bearing(number))).unwrap();
+    }
+    let other = Bearing { embedder: [8; 32], ..bearing(0) };
+    answers.write(&place("a", 0), &at(Timestamp::now().as_second()), ROOM, Some(&other)).unwrap();
+    answers.write_standing(&Ground { embedder: [8; 32], ..ground("a") }, &standing(1)).unwrap();
+    answers.write_standing(&ground("b"), &standing(1)).unwrap();
+    for (number, harm) in [(1, 0), (2, 20)] {
+        let key = likeness::bearing_key(&place("a", number).key());
+        let mut stored = answers.db.get(&key).unwrap().unwrap().to_vec();
+        stored[harm] ^= 1;
+        answers.db.insert(key, stored).unwrap();
+    }
+    for _ in 0..2 {
+        let (questions, standings) = recalled(&answers).await;
+        assert_eq!((questions, standings), (vec![(place("a", 3), bearing(3))], vec![(ground("b"), standing(1))]));
+        assert_eq!(answers.db.scan_prefix(b"v").count(), 1);
+        assert_eq!(answers.db.scan_prefix(b"t").count(), 1);
+    }
+    // Their answers are there still, and found by their own words.
+    assert!((0..4).all(|number| is_there(&answers, &place("a", number))));
+}
+
+#[tokio::test]
+async fn what_nobody_has_added_to_for_months_goes() {
+    let (_folder, answers) = in_folder();
+    answers.write_standing(&ground("a"), &standing(1)).unwrap();
+    answers.sweep_standings(Timestamp::now() + jiff::SignedDuration::from_hours(24 * 89)).unwrap();
+    assert_eq!(answers.standings().unwrap().len(), 1);
+    answers.sweep_standings(Timestamp::now() + jiff::SignedDuration::from_hours(24 * 91)).unwrap();
+    assert!(answers.standings().unwrap().is_empty());
 }

@@ -5,21 +5,43 @@
 //! would for as few as there are.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::features::{Features, Veto};
 use super::judge::{By, Judge};
+use super::rows::Rows;
 use super::vector::Vector;
-use crate::state::answers::Place;
+use crate::state::answers::{Place, Room, Whose};
 
-/// The questions of one policy, as long as its revision is in charge.
+/// The questions of one policy.
 #[derive(Default)]
 pub struct Index(RwLock<Frames>);
 
 #[derive(Default)]
 struct Frames {
-    frames: HashMap<Place, Vec<Known>>,
+    frames: HashMap<Place, Frame>,
     count: usize,
+    /// Bytes of all vectors.
+    bytes: u64,
+    /// How often anything was asked or taken in.
+    now: AtomicU64,
+}
+
+/// Questions that may be like each other. Those of one number belong together.
+#[derive(Default)]
+struct Frame {
+    rows: Rows,
+    known: Vec<Entry>,
+    /// When it was asked for last.
+    touched: AtomicU64,
+}
+
+struct Entry {
+    features: Arc<Features>,
+    place: Place,
+    /// When it came.
+    since: u64,
 }
 
 /// A question whose answer is kept.
@@ -42,13 +64,14 @@ pub enum Near {
 
 impl Index {
     pub fn near(&self, frame: &Place, vector: &Vector, features: &Features, judge: Judge) -> Near {
-        let frames = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let known = frames.frames.get(frame).map(Vec::as_slice).unwrap_or_default();
-        let like = known.iter().filter_map(|known| Some((known, known.vector.likeness(vector)?)));
-        let mut like: Vec<_> = like.filter(|(_, likeness)| *likeness >= judge.least).collect();
+        let frames = self.read();
+        let Some(frame) = frames.frames.get(frame) else { return Near::Nothing };
+        frame.touched.store(frames.tick(), Ordering::Relaxed);
+        let mut like = frame.rows.alike(vector, judge.least);
         like.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         let mut vetoed = None;
-        for (known, likeness) in like {
+        for (number, likeness) in like {
+            let Some(known) = frame.known.get(number) else { continue };
             match judge.takes(likeness, &known.features, features) {
                 Ok(by) => return Near::Found(known.place.clone(), likeness, by),
                 Err(veto) => vetoed = vetoed.or(Some((veto, likeness))),
@@ -59,40 +82,133 @@ impl Index {
 
     /// Forgets a question whose answer is gone.
     pub fn remove(&self, frame: &Place, place: &Place) {
-        let mut frames = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Frames { frames, count } = &mut *frames;
-        let Some(of_frame) = frames.get_mut(frame) else { return };
-        let before = of_frame.len();
-        of_frame.retain(|known| known.place != *place);
-        *count = count.saturating_sub(before - of_frame.len());
+        self.write().remove(frame, place);
     }
 
-    /// Takes a question in; the oldest of its frame goes if there is no more room, or all frames if there are too many.
-    pub fn add(&self, frame: &Place, known: Known) {
-        let mut frames = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if frames.count >= MOST {
-            *frames = Frames::default();
+    /// Takes a question in. If there is no room for it, the oldest go of those frames that were not asked for lately.
+    pub fn add(&self, frame: &Place, known: Known, room: Room) {
+        self.write().add(frame, known, room);
+    }
+
+    /// Takes a question in that was known before, unless it is known already.
+    pub fn recall(&self, frame: &Place, known: Known, room: Room) {
+        let mut frames = self.write();
+        let is_known = frames.frames.get(frame).is_some_and(|frame| frame.number(&known.place).is_some());
+        if !is_known {
+            frames.add(frame, known, room);
         }
-        let Frames { frames, count } = &mut *frames;
-        let of_frame = frames.entry(frame.clone()).or_default();
-        let before = of_frame.len();
-        of_frame.retain(|other| other.place != known.place);
-        if of_frame.len() >= MOST_OF_A_FRAME {
-            of_frame.remove(0);
-        }
-        of_frame.push(known);
-        *count = count.saturating_add(of_frame.len()).saturating_sub(before);
+    }
+
+    pub fn forget(&self, whose: &Whose) {
+        let mut frames = self.write();
+        frames.frames.retain(|frame, _| !frame.is_of(whose));
+        let Frames { frames, count, bytes, .. } = &mut *frames;
+        *count = frames.values().map(|frame| frame.known.len()).sum();
+        *bytes = frames.values().map(Frame::bytes).sum();
+    }
+
+    /// How many questions there are.
+    pub fn len(&self) -> usize {
+        self.read().count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Frames> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Frames> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-const MOST_OF_A_FRAME: usize = 2_000;
-const MOST: usize = 50_000;
+impl Frames {
+    fn tick(&self) -> u64 {
+        self.now.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn add(&mut self, at: &Place, known: Known, room: Room) {
+        self.remove(at, &known.place);
+        // Vectors of another kind are of no use any more.
+        if self.frames.get(at).is_some_and(|frame| !frame.rows.takes(&known.vector)) {
+            self.drop_frame(at);
+        }
+        let width = known.vector.values().len() as u64;
+        while self.count as u64 >= room.entries || self.count > 0 && self.bytes + width > room.bytes {
+            let Some(at) = self.least_asked_for() else { break };
+            self.drop_oldest(&at);
+        }
+        let since = self.tick();
+        let new = || Frame { rows: Rows::like(&known.vector), ..Frame::default() };
+        let frame = self.frames.entry(at.clone()).or_insert_with(new);
+        frame.rows.push(&known.vector);
+        frame.known.push(Entry { features: known.features, place: known.place, since });
+        *frame.touched.get_mut() = since;
+        self.count += 1;
+        self.bytes += width;
+    }
+
+    fn remove(&mut self, at: &Place, place: &Place) {
+        if let Some(number) = self.frames.get(at).and_then(|frame| frame.number(place)) {
+            self.take_out(at, number);
+        }
+    }
+
+    fn least_asked_for(&self) -> Option<Place> {
+        let last = |(_, frame): &(&Place, &Frame)| frame.touched.load(Ordering::Relaxed);
+        self.frames.iter().min_by_key(last).map(|(place, _)| place.clone())
+    }
+
+    fn drop_oldest(&mut self, at: &Place) {
+        let Some(frame) = self.frames.get(at) else { return };
+        match (0..).zip(&frame.known).min_by_key(|(_, known)| known.since) {
+            Some((oldest, _)) => self.take_out(at, oldest),
+            None => self.drop_frame(at),
+        }
+    }
+
+    fn take_out(&mut self, at: &Place, number: usize) {
+        let Some(frame) = self.frames.get_mut(at) else { return };
+        if number < frame.known.len() {
+            frame.known.swap_remove(number);
+            frame.rows.swap_remove(number);
+            self.count = self.count.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(frame.rows.width() as u64);
+        }
+        if frame.known.is_empty() {
+            self.frames.remove(at);
+        }
+    }
+
+    fn drop_frame(&mut self, at: &Place) {
+        let Some(frame) = self.frames.remove(at) else { return };
+        self.count = self.count.saturating_sub(frame.known.len());
+        self.bytes = self.bytes.saturating_sub(frame.bytes());
+    }
+}
+
+impl Frame {
+    fn number(&self, place: &Place) -> Option<usize> {
+        // Questions first, of which the first bytes tell most apart.
+        let question = place.question();
+        self.known.iter().position(|known| known.place.question() == question && known.place == *place)
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.rows.width() * self.known.len()) as u64
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::ids::PolicyName;
     use crate::state::answers::{Question, Scope};
+
+    const ROOM: Room = Room { bytes: 1 << 20, entries: 100, lasts: std::time::Duration::MAX };
 
     fn place(team: &str, number: u8) -> Place {
         Scope::new(&PolicyName::new("p"), "team", &[Some(team)]).place(Question([number; 32]))
@@ -113,8 +229,8 @@ mod tests {
     #[test]
     fn the_likest_that_nothing_speaks_against_is_found_in_its_own_frame_alone() {
         let index = Index::default();
-        index.add(&place("a", 0), known("is it hot in Spain", [1.0, 0.0], 1));
-        index.add(&place("a", 0), known("is it hot in France", [1.0, 0.1], 2));
+        index.add(&place("a", 0), known("is it hot in Spain", [1.0, 0.0], 1), ROOM);
+        index.add(&place("a", 0), known("is it hot in France", [1.0, 0.1], 2), ROOM);
         let found = near(&index, &place("a", 0), "is it please hot in France", [1.0, 0.0]);
         assert!(
             matches!(&found, Near::Found(place, likeness, By::Words) if *place == self::place("a", 2) && *likeness > 0.99)
@@ -130,14 +246,62 @@ mod tests {
         assert_eq!(near(&index, &place("a", 9), "is it hot in France", [1.0, 0.1]), Near::Nothing);
     }
 
+    fn numbers(index: &Index, frame: u8) -> Vec<u8> {
+        let is_there = |number: &u8| {
+            let frames = index.read();
+            frames.frames.get(&place("a", frame)).is_some_and(|known| known.number(&place("a", *number)).is_some())
+        };
+        (0..=u8::MAX).filter(is_there).collect()
+    }
+
     #[test]
-    fn there_are_never_more_than_there_is_room_for() {
+    fn there_are_never_more_than_there_is_room_for_and_the_oldest_go_that_nobody_asks_for() {
         let index = Index::default();
-        for number in 0..MOST_OF_A_FRAME + 10 {
-            let place = Scope::new(&PolicyName::new("p"), "n", &[Some(&number.to_string())]).place(Question([0; 32]));
-            index.add(&self::place("a", 0), Known { place, ..known("is it hot", [1.0, 0.0], 0) });
+        let room = Room { entries: 6, ..ROOM };
+        for number in 0..4 {
+            index.add(&place("a", 200), known("is it hot", [1.0, 0.0], number), room);
         }
-        let frames = index.0.read().unwrap();
-        assert_eq!((frames.count, frames.frames[&place("a", 0)].len()), (MOST_OF_A_FRAME, MOST_OF_A_FRAME));
+        for number in 4..6 {
+            index.add(&place("a", 201), known("is it hot", [1.0, 0.0], number), room);
+        }
+        near(&index, &place("a", 200), "is it hot", [1.0, 0.0]);
+        index.add(&place("a", 200), known("is it hot", [1.0, 0.0], 6), room);
+        assert_eq!((numbers(&index, 200), numbers(&index, 201)), (vec![0, 1, 2, 3, 6], vec![5]));
+        for number in 7..10 {
+            index.add(&place("a", 200), known("is it hot", [1.0, 0.0], number), room);
+        }
+        assert_eq!((numbers(&index, 200), index.len()), (vec![2, 3, 6, 7, 8, 9], 6));
+        // Two bytes are a vector.
+        index.add(&place("a", 200), known("is it hot", [1.0, 0.0], 10), Room { bytes: 6, ..ROOM });
+        assert_eq!(numbers(&index, 200), [8, 9, 10]);
+        index.add(&place("a", 202), known("is it hot", [1.0, 0.0], 11), Room { bytes: 1, entries: 0, ..ROOM });
+        assert_eq!((index.len(), index.read().bytes), (1, 2));
+    }
+
+    #[test]
+    fn what_comes_back_does_not_take_the_place_of_what_is_known_and_what_is_forgotten_is_gone() {
+        let index = Index::default();
+        index.add(&place("a", 0), known("is it hot in Spain", [1.0, 0.0], 1), ROOM);
+        index.recall(&place("a", 0), known("is it hot in France", [1.0, 0.0], 1), ROOM);
+        index.recall(&place("b", 0), known("is it hot in Spain", [1.0, 0.0], 2), ROOM);
+        assert!(matches!(near(&index, &place("a", 0), "is it hot in Spain", [1.0, 0.0]), Near::Found(..)));
+        assert_eq!(index.len(), 2);
+        let policy = PolicyName::new("p");
+        let of_a = Some(Scope::new(&policy, "team", &[Some("a")]));
+        index.forget(&Whose { policy: policy.clone(), scope: of_a });
+        assert_eq!(near(&index, &place("a", 0), "is it hot in Spain", [1.0, 0.0]), Near::Nothing);
+        assert!(matches!(near(&index, &place("b", 0), "is it hot in Spain", [1.0, 0.0]), Near::Found(..)));
+        index.forget(&Whose { policy, scope: None });
+        assert!(index.is_empty() && index.read().bytes == 0);
+    }
+
+    #[test]
+    fn vectors_of_another_kind_take_the_place_of_those_that_nothing_is_like_any_more() {
+        let index = Index::default();
+        index.add(&place("a", 0), known("is it hot", [1.0, 0.0], 1), ROOM);
+        let vector = Arc::new(Vector::of(&[1.0, 0.0, 0.0]).unwrap());
+        index.add(&place("a", 0), Known { vector, ..known("is it hot", [1.0, 0.0], 2) }, ROOM);
+        assert_eq!(numbers(&index, 0), [2]);
+        assert_eq!((index.len(), index.read().bytes), (1, 3));
     }
 }

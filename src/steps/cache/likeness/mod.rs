@@ -30,10 +30,13 @@ pub mod difference;
 mod embedder;
 mod far;
 pub mod features;
+mod identity;
 pub mod index;
 pub mod judge;
 mod kin;
 mod loose;
+pub mod repertoire;
+mod rows;
 pub mod score;
 mod settings;
 pub mod trust;
@@ -50,28 +53,37 @@ use crate::base::ids::PolicyName;
 use crate::chat::Completion;
 use crate::dialect;
 use crate::pipeline::cx::Cx;
-use crate::state::answers::{Kept, Place};
+use crate::state::Answers;
+use crate::state::answers::{Bearing, Kept, Place, Room};
 
 use embedder::{Embedder, Without};
 use features::Features;
-use index::{Index, Known, Near};
+use index::{Known, Near};
 use judge::Judge;
+use repertoire::Repertoire;
 pub use settings::Config;
 use trust::{Ground, Trust};
 
 /// The tier, ready to be asked.
 pub struct Similar {
-    policy: PolicyName,
     embedder: Embedder,
-    index: Arc<Index>,
+    experience: Arc<Experience>,
+    /// The share of answers that are tried where they could be given.
+    check: f64,
+}
+
+/// What is known of questions and of answers to similar ones, and what becomes of what is learnt.
+struct Experience {
+    policy: PolicyName,
+    repertoire: Arc<Repertoire>,
     trust: Trust,
+    answers: Arc<dyn Answers>,
+    room: Room,
     book: Arc<Book>,
     by: Arc<str>,
     judge: Judge,
     /// The share of wrong answers that is put up with.
     at_most: f64,
-    /// The share of answers that are tried where they could be given.
-    check: f64,
 }
 
 /// A question, and the frame in which others are like it.
@@ -104,13 +116,11 @@ pub struct Like {
 pub struct Lesson(Option<Box<Learning>>);
 
 struct Learning {
+    experience: Arc<Experience>,
     /// Where its question lies.
-    index: Arc<Index>,
     frame: Place,
+    form: Box<str>,
     known: Known,
-    trust: Trust,
-    book: Arc<Book>,
-    at_most: f64,
     /// An answer that would have been given, and that is tried.
     trial: Option<(Ground, Arc<Kept>)>,
 }
@@ -122,20 +132,22 @@ impl Similar {
         if !features.is_telling() {
             return Seen::default();
         }
+        let Experience { repertoire, trust, answers, room, judge, .. } = &*self.experience;
+        repertoire.recall(answers, trust, *room);
         let begun = tokio::time::Instant::now();
         let embedded = self.embedder.embed(opening.form).await;
         cx.trail.pauses += begun.elapsed();
         let vector = match embedded {
             Ok(vector) => vector,
             Err(without) => {
-                self.book.count(&self.policy, Event::NotEmbedded);
+                self.experience.book.count(&self.experience.policy, Event::NotEmbedded);
                 cx.remarks.note("similar", word(without));
                 return Seen::default();
             }
         };
-        let near = self.index.near(opening.frame, &vector, &features, self.judge);
+        let near = repertoire.index.near(opening.frame, &vector, &features, *judge);
         let known = Known { vector: Arc::new(vector), features: Arc::new(features), place: opening.place.clone() };
-        let lesson = self.lesson(opening.frame, known);
+        let lesson = self.lesson(&opening, known);
         match near {
             Near::Nothing => Seen { like: None, lesson },
             Near::Vetoed(veto, likeness) => {
@@ -144,8 +156,8 @@ impl Similar {
                 Seen { like: None, lesson }
             }
             Near::Found(place, likeness, by) => {
-                let ground = self.ground(&place);
-                let may_be_given = self.serves(&ground) && fastrand::f64() >= self.check;
+                let ground = self.experience.ground(&place);
+                let may_be_given = self.experience.serves(&ground) && fastrand::f64() >= self.check;
                 cx.remarks.note("similar", if may_be_given { "given" } else { "tried" });
                 cx.remarks.note("likeness", shown(likeness));
                 cx.remarks.note("taken_by", by.as_str());
@@ -154,25 +166,36 @@ impl Similar {
         }
     }
 
-    fn lesson(&self, frame: &Place, known: Known) -> Lesson {
+    fn lesson(&self, opening: &Opening<'_>, known: Known) -> Lesson {
         Lesson(Some(Box::new(Learning {
-            index: Arc::clone(&self.index),
-            frame: frame.clone(),
+            experience: Arc::clone(&self.experience),
+            frame: opening.frame.clone(),
+            form: opening.form.into(),
             known,
-            trust: self.trust.clone(),
-            book: Arc::clone(&self.book),
-            at_most: self.at_most,
             trial: None,
         })))
     }
+}
 
+impl Experience {
     fn ground(&self, place: &Place) -> Ground {
         let least = (f64::from(self.judge.least) * 10_000.0).round() as u32;
-        Ground { policy: self.policy.clone(), scope: place.scope(), by: (Arc::clone(&self.by), least) }
+        Ground { policy: self.policy.clone(), scope: place.scope(), embedder: self.repertoire.embedder, least }
     }
 
     fn serves(&self, ground: &Ground) -> bool {
         self.trust.of(ground).below() <= self.at_most
+    }
+
+    /// An answer was tried.
+    fn learn(&self, ground: &Ground, is_right: bool) {
+        self.book.count(&ground.policy, if is_right { Event::TriedRight } else { Event::TriedWrong });
+        // What is not fetched yet would be lost if this were kept in its place.
+        if self.repertoire.is_whole()
+            && let Some(standing) = self.trust.learn(ground, is_right, self.at_most, &self.by)
+        {
+            self.answers.note(ground, &standing);
+        }
     }
 }
 
@@ -194,20 +217,24 @@ impl Lesson {
     /// There is no answer to a question that was known.
     pub fn forget(&self, like: &Like) {
         if let Some(learning) = &self.0 {
-            learning.index.remove(&learning.frame, &like.place);
+            learning.experience.repertoire.index.remove(&learning.frame, &like.place);
         }
+    }
+
+    /// What is to be kept beside the answer, if others may be given it.
+    pub fn bearing(&self) -> Option<Bearing> {
+        let Learning { experience, frame, form, known, .. } = &**self.0.as_ref()?;
+        Some(experience.repertoire.bearing(frame, form, &known.vector))
     }
 
     /// The answer is there, and kept.
     pub fn learn(self, completion: &Completion) {
         let Some(learning) = self.0 else { return };
-        let Learning { index, frame, known, trust, book, at_most, trial } = *learning;
-        index.add(&frame, known);
+        let Learning { experience, frame, known, trial, .. } = *learning;
+        experience.repertoire.index.add(&frame, known, experience.room);
         let Some((ground, kept)) = trial else { return };
         let Some(before) = read(&kept) else { return };
-        let is_right = agree::agree(&before, completion);
-        trust.learn(&ground, is_right, at_most);
-        book.count(&ground.policy, if is_right { Event::TriedRight } else { Event::TriedWrong });
+        experience.learn(&ground, agree::agree(&before, completion));
     }
 }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Similar;
 use super::embedder::Embedder;
 use super::far::Source;
-use super::index::Index;
 use super::judge::Judge;
+use super::{Experience, Similar, identity};
 use crate::base::ids::DialectId;
 use crate::base::units::{Period, Share};
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::target::Target;
+use crate::state::answers::{EmbedderHash, Room};
 use crate::steps::Site;
 
 /// How questions in other words are found.
@@ -42,7 +42,7 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
-    pub fn build(&self, site: &Site<'_>) -> Result<Option<Similar>, String> {
+    pub fn build(&self, site: &Site<'_>, room: Room) -> Result<Option<Similar>, String> {
         if let Some(least) = self.at_least.filter(|least| !(0.5..=1.0).contains(least)) {
             return Err(format!("`{least}` tells nothing apart; `at_least` is between 0.5 and 1"));
         }
@@ -54,28 +54,36 @@ impl Config {
         if at_most <= 0.0 {
             return Err("nobody can know that no answer is ever wrong; leave `similar` out".into());
         }
-        let Some((embedder, by)) = self.embedder(site, patience)? else { return Ok(None) };
-        Ok(Some(Similar {
+        let Some((embedder, identity)) = self.embedder(site, patience)? else { return Ok(None) };
+        let stores = site.stores;
+        let experience = Experience {
             policy: site.policy.clone(),
-            embedder,
-            index: Arc::new(Index::default()),
-            trust: site.stores.trust.clone(),
-            book: Arc::clone(&site.stores.kept),
-            by,
+            repertoire: stores.repertoires.of(site.policy, identity),
+            trust: stores.trust.clone(),
+            answers: Arc::clone(&stores.answers),
+            room,
+            book: Arc::clone(&stores.kept),
+            by: self.by.as_str().into(),
             judge: Judge::of(site.embedders.get(&self.by).map(|local| local.pin()), self.at_least),
             at_most,
+        };
+        experience.repertoire.recall(&experience.answers, &experience.trust, room);
+        Ok(Some(Similar {
+            embedder,
+            experience: Arc::new(experience),
             check: self.check.map_or(0.05, Share::fraction),
         }))
     }
 
-    /// What embeds, and what it is called where trust is earned: another model under the same name has earned none.
-    fn embedder(&self, site: &Site<'_>, patience: Duration) -> Result<Option<(Embedder, Arc<str>)>, String> {
+    /// What embeds, and what tells it from others: another model under the same name has earned no trust.
+    fn embedder(&self, site: &Site<'_>, patience: Duration) -> Result<Option<(Embedder, EmbedderHash)>, String> {
         if let Some(local) = site.embedders.get(&self.by) {
-            let by = format!("{} {}", self.by, local.pin().short());
-            return Ok(Some((Embedder::near(Arc::clone(local), patience), by.into())));
+            return Ok(Some((Embedder::near(Arc::clone(local), patience), identity::of_local(local.pin()))));
         }
         let Some(target) = (site.target)(&self.by) else { return Ok(None) };
-        Ok(Some((Embedder::far(source(target, site)?, patience), self.by.as_str().into())))
+        let source = source(target, site)?;
+        let identity = identity::of_provider(&source.target, &source.model);
+        Ok(Some((Embedder::far(source, patience), identity)))
     }
 }
 

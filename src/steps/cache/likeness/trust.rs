@@ -7,54 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::base::bound;
 use crate::base::ids::PolicyName;
-
-/// Whose similar questions, and found how: trust in one way to find them is none in another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ground {
-    pub policy: PolicyName,
-    pub scope: [u8; 32],
-    /// What embeds, and the least likeness in ten thousandths.
-    pub by: (Arc<str>, u32),
-}
-
-/// How answers fared that were tried.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Record {
-    pub tried: u64,
-    pub wrong: u64,
-}
-
-impl Record {
-    /// What the share of wrong ones is not above; 1 while nothing is known.
-    pub fn below(self) -> f64 {
-        bound::upper(self.wrong, self.tried)
-    }
-
-    fn add(&mut self, is_right: bool) {
-        if self.tried >= LONGEST {
-            // What was long ago counts for less.
-            (self.tried, self.wrong) = (self.tried / 2, self.wrong / 2);
-        }
-        self.tried += 1;
-        self.wrong += u64::from(!is_right);
-    }
-}
-
-/// A record, and whether it is good enough where it was made.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Standing {
-    pub record: Record,
-    /// The share of wrong answers that is put up with there.
-    pub at_most: f64,
-}
-
-impl Standing {
-    pub fn serves(&self) -> bool {
-        self.record.below() <= self.at_most
-    }
-}
+use crate::state::answers::Whose;
+pub use crate::state::answers::{Ground, Record, Standing};
 
 /// The records of the process. Clones are the same.
 #[derive(Clone, Default)]
@@ -65,21 +20,38 @@ impl Trust {
         self.lock().get(ground).map(|standing| standing.record).unwrap_or_default()
     }
 
-    /// Notes that an answer was tried. Of more grounds than can be known of, nothing is learnt.
-    pub fn learn(&self, ground: &Ground, is_right: bool, at_most: f64) {
+    /// Notes that an answer was tried, and says how that leaves it. Of more grounds than can be known of, nothing is learnt.
+    pub fn learn(&self, ground: &Ground, is_right: bool, at_most: f64, by: &Arc<str>) -> Option<Standing> {
         let mut known = self.lock();
-        if known.len() < MOST || known.contains_key(ground) {
-            let standing = known.entry(ground.clone()).or_default();
-            standing.record.add(is_right);
-            standing.at_most = at_most;
+        if known.len() >= MOST && !known.contains_key(ground) {
+            return None;
         }
+        let by = Arc::clone(by);
+        let standing = known.entry(ground.clone()).or_insert(Standing { record: Record::default(), at_most, by });
+        standing.record.add(is_right);
+        standing.at_most = at_most;
+        Some(standing.clone())
+    }
+
+    /// Takes up what was known before. What is known already is newer.
+    pub fn recall(&self, standings: Vec<(Ground, Standing)>) {
+        let mut known = self.lock();
+        for (ground, standing) in standings {
+            if known.len() < MOST {
+                known.entry(ground).or_insert(standing);
+            }
+        }
+    }
+
+    pub fn forget(&self, whose: &Whose) {
+        self.lock().retain(|ground, _| !ground.is_of(whose));
     }
 
     /// Those of a policy, the best known first.
     pub fn all_of(&self, policy: &PolicyName) -> Vec<(Ground, Standing)> {
         let known = self.lock();
         let theirs = known.iter().filter(|(ground, _)| ground.policy == *policy);
-        let mut all: Vec<_> = theirs.map(|(ground, standing)| (ground.clone(), *standing)).collect();
+        let mut all: Vec<_> = theirs.map(|(ground, standing)| (ground.clone(), standing.clone())).collect();
         let tried = |standing: &Standing| std::cmp::Reverse(standing.record.tried);
         all.sort_by(|(one, first), (other, second)| (tried(first), one).cmp(&(tried(second), other)));
         all
@@ -90,26 +62,46 @@ impl Trust {
     }
 }
 
-const LONGEST: u64 = 20_000;
 const MOST: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::answers::Scope;
+
+    fn ground(team: &str) -> Ground {
+        let policy = PolicyName::new("p");
+        let scope = Scope::new(&policy, "team", &[Some(team)]).place(crate::state::answers::Question([0; 32])).scope();
+        Ground { policy, scope, embedder: [1; 32], least: 9_300 }
+    }
 
     #[test]
     fn trust_is_earned_by_hundreds_and_lost_by_a_few() {
-        let (trust, policy) = (Trust::default(), PolicyName::new("p"));
-        let ground = |scope| Ground { policy: policy.clone(), scope: [scope; 32], by: ("t".into(), 9300) };
-        assert_eq!(trust.of(&ground(1)).below(), 1.0);
+        let (trust, by) = (Trust::default(), Arc::from("t"));
+        assert_eq!(trust.of(&ground("a")).below(), 1.0);
         for _ in 0..380 {
-            assert!(trust.of(&ground(1)).below() > 0.01);
-            trust.learn(&ground(1), true, 0.01);
+            assert!(trust.of(&ground("a")).below() > 0.01);
+            trust.learn(&ground("a"), true, 0.01, &by);
         }
-        trust.learn(&ground(1), true, 0.01);
-        assert!(trust.of(&ground(1)).below() <= 0.01);
-        assert_eq!(trust.of(&ground(2)), Record::default(), "another scope has not earned it");
-        trust.learn(&ground(1), false, 0.01);
-        assert!(trust.of(&ground(1)).below() > 0.01);
+        trust.learn(&ground("a"), true, 0.01, &by);
+        assert!(trust.of(&ground("a")).below() <= 0.01);
+        assert_eq!(trust.of(&ground("b")), Record::default(), "another scope has not earned it");
+        trust.learn(&ground("a"), false, 0.01, &by);
+        assert!(trust.of(&ground("a")).below() > 0.01);
+    }
+
+    #[test]
+    fn what_was_known_before_is_no_better_than_what_is_known_now_and_can_be_forgotten() {
+        let (trust, by) = (Trust::default(), Arc::from("t"));
+        let before = |tried| Standing { record: Record { tried, wrong: 0 }, at_most: 0.01, by: Arc::from("t") };
+        trust.learn(&ground("a"), false, 0.01, &by);
+        trust.recall(vec![(ground("a"), before(900)), (ground("b"), before(800))]);
+        assert_eq!((trust.of(&ground("a")).tried, trust.of(&ground("b")).tried), (1, 800));
+        let policy = PolicyName::new("p");
+        let of_a = Some(Scope::new(&policy, "team", &[Some("a")]));
+        trust.forget(&Whose { policy: policy.clone(), scope: of_a });
+        assert_eq!((trust.of(&ground("a")).tried, trust.of(&ground("b")).tried), (0, 800));
+        trust.forget(&Whose { policy, scope: None });
+        assert_eq!(trust.of(&ground("b")).tried, 0);
     }
 }

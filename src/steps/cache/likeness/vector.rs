@@ -26,16 +26,34 @@ impl Vector {
         let lengths = (product(&self.0, &self.0) as f32 * product(&other.0, &other.0) as f32).sqrt();
         (lengths > 0.0).then(|| dot / lengths)
     }
+
+    /// Its dimensions, each in 127ths of the largest.
+    pub fn values(&self) -> &[i8] {
+        &self.0
+    }
+
+    /// Of dimensions as [`values`](Self::values) has them; `None` for none at all.
+    pub fn of_values(values: &[i8]) -> Option<Self> {
+        values.iter().any(|value| *value != 0).then(|| Self(values.into()))
+    }
 }
 
-fn product(one: &[i8], other: &[i8]) -> i64 {
-    // In pieces that cannot overflow, which compilers turn into a few instructions each.
-    let piece =
-        |(one, other): (&[i8], &[i8])| one.iter().zip(other).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum::<i32>();
-    one.chunks(PIECE).zip(other.chunks(PIECE)).map(|pieces| i64::from(piece(pieces))).sum()
+/// The sum of what each two come to. In lanes, since compilers turn these into a few instructions for many at once.
+pub(super) fn product(one: &[i8], other: &[i8]) -> i64 {
+    let (ones, rest) = one.as_chunks::<LANES>();
+    let (others, other_rest) = other.as_chunks::<LANES>();
+    let times = |one: i8, other: i8| i32::from(i16::from(one) * i16::from(other));
+    let mut sums = [0_i32; LANES];
+    for (one, other) in ones.iter().zip(others) {
+        for ((sum, one), other) in sums.iter_mut().zip(one).zip(other) {
+            *sum = sum.wrapping_add(times(*one, *other));
+        }
+    }
+    let rest = rest.iter().zip(other_rest).map(|(one, other)| i64::from(times(*one, *other)));
+    sums.iter().map(|sum| i64::from(*sum)).sum::<i64>() + rest.sum::<i64>()
 }
 
-const PIECE: usize = 4_096;
+const LANES: usize = 16;
 
 #[cfg(test)]
 mod tests {

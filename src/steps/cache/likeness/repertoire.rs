@@ -1,0 +1,146 @@
+//! What is known of a policy's questions, by one embedder: as long as some revision of the policy has use for it, and
+//! where the store of answers outlives the process, from one to the next.
+//!
+//! What was known before is fetched once, when it is wanted first, by a task of its own. Until that is done nobody waits
+//! for it: questions are taken in, but nothing is learnt of how answers fare, which would take the place of what is known
+//! of that.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::runtime::Handle;
+use tracing::warn;
+
+use super::features::Features;
+use super::index::{Index, Known};
+use super::trust::Trust;
+use super::vector::Vector;
+use crate::base::ids::PolicyName;
+use crate::state::Answers;
+use crate::state::answers::{Bearing, EmbedderHash, Place, Recalled, Room, Whose};
+
+/// Those of the process. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Repertoires(Arc<Mutex<HashMap<Key, Weak<Repertoire>>>>);
+
+type Key = (PolicyName, EmbedderHash);
+
+/// The questions of one policy.
+pub struct Repertoire {
+    pub policy: PolicyName,
+    pub embedder: EmbedderHash,
+    pub index: Index,
+    /// Somebody has begun to fetch what was known before.
+    is_begun: AtomicBool,
+    /// That is done, or there is nothing to fetch.
+    is_whole: AtomicBool,
+    /// Something was forgotten before that was done, and must not come back.
+    has_forgotten: AtomicBool,
+}
+
+impl Repertoires {
+    /// The questions of a policy; those that another revision of it knows, if it has the same embedder.
+    pub fn of(&self, policy: &PolicyName, embedder: EmbedderHash) -> Arc<Repertoire> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, repertoire| repertoire.strong_count() > 0);
+        let key = (policy.clone(), embedder);
+        if let Some(repertoire) = known.get(&key).and_then(Weak::upgrade) {
+            return repertoire;
+        }
+        let repertoire = Arc::new(Repertoire {
+            policy: policy.clone(),
+            embedder,
+            index: Index::default(),
+            is_begun: AtomicBool::new(false),
+            is_whole: AtomicBool::new(false),
+            has_forgotten: AtomicBool::new(false),
+        });
+        known.insert(key, Arc::downgrade(&repertoire));
+        repertoire
+    }
+
+    /// How many questions of a policy are known.
+    pub fn count(&self, policy: &PolicyName) -> u64 {
+        self.all_of(policy).iter().map(|repertoire| repertoire.index.len() as u64).sum()
+    }
+
+    pub fn forget(&self, whose: &Whose) {
+        for repertoire in self.all_of(&whose.policy) {
+            repertoire.has_forgotten.store(!repertoire.is_whole(), Ordering::Release);
+            repertoire.index.forget(whose);
+        }
+    }
+
+    fn all_of(&self, policy: &PolicyName) -> Vec<Arc<Repertoire>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = known.iter().filter(|((of, _), _)| of == policy);
+        theirs.filter_map(|(_, repertoire)| repertoire.upgrade()).collect()
+    }
+}
+
+impl Repertoire {
+    /// Has fetched what was known before, once.
+    pub fn recall(self: &Arc<Self>, answers: &Arc<dyn Answers>, trust: &Trust, room: Room) {
+        // Without a runtime nobody is served yet; whoever is first begins it.
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.is_begun.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let Some(recalling) = answers.recall(&self.policy, self.embedder) else {
+            return self.is_whole.store(true, Ordering::Release);
+        };
+        let (this, trust) = (Arc::clone(self), trust.clone());
+        runtime.spawn(async move {
+            match recalling.await {
+                // To read thousands of questions takes longer than others shall wait for this thread.
+                Ok(recalled) => drop(tokio::task::spawn_blocking(move || this.take_up(recalled, &trust, room)).await),
+                Err(error) => {
+                    warn!(error, policy = %this.policy, "similar questions of before cannot be read");
+                    this.is_whole.store(true, Ordering::Release);
+                }
+            }
+        });
+    }
+
+    fn take_up(&self, recalled: Recalled, trust: &Trust, room: Room) {
+        let Recalled { questions, standings } =
+            if self.has_forgotten.load(Ordering::Acquire) { Recalled::default() } else { recalled };
+        for (place, Bearing { frame, form, vector, .. }) in questions {
+            let Some(vector) = Vector::of_values(&vector) else { continue };
+            let features = Arc::new(Features::of(&form));
+            self.index.recall(&place.beside(frame), Known { vector: Arc::new(vector), features, place }, room);
+        }
+        trust.recall(standings);
+        self.is_whole.store(true, Ordering::Release);
+    }
+
+    /// Whether all is known that was known before.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Acquire)
+    }
+
+    /// What is to be kept beside the answer to a question.
+    pub fn bearing(&self, frame: &Place, form: &str, vector: &Vector) -> Bearing {
+        Bearing { embedder: self.embedder, frame: frame.question(), form: form.into(), vector: vector.values().into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_revisions_of_a_policy_know_the_same_and_once_both_are_gone_so_is_that() {
+        let (all, policy) = (Repertoires::default(), PolicyName::new("p"));
+        let first = all.of(&policy, [1; 32]);
+        assert!(Arc::ptr_eq(&first, &all.of(&policy, [1; 32])));
+        assert!(!Arc::ptr_eq(&first, &all.of(&policy, [2; 32])));
+        assert!(!Arc::ptr_eq(&first, &all.of(&PolicyName::new("q"), [1; 32])));
+        let gone = Arc::downgrade(&first);
+        drop(first);
+        all.of(&policy, [3; 32]);
+        assert!(gone.upgrade().is_none());
+        assert_eq!(all.0.lock().unwrap().len(), 1);
+    }
+}
