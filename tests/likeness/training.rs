@@ -39,9 +39,8 @@ fn solved(mut matrix: [[f64; COUNT]; COUNT], mut sum: [f64; COUNT]) -> [f64; COU
     for at in 0..COUNT {
         for below in at + 1..COUNT {
             let share = matrix[below][at] / matrix[at][at];
-            for column in at..COUNT {
-                matrix[below][column] -= share * matrix[at][column];
-            }
+            let above = matrix[at];
+            matrix[below].iter_mut().zip(above).skip(at).for_each(|(value, above)| *value -= share * above);
             sum[below] -= share * sum[at];
         }
     }
