@@ -284,9 +284,7 @@ impl Visit {
         self.cx.model = ModelName::new(request.body.model());
         self.check_model()?;
         self.check_unread(&request.body)?;
-        if let (Some(texts), Some(document)) = (&self.cx.texts, request.body.document()) {
-            texts.came_unread(self.cx.endpoint.name(), &document);
-        }
+        self.cx.texts.iter().for_each(|texts| texts.came_unread(self.cx.endpoint.name(), request.body.document()));
         self.state(None);
         self.cx.question = Some(Question::unread());
         let snapshot = Arc::clone(&self.snapshot);

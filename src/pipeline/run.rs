@@ -175,9 +175,7 @@ impl Line {
         }
         let plan = self.plan(cx, None);
         let texts = cx.texts.clone();
-        if let (Some(texts), Some(document)) = (&texts, request.body.document()) {
-            texts.goes_unread(cx.endpoint.name(), &document);
-        }
+        texts.iter().for_each(|texts| texts.goes_unread(cx.endpoint.name(), request.body.document()));
         let mut exchange = OpaqueExchange::new(request, cx.endpoint);
         let mut answer = execute(cx, &plan, &self.rules, &mut exchange).await?;
         if let (Some(texts), Passing::Plain(body)) = (texts, answer.response.body_mut()) {

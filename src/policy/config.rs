@@ -4,6 +4,7 @@
 //! fails. Nothing here has been opened, connected or compiled.
 
 mod route;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +19,7 @@ use serde_json::Value;
 use super::codes;
 use super::condition::Condition;
 use super::decode::At;
-use super::document::{CertificateName, Content, ExporterProtocol, LogFormat, LogLevel, Mode, Pick, TelemetryDialect};
+use super::document::{CertificateName, LogFormat, LogLevel, Mode, Pick};
 use super::lint::Lints;
 use super::problem::Problem;
 use super::reference::{Environment, Template, Unresolved};
@@ -34,9 +35,9 @@ use crate::steps::budget::Definition;
 use crate::steps::redact::step::Seed;
 use crate::steps::screen;
 use crate::telemetry::decisions;
-use crate::telemetry::otlp::Sampling;
 
 pub use route::*;
+pub use telemetry::*;
 
 /// Everything the files say.
 #[derive(Debug, Clone)]
@@ -202,34 +203,6 @@ pub struct Log {
     pub level: LogLevel,
 }
 
-/// A collector of traces.
-#[derive(Debug, Clone)]
-pub struct ExporterConfig {
-    pub collector: CollectorConfig,
-    pub dialects: Vec<TelemetryDialect>,
-    pub sampling: Sampling,
-    pub content: Option<At<Content>>,
-}
-
-/// A collector of metrics.
-#[derive(Debug, Clone)]
-pub struct MetricExporterConfig {
-    pub collector: CollectorConfig,
-    pub interval: Duration,
-}
-
-/// Where a collector is.
-#[derive(Debug, Clone)]
-pub struct CollectorConfig {
-    /// Empty for none.
-    pub endpoint: At<Template>,
-    pub protocol: ExporterProtocol,
-    pub headers: Vec<(At<String>, At<Template>)>,
-    /// The path of a PEM file.
-    pub ca: Option<At<Template>>,
-    pub timeout: Duration,
-}
-
 #[derive(Debug, Clone, Default)]
 pub struct Callers {
     /// The file of virtual keys: see [`Template::path`].
@@ -377,11 +350,6 @@ pub struct RegistryConfig {
 }
 
 impl Config {
-    fn collectors(&self) -> impl Iterator<Item = &CollectorConfig> {
-        let of_traces = self.exporters.iter().map(|exporter| &exporter.collector);
-        of_traces.chain(self.metric_exporters.iter().map(|exporter| &exporter.collector))
-    }
-
     /// Every text that names a file.
     pub fn named_files(&self) -> impl Iterator<Item = &At<Template>> {
         let tls = self.tls.iter().flat_map(|tls| [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca));

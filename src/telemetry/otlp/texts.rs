@@ -95,14 +95,14 @@ impl Texts {
         self.caller.iter().for_each(|side| side.heard(frames));
     }
 
-    /// The caller has sent this document to an endpoint whose bodies are not read.
-    pub fn came_unread(&self, endpoint: &'static str, document: &Bytes) {
-        self.caller.iter().for_each(|side| side.asked_unread(endpoint, document));
+    /// The caller has sent this document, if it is one, to an endpoint whose bodies are not read.
+    pub fn came_unread(&self, endpoint: &'static str, document: Option<Bytes>) {
+        self.caller.iter().for_each(|side| side.asked_unread(endpoint, document.as_ref()));
     }
 
     /// This document goes upstream, unread.
-    pub fn goes_unread(&self, endpoint: &'static str, document: &Bytes) {
-        self.upstream.iter().for_each(|side| side.asked_unread(endpoint, document));
+    pub fn goes_unread(&self, endpoint: &'static str, document: Option<Bytes>) {
+        self.upstream.iter().for_each(|side| side.asked_unread(endpoint, document.as_ref()));
     }
 
     /// Upstream sends these bytes, which nobody reads.
@@ -174,7 +174,8 @@ impl Side {
         }
     }
 
-    fn asked_unread(&self, endpoint: &'static str, document: &Bytes) {
+    fn asked_unread(&self, endpoint: &'static str, document: Option<&Bytes>) {
+        let Some(document) = document else { return };
         let Some(unread) = Unread::new(endpoint, document) else { return };
         let mut said = self.lock();
         if document.len() <= unread::MOST && self.room.take(document.len()) {
