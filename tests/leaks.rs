@@ -96,13 +96,15 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_a_trace_a_decision_or_the_
     let gateway = format!(
         "version: 1\ncallers: {{ keys: keys.yaml }}\n\
          telemetry: {{ otlp: [ {{ endpoint: \"{}\", headers: {{ authorization: \"${{env:NOT_SET:-{COLLECTOR_KEY}}}\" }}, \
-         dialects: [genai, langfuse, openinference] }}, {{ endpoint: \"{}\", content: redacted }} ], decisions: {{ dir: kept }} }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
+         dialects: [genai, langfuse, openinference] }}, {{ endpoint: \"{}\", dialects: [genai, openinference], content: redacted }} ], \
+         metrics: {{ endpoint: \"{}\", headers: {{ authorization: \"${{env:NOT_SET:-{COLLECTOR_KEY}}}\" }} }}, decisions: {{ dir: kept }} }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\", keys: [\"${{env:NOT_SET:-{UPSTREAM_KEY}}}\"] }}\n\
          screens: {{ guard: {{ kind: webhook, url: \"{}\", key: \"${{env:NOT_SET:-{GUARD_KEY}}}\" }} }}\n\
          policies:\n  - policy: q\n    for: {{ models: [guarded] }}\n    steps: [{{ screen: {{ by: guard }} }}]\n    route: up\n\
          \x20 - policy: r\n    for: {{ models: [private] }}\n    steps: [{{ redact: {{ find: [email], restore: true }} }}]\n    route: up\n\
          \x20 - policy: p\n    route: up\n",
         collector.0.url().trim_end_matches("/v1"),
         reader.0.url().trim_end_matches("/v1"),
+        collector.0.url().trim_end_matches("/v1"),
         upstream.url(),
         guard.url()
     );
@@ -130,6 +132,10 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_a_trace_a_decision_or_the_
             house.http.post_with("/v1/chat/completions", &[("authorization", &bearer)], body.to_string()).await;
         seen.push_str(&format!("{:?}", answer.headers));
     }
+    // Forwarded unread, and told to the reader all the same.
+    let body = json!({ "model": "private", "input": format!("{PROMPT} {MAIL}") }).to_string();
+    let answer = house.http.post_with("/v1/responses", &[("authorization", &bearer)], body).await;
+    seen.push_str(&format!("{:?}", answer.headers));
     for path in ["/v1/embeddings", "/v1/files", "/v1/messages/count_tokens", "/v1/models", "/nowhere"] {
         let answer = house.http.post_with(path, &[("x-api-key", "tg-canary-wrong")], PROMPT).await;
         seen.push_str(answer.text());
@@ -138,10 +144,14 @@ async fn no_secret_and_no_text_reaches_a_log_a_metric_a_trace_a_decision_or_the_
         seen.push_str(house.admin.get(path).await.text());
     }
     // Those for no endpoint are in the access log alone.
-    let requests = troubles().len() + quotes().len() + 3 + 3;
+    let requests = troubles().len() + quotes().len() + 3 + 1 + 3;
     let trees = collector.trees_of(&house, requests).await;
     assert!(trees.iter().any(|tree| tree.names().contains(&"redact")) && seen.contains("\"redact\""));
     seen.push_str(&format!("{trees:?}"));
+    house.gateway.world().meters.flush(std::time::Duration::from_secs(5)).await;
+    let readings = format!("{:?}", collector.readings());
+    assert!(readings.contains("tidegate_requests_total"), "no metrics were told, so none were tested");
+    seen.push_str(&readings);
     let read = format!("{:?}", reader.trees_of(&house, requests).await);
     assert!(read.contains(PROMPT) && read.contains(ANSWER), "nothing was read, so nothing was tested");
     for canary in [UPSTREAM_KEY, GUARD_KEY, COLLECTOR_KEY, key.secret().expose(), "tg-canary-wrong", MAIL] {
