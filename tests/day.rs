@@ -29,17 +29,43 @@ policies:
   route: models/m
 ";
 
+const SIMILAR: &str = "version: 1
+callers: { keys: keys.yaml }
+providers:
+  models: { kind: openai_compatible, url: \"http://127.0.0.1:9/v1\", price: { in: 1, out: 4 } }
+  near: { kind: openai_compatible, url: \"http://127.0.0.1:9/v1\", price: { in: 0.02, out: 0 } }
+policies:
+- policy: p
+  steps:
+  - cache: { shared_by: team, keep: 4h, canonical: true, similar: { by: near/small, false_hits_at_most: 21% } }
+  route: models
+";
+
 #[test]
 fn a_day_of_the_crowd_saves_by_every_tier_and_gives_nobody_an_answer_to_another_question() {
-    let (code, day) = day(&["--requests", "8000"]);
+    // A tenth of a day of the crowd, so fewer trials are enough: fifteen without a wrong one, where a fifth may be wrong.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tidegate.yaml");
+    std::fs::write(&file, SIMILAR).unwrap();
+    let (code, day) = day(&["--requests", "1500", "-f", file.to_str().unwrap()]);
     assert_eq!((code, &day["false_hits"]), (Some(0), &Value::from(0)), "{day}");
     for tier in ["exact", "canonical", "similar"] {
         assert!(hits(&day, tier) > 0, "{tier}: {day}");
     }
     let count = |name: &str| day[name].as_u64().unwrap();
-    assert_eq!(count("upstream_calls") + count("upstream_calls_avoided"), 8_000, "{day}");
-    assert_eq!((count("requests"), count("not_answered")), (8_000, 0));
+    assert_eq!(count("upstream_calls") + count("upstream_calls_avoided"), 1_500, "{day}");
+    assert_eq!((count("requests"), count("not_answered")), (1_500, 0));
     assert!((0.2..0.95).contains(&day["saved"].as_f64().unwrap()), "{day}");
+}
+
+#[test]
+fn without_files_a_policy_with_all_tiers_is_tried() {
+    let (code, day) = day(&["--requests", "100"]);
+    assert_eq!(
+        (code, day["policies"][0].as_str(), day["requests"].as_u64()),
+        (Some(0), Some("day"), Some(100)),
+        "{day}"
+    );
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod replay;
 mod sharing;
 #[cfg(test)]
 mod tests;
+mod wanted;
 mod window;
 mod word;
 mod worth;
@@ -56,7 +57,7 @@ use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step};
 use crate::state::Answers;
-use crate::state::answers::{Found, Kept, Place, Question};
+use crate::state::answers::{Found, Kept, Place};
 use crate::steps::Site;
 
 pub use book::Book;
@@ -72,6 +73,7 @@ use likeness::{Lesson, Opening, Seen, Similar};
 use record::Shelf;
 pub use renewals::Renewals;
 pub use sharing::{SharedBy, whose};
+use wanted::Wanted;
 use word::Word;
 
 /// The step, its settings checked.
@@ -118,18 +120,44 @@ impl Cache {
         let word = Word::of(&cx.headers);
         let wanted = match self.wanted(cx, request, word) {
             Ok(wanted) => wanted,
-            Err(why) => {
-                cx.remarks.note("why", why);
-                conclude(cx, Cached::of("bypass"));
-                return Flow::Tap(Box::new(PassedBy));
-            }
+            Err(why) => return pass_by(cx, why),
         };
-        if word == Some(Word::Refresh) {
-            return self.ask(cx, request, "refresh", wanted, Asking::default());
+        let may_find = word != Some(Word::Refresh);
+        let mut found = None;
+        if may_find && !wanted.is_known_by_form() {
+            // What is kept for a question known to the letter was asked for by one that was not about the present, and so is
+            // not this one. Only the others need be gone through: they may be whole documents.
+            let (kept, age) = self.find(cx, &wanted.place).await.unzip();
+            if let (Some(kept), Some(Age::Fresh)) = (&kept, age)
+                && let Some(answer) = self.give(cx, request, kept, "hit", wanted.tier_of(kept))
+            {
+                return Flow::Answer(answer);
+            }
+            found = Some(kept.zip(age));
         }
+        match () {
+            () if moment::is_of_now(request) => pass_by(cx, "now"),
+            // Boxed, since it is large, and answers that are there need none of it.
+            () if may_find => Box::pin(self.find_or_ask(cx, request, wanted, found)).await,
+            () => self.ask(cx, request, "refresh", wanted, Asking::default()),
+        }
+    }
+
+    /// Looks for the answer, if that was not done a moment ago, waits for one under way, or asks.
+    async fn find_or_ask(
+        &self,
+        cx: &mut Cx,
+        request: &Request,
+        wanted: Wanted,
+        mut found: Option<Option<(Arc<Kept>, Age)>>,
+    ) -> Flow {
         // Who has waited in vain for two others asks for itself: what keeps failing is not waited for in a row.
         for _ in 0..TURNS {
-            match self.find(cx, &wanted.place).await {
+            let kept = match found.take() {
+                Some(found) => found,
+                None => self.find(cx, &wanted.place).await,
+            };
+            match kept {
                 Some((kept, Age::Fresh)) => {
                     if let Some(answer) = self.give(cx, request, &kept, "hit", wanted.tier_of(&kept)) {
                         return Flow::Answer(answer);
@@ -154,8 +182,7 @@ impl Cache {
                     {
                         return Flow::Answer(answer);
                     }
-                    // Boxed, since it is large, and answers that are there need none of it.
-                    return Box::pin(self.seek(cx, request, wanted, lead)).await;
+                    return self.seek(cx, request, wanted, lead).await;
                 }
                 Joined::Later(seat) => seat,
             };
@@ -206,9 +233,6 @@ impl Cache {
         }
         if request.params.temperature.as_ref().is_some_and(|given| given.as_f64() > self.settings.max_temperature) {
             return Err("temperature");
-        }
-        if moment::is_of_now(request) {
-            return Err("now");
         }
         let scope = self.settings.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
         let circumstances = question::Circumstances {
@@ -303,32 +327,12 @@ impl Cache {
     }
 }
 
-/// Where a request's answer would lie.
-struct Wanted {
-    place: Place,
-    /// The question to the letter, if it is known by its canonical form.
-    wording: Option<Question>,
-    /// What similar questions have in common with it, and its own canonical form, if it has one.
-    opening: Option<(Place, String)>,
-}
-
 /// What goes along with a request that is asked.
 #[derive(Default)]
 struct Asking {
     /// Others may hear the answer as well.
     lead: Option<Lead>,
     lesson: Lesson,
-}
-
-impl Wanted {
-    fn tier_of(&self, kept: &Kept) -> &'static str {
-        self.tier(kept.origin.wording)
-    }
-
-    /// How an answer to a question of that wording is found.
-    fn tier(&self, wording: Option<Question>) -> &'static str {
-        if self.wording == wording { "exact" } else { "canonical" }
-    }
 }
 
 /// Whether an answer may still be given.
@@ -341,6 +345,13 @@ enum Age {
 
 fn age(kept: &Kept, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(kept.origin.at)).unwrap_or_default()
+}
+
+/// The request is none of those whose answers are kept.
+fn pass_by(cx: &mut Cx, why: &'static str) -> Flow {
+    cx.remarks.note("why", why);
+    conclude(cx, Cached::of("bypass"));
+    Flow::Tap(Box::new(PassedBy))
 }
 
 fn conclude(cx: &mut Cx, cached: Cached) {

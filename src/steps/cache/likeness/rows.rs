@@ -1,103 +1,113 @@
 //! Vectors of one kind, side by side in memory, to be gone through quickly.
 //!
-//! Each is cut in two. What the first parts of two vectors come to says how like they can be at the most, whatever their
-//! second parts hold: no more than the product of these parts' lengths is to be had from them. Most vectors are told apart
-//! by that, so a third of each is all that is looked at of them. No likeness is missed.
+//! Each is cut into a few parts. What the first parts of two vectors come to says how like they can be at the most, whatever
+//! the others hold: no more than the product of the others' lengths is to be had from these. Most vectors are told apart by
+//! that, so a quarter or two of each is all that is looked at of them. No likeness is missed.
 
 use super::vector::{Vector, product};
 
 /// Vectors, by their numbers.
 #[derive(Default)]
 pub struct Rows {
-    head: usize,
-    tail: usize,
-    heads: Vec<i8>,
-    tails: Vec<i8>,
-    lengths: Vec<Lengths>,
+    width: usize,
+    parts: Vec<Part>,
+    /// One divided by the length of each.
+    inverses: Vec<f32>,
 }
 
-/// What is known of a vector without a look at it.
-#[derive(Debug, Clone, Copy)]
-struct Lengths {
-    /// One divided by the vector's length.
-    inverse: f32,
-    /// The share of its second part in its length.
-    tail: f32,
+/// The same part of all vectors.
+#[derive(Default)]
+struct Part {
+    width: usize,
+    values: Vec<i8>,
+    /// The share of the parts behind it in each vector's length.
+    rests: Vec<f32>,
 }
 
-impl Lengths {
-    fn of(head: &[i8], tail: &[i8]) -> Self {
-        let (head, tail) = (product(head, head) as f32, product(tail, tail) as f32);
-        let length = (head + tail).sqrt().max(f32::MIN_POSITIVE);
-        Self { inverse: 1.0 / length, tail: tail.sqrt() / length }
+impl Part {
+    fn row(&self, number: usize) -> &[i8] {
+        self.values.get(number * self.width..(number + 1) * self.width).unwrap_or_default()
     }
+}
+
+/// A vector's parts, each with the share in its length of those behind it; and one divided by that length.
+fn cut(vector: &Vector) -> (impl Iterator<Item = (&[i8], f32)>, f32) {
+    let values = vector.values();
+    let whole = product(values, values);
+    let inverse = 1.0 / (whole as f32).sqrt().max(f32::MIN_POSITIVE);
+    let mut rest = whole;
+    let parts = values.chunks(values.len().div_ceil(PARTS).max(1)).map(move |part| {
+        rest -= product(part, part);
+        (part, (rest as f32).sqrt() * inverse)
+    });
+    (parts, inverse)
 }
 
 impl Rows {
     /// None yet, for those that are of one kind with this.
     pub fn like(vector: &Vector) -> Self {
-        let width = vector.values().len();
-        let head = width / 3;
-        Self { head, tail: width - head, ..Self::default() }
+        let part = |(part, _): (&[i8], f32)| Part { width: part.len(), ..Part::default() };
+        Self { width: vector.values().len(), parts: cut(vector).0.map(part).collect(), inverses: Vec::new() }
     }
 
     /// Whether a vector is of the same kind.
     pub fn takes(&self, vector: &Vector) -> bool {
-        vector.values().len() == self.head + self.tail
+        vector.values().len() == self.width
     }
 
     /// Bytes that a vector takes.
     pub fn width(&self) -> usize {
-        self.head + self.tail
+        self.width
     }
 
     /// Puts another one behind the others. It must be of their kind.
     pub fn push(&mut self, vector: &Vector) {
-        let (head, tail) = vector.values().split_at(self.head.min(vector.values().len()));
-        self.heads.extend_from_slice(head);
-        self.tails.extend_from_slice(tail);
-        self.lengths.push(Lengths::of(head, tail));
+        let (parts, inverse) = cut(vector);
+        for (part, (values, rest)) in self.parts.iter_mut().zip(parts) {
+            part.values.extend_from_slice(values);
+            part.rests.push(rest);
+        }
+        self.inverses.push(inverse);
     }
 
     /// Takes one out. The last is in its place then.
     pub fn swap_remove(&mut self, number: usize) {
-        if number >= self.lengths.len() {
+        if number >= self.inverses.len() {
             return;
         }
-        self.lengths.swap_remove(number);
-        let last = self.lengths.len();
-        for (values, width) in [(&mut self.heads, self.head), (&mut self.tails, self.tail)] {
-            values.copy_within(last * width.., number * width);
-            values.truncate(last * width);
+        self.inverses.swap_remove(number);
+        let last = self.inverses.len();
+        for Part { width, values, rests } in &mut self.parts {
+            rests.swap_remove(number);
+            values.copy_within(last * *width.., number * *width);
+            values.truncate(last * *width);
         }
     }
 
     /// Those that are at least so like another one, and how like; in no order.
     pub fn alike(&self, vector: &Vector, least: f32) -> Vec<(usize, f32)> {
-        if !self.takes(vector) || self.tail == 0 {
+        if !self.takes(vector) {
             return Vec::new();
         }
-        let (head, tail) = vector.values().split_at(self.head);
-        let sought = Lengths::of(head, tail);
-        let mut found = Vec::new();
-        for (number, lengths) in self.lengths.iter().enumerate() {
-            let of = |values: &'_ [i8], width: usize, part: &[i8]| {
-                values.get(number * width..(number + 1) * width).map_or(0, |row| product(row, part)) as f32
-            };
-            let inverse = lengths.inverse * sought.inverse;
-            let begin = of(&self.heads, self.head, head) * inverse;
-            if begin + lengths.tail * sought.tail < least - ROUNDING {
-                continue;
+        let (parts, inverse) = cut(vector);
+        let sought: Vec<_> = self.parts.iter().zip(parts).collect();
+        let like = |(number, of_row): (usize, &f32)| {
+            let (mut sum, mut likeness) = (0, 0.0);
+            for (part, (values, rest)) in &sought {
+                sum += product(part.row(number), values);
+                likeness = sum as f32 * of_row * inverse;
+                if likeness + part.rests.get(number)? * rest < least - ROUNDING {
+                    return None;
+                }
             }
-            let likeness = begin + of(&self.tails, self.tail, tail) * inverse;
-            if likeness >= least {
-                found.push((number, likeness.min(1.0)));
-            }
-        }
-        found
+            (likeness >= least).then_some((number, likeness.min(1.0)))
+        };
+        self.inverses.iter().enumerate().filter_map(like).collect()
     }
 }
 
+/// How many parts a vector has.
+const PARTS: usize = 4;
 /// What sums of floating numbers may be wrong by.
 const ROUNDING: f32 = 1e-4;
 

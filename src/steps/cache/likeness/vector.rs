@@ -40,20 +40,28 @@ impl Vector {
 
 /// The sum of what each two come to. In lanes, since compilers turn these into a few instructions for many at once.
 pub(super) fn product(one: &[i8], other: &[i8]) -> i64 {
-    let (ones, rest) = one.as_chunks::<LANES>();
-    let (others, other_rest) = other.as_chunks::<LANES>();
-    let times = |one: i8, other: i8| i32::from(i16::from(one) * i16::from(other));
+    let times = |one: i8, other: i8| i16::from(one).wrapping_mul(i16::from(other));
+    let (ones, rest) = one.as_chunks::<ROW>();
+    let (others, other_rest) = other.as_chunks::<ROW>();
     let mut sums = [0_i32; LANES];
     for (one, other) in ones.iter().zip(others) {
-        for ((sum, one), other) in sums.iter_mut().zip(one).zip(other) {
-            *sum = sum.wrapping_add(times(*one, *other));
+        let mut products = [0_i16; ROW];
+        for ((product, one), other) in products.iter_mut().zip(one).zip(other) {
+            *product = times(*one, *other);
+        }
+        for lanes in products.as_chunks::<LANES>().0 {
+            for (sum, product) in sums.iter_mut().zip(lanes) {
+                *sum = sum.wrapping_add(i32::from(*product));
+            }
         }
     }
-    let rest = rest.iter().zip(other_rest).map(|(one, other)| i64::from(times(*one, *other)));
-    sums.iter().map(|sum| i64::from(*sum)).sum::<i64>() + rest.sum::<i64>()
+    let rest = rest.iter().zip(other_rest).map(|(one, other)| i32::from(times(*one, *other)));
+    i64::from(rest.fold(sums.into_iter().fold(0, i32::wrapping_add), i32::wrapping_add))
 }
 
-const LANES: usize = 16;
+/// Dimensions that are gone through at once.
+const ROW: usize = 32;
+const LANES: usize = 8;
 
 #[cfg(test)]
 mod tests {
