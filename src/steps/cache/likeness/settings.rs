@@ -55,7 +55,7 @@ impl Config {
             return Err("nobody can know that no answer is ever wrong; leave `similar` out".into());
         }
         let Some((embedder, identity)) = self.embedder(site, patience)? else { return Ok(None) };
-        let stores = site.stores;
+        let (stores, pin) = (site.stores, site.embedders.get(&self.by).map(|local| local.pin()));
         let experience = Experience {
             policy: site.policy.clone(),
             repertoire: stores.repertoires.of(site.policy, identity),
@@ -63,8 +63,8 @@ impl Config {
             answers: Arc::clone(&stores.answers),
             room,
             book: Arc::clone(&stores.kept),
-            by: self.by.as_str().into(),
-            judge: Judge::of(site.embedders.get(&self.by).map(|local| local.pin()), self.at_least),
+            by: pin.map_or_else(|| self.by.clone(), |pin| format!("{} {}", self.by, pin.short())).into(),
+            judge: Judge::of(pin, self.at_least),
             at_most,
         };
         experience.repertoire.recall(&experience.answers, &experience.trust, room);
