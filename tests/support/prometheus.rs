@@ -34,8 +34,22 @@ impl Prometheus {
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().ok()?;
         let prometheus = Self { child, http: Http::to(address), _folder: folder };
+        prometheus.is_ready().await;
         prometheus.eventually("up == 1").await;
         Some(prometheus)
+    }
+
+    /// It listens before it can answer.
+    async fn is_ready(&self) {
+        for _ in 0..600 {
+            if std::net::TcpStream::connect(self.http.address()).is_ok()
+                && self.http.get("/-/ready").await.status == 200
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("Prometheus does not get ready");
     }
 
     /// What it answers to a question below `/api/v1/`.
@@ -55,11 +69,9 @@ impl Prometheus {
     /// The series that a query finds, once it finds any.
     pub async fn eventually(&self, query: &str) -> Vec<Value> {
         for _ in 0..300 {
-            if std::net::TcpStream::connect(self.http.address()).is_ok() {
-                let found = self.query(query).await;
-                if !found.is_empty() {
-                    return found;
-                }
+            let found = self.query(query).await;
+            if !found.is_empty() {
+                return found;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
