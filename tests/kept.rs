@@ -261,7 +261,12 @@ fn similar_questions_and_the_trust_in_them_outlive_the_program_until_they_are_fo
     stopped(third);
     let shown = tidegate(folder.path(), &["cache", "stats", "--dir", "state"]);
     let row: Vec<_> = shown.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!((row[0], row[1], row[3]), ("p", "33", "1"), "{shown}");
+    assert_eq!((row[0], row[1], row[3]), ("p", "33", "33"), "{shown}");
+    // And what the first had learnt is there again once it is back.
+    std::fs::write(folder.path().join("tidegate.yaml"), SIMILAR).unwrap();
+    let fourth = again(folder.path(), 32);
+    assert_eq!(asked_for_page(&fourth, 1, 99).unwrap(), similar);
+    stopped(fourth);
 }
 
 #[test]
@@ -314,7 +319,8 @@ fn a_program_that_is_killed_leaves_no_question_without_its_answer() {
         running.wait();
         let kept = sled::open(folder.path().join("state/answers")).unwrap();
         let questions: Vec<_> = kept.scan_prefix(b"v").keys().map(Result::unwrap).collect();
-        assert!((1..=41).contains(&questions.len()), "{} in round {round}", questions.len());
+        // What was asked just before may not be on the disk yet.
+        assert!((round.min(1)..=41).contains(&questions.len()), "{} in round {round}", questions.len());
         for key in &questions {
             let answer = [b"a", &key[1..]].concat();
             assert!(kept.contains_key(answer).unwrap(), "round {round}");

@@ -14,6 +14,13 @@ use super::Unfit;
 /// The names of a model's files, in the order in which they are hashed.
 pub const NAMES: [&str; 3] = ["config.json", "model.safetensors", "tokenizer.json"];
 
+/// The most bytes that a file of this name is taken with from elsewhere: more than those of any model that is worth being
+/// asked about a question.
+pub const fn most_of(name: &str) -> u64 {
+    // What is not the weights is a few settings, or a list of words.
+    if name.len() == "model.safetensors".len() { 1 << 30 } else { 32 << 20 }
+}
+
 /// What the files of a model are held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pin([u8; 32]);

@@ -188,6 +188,7 @@ impl<'a> ChatExchange<'a> {
             model: model.clone(),
             dialect: target.dialect.id(),
             headers,
+            is_detoured: false,
             audience: None,
         }
     }

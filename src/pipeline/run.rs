@@ -87,6 +87,7 @@ impl Line {
     async fn ask(&self, cx: &mut Cx, asking: Asking<'_>) -> Result<Answer, Stop> {
         let Asking { request, shadows, is_seen } = asking;
         cx.numbers = Some(Numbers::of(&request.params));
+        let is_detoured = cx.detour.is_some();
         let plan = match cx.detour.take() {
             Some(target) => Plan::to(target),
             None => self.plan(cx, Some(&request)),
@@ -101,7 +102,8 @@ impl Line {
         let steer = Steer { from_caller: &headers, from_steps: &outgoing };
         let mut exchange = ChatExchange::new(request, &cx.model, steer, onlookers).marking(self.rules.mark_prefixes);
         // Boxed, since it is large and would be moved with every future around it.
-        let answer = Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await?;
+        let mut answer = Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await?;
+        answer.head.is_detoured = is_detoured;
         Ok(match texts {
             Some(texts) => overheard(answer, texts),
             None => answer,

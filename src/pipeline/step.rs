@@ -165,6 +165,8 @@ pub struct Head {
     pub dialect: DialectId,
     /// Headers of the upstream that the caller may see.
     pub headers: HeaderMap,
+    /// Whether a step has sent the request elsewhere than its route would, after its question was asked.
+    pub is_detoured: bool,
     /// Who else hears this answer, if others do.
     pub audience: Option<Audience>,
 }

@@ -95,7 +95,7 @@ impl Address {
     }
 
     /// The base URL without its path.
-    pub(super) fn root(&self) -> &Uri {
+    pub fn root(&self) -> &Uri {
         &self.root
     }
 

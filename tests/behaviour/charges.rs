@@ -78,3 +78,25 @@ async fn who_hangs_up_on_a_hit_is_charged_once_all_the_same() {
     assert_eq!(lines[1]["cost_usd"], lines[0]["cost_usd"]);
     assert_eq!(spent(&house).await.to_string(), "0.000028");
 }
+
+#[tokio::test]
+async fn what_a_budget_has_sent_to_a_cheaper_target_is_no_answer_for_those_who_are_not_sent_there() {
+    let (dear, cheap) =
+        (FakeUpstream::answering(&completion("dear")).await, FakeUpstream::answering(&completion("cheap")).await);
+    for (steps, expected) in [("cache: {}, budget: [small]", "miss"), ("budget: [small], cache: {}", "hit")] {
+        let yaml = format!(
+            "budgets: {{ small: {{ per: policy, usd: 0.000001, window: day, on_exceed: {{ to: cheap }} }} }}\nproviders:\n  \
+             dear: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\n  \
+             cheap: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 0, out: 0 }} }}\npolicies:\n  - policy: p\n    \
+             steps: [ {steps} ]\n    route: dear\n",
+            dear.url(),
+            cheap.url()
+        );
+        let house = House::with(&yaml).await;
+        for expected in ["miss", expected] {
+            let answer = house.http.post(PATH, &chat("m")).await;
+            assert_eq!((answer.says().as_str(), answer.header("x-tidegate-cache")), ("cheap", expected), "{steps}");
+        }
+    }
+    assert_eq!(dear.count(), 0);
+}

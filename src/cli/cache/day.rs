@@ -120,7 +120,11 @@ fn tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
         table.write(out)?;
     }
-    writeln!(out, "\nsimilar: as if the embedder found all questions alike, so by their words alone")
+    let similar = match report.embedded {
+        0 => "not tried: the policy does not have it, or by a model in the process, which is not played",
+        _ => "as if the embedder found all questions alike, so by their words alone",
+    };
+    writeln!(out, "\nsimilar: {similar}")
 }
 
 fn sums(report: &Report) -> Vec<(&'static str, String)> {

@@ -29,18 +29,18 @@ impl Fetch {
     /// The file at a URL, or at what that leads to.
     ///
     /// # Errors
-    /// When it is not to be had.
-    pub fn get(&self, url: &str) -> Result<Vec<u8>, String> {
-        self.runtime.block_on(self.follow(url)).map_err(|why| format!("`{url}` cannot be fetched: {why}"))
+    /// When it is not to be had, or has more than `most` bytes.
+    pub fn get(&self, url: &str, most: u64) -> Result<Vec<u8>, String> {
+        self.runtime.block_on(self.follow(url, most)).map_err(|why| format!("`{url}` cannot be fetched: {why}"))
     }
 
-    async fn follow(&self, url: &str) -> Result<Vec<u8>, String> {
+    async fn follow(&self, url: &str, most: u64) -> Result<Vec<u8>, String> {
         let mut at = url.to_owned();
         for _ in 0..REDIRECTS {
             let response = self.send(&at).await?;
             let status = response.status();
             if status.is_success() {
-                return read(response.into_body()).await;
+                return read(response.into_body(), most).await;
             }
             let next = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
             match next.filter(|_| status.is_redirection()) {
@@ -61,14 +61,14 @@ impl Fetch {
     }
 }
 
-async fn read(mut body: ReplyBody) -> Result<Vec<u8>, String> {
+async fn read(mut body: ReplyBody, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     while let Some(frame) = timeout(PATIENCE, body.frame()).await.map_err(|_| slow())? {
         if let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() {
             bytes.extend_from_slice(&data);
         }
-        if bytes.len() > MOST {
-            return Err(format!("it has more than {MOST} bytes"));
+        if bytes.len() as u64 > most {
+            return Err(format!("it has more than {most} bytes"));
         }
     }
     Ok(bytes)
@@ -96,5 +96,3 @@ const REDIRECTS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Between any two parts of an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Bytes.
-const MOST: usize = 4 << 30;

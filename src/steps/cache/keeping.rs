@@ -18,14 +18,21 @@ pub struct Keeping {
     pub lead: Option<Lead>,
     pub result: &'static str,
     pub asked: ModelName,
+    /// Whether it was known that somebody else would be asked than by the route, when it was looked for what is kept.
+    pub is_detoured: bool,
     /// By their prices it is known what the answer cost.
     pub targets: Vec<Arc<Target>>,
 }
 
 impl Tap for Keeping {
     fn wrap(self: Box<Self>, answer: Answer) -> Answer {
-        let Self { shelf, lead, result, asked, targets } = *self;
+        let Self { mut shelf, mut lead, result, asked, is_detoured, targets } = *self;
         let Answer { head, frames } = answer;
+        if head.is_detoured != is_detoured {
+            // Others who ask this are not sent there: it is no answer for them.
+            shelf.is_closed = true;
+            lead = None;
+        }
         let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
         let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
         let room = shelf.largest;

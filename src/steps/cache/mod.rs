@@ -321,9 +321,14 @@ impl Cache {
             renewal: cx.renews.clone(),
             lesson: asking.lesson,
         };
-        let keeping =
-            Keeping { shelf, lead: asking.lead, result, asked: cx.model.clone(), targets: self.targets.clone() };
-        Flow::Tap(Box::new(keeping))
+        Flow::Tap(Box::new(Keeping {
+            shelf,
+            lead: asking.lead,
+            result,
+            asked: cx.model.clone(),
+            is_detoured: cx.detour.is_some(),
+            targets: self.targets.clone(),
+        }))
     }
 }
 

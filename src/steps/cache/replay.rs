@@ -37,6 +37,7 @@ pub fn answer(kept: &Kept, cx: &Cx, is_stream: bool) -> Option<Answer> {
         model: origin.model.clone(),
         dialect: origin.dialect,
         headers: HeaderMap::with_capacity(16),
+        is_detoured: false,
         audience: None,
     };
     Some(Answer { head, frames: stream::iter([Ok(burst)]).boxed() })

@@ -237,6 +237,7 @@ fn answer(reply: types::Reply, request: &Verbatim<Request>, cx: &Cx) -> Result<A
         model: cx.model.clone(),
         dialect,
         headers: http::HeaderMap::new(),
+        is_detoured: false,
         audience: None,
     };
     Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })

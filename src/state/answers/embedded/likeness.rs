@@ -1,8 +1,8 @@
 //! What the folder has of similar questions: beside each answer where its question lies, and by those who share answers
 //! how these have fared.
 //!
-//! Both are of an embedder. Nothing is compared across two of them, so what another has left is dropped when it is come
-//! upon.
+//! Both are of an embedder, and nothing is compared across two of them. What another has left stays as long as it would have
+//! with that one: files that name another may not come into charge, or may be mended again.
 
 use jiff::Timestamp;
 use sled::Batch;
@@ -20,18 +20,22 @@ impl EmbeddedAnswers {
             let entry = entry?;
             let key = bearing_key(&entry.place);
             let Some(stored) = self.db.get(&key)? else { continue };
-            match Bearing::read(&stored, &entry.place).filter(|bearing| bearing.embedder == embedder) {
-                Some(bearing) => {
+            match Bearing::read(&stored, &entry.place) {
+                Some(bearing) if bearing.embedder == embedder => {
                     let [scope, question] = entry.place;
                     recalled.questions.push((Place { policy: policy.clone(), scope, question }, bearing));
                 }
+                Some(_) => {}
                 None => self.drop_stale(&key, &stored)?,
             }
         }
         for stored in self.db.scan_prefix(standing_prefix(&policy_hash(policy))) {
             let (key, value) = stored?;
-            match read_standing(policy, &key, &value).filter(|(ground, _)| ground.embedder == embedder) {
-                Some((ground, noted)) => recalled.standings.push((ground, noted.standing)),
+            match read_standing(policy, &key, &value) {
+                Some((ground, noted)) if ground.embedder == embedder => {
+                    recalled.standings.push((ground, noted.standing))
+                }
+                Some(_) => {}
                 None => self.drop_stale(&key, &value)?,
             }
         }

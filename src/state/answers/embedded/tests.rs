@@ -2,7 +2,14 @@ use super::*;
 use crate::state::answers::tests::{ROOM, damaged, keeps_its_promises, kept, place, said, scope};
 use crate::state::answers::{Question, Record};
 
+/// The folder, once whoever had it open before has let go of it, which a busy machine takes a while for.
 fn open(folder: &Path) -> EmbeddedAnswers {
+    for _ in 0..200 {
+        if let Ok(answers) = EmbeddedAnswers::open(folder, Clock::system()) {
+            return answers;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
     EmbeddedAnswers::open(folder, Clock::system()).unwrap()
 }
 
@@ -176,7 +183,7 @@ async fn where_questions_lie_and_how_they_fared_is_there_at_the_next_start_and_g
 }
 
 #[tokio::test]
-async fn what_another_version_or_embedder_has_left_is_dropped() {
+async fn what_another_version_has_left_is_dropped_and_what_another_embedder_has_is_left_alone() {
     let (_folder, answers) = in_folder();
     for number in 0..4 {
         answers.write(&place("a", number), &at(Timestamp::now().as_second()), ROOM, Some(&bearing(number))).unwrap();
@@ -194,8 +201,8 @@ async fn what_another_version_or_embedder_has_left_is_dropped() {
     for _ in 0..2 {
         let (questions, standings) = recalled(&answers).await;
         assert_eq!((questions, standings), (vec![(place("a", 3), bearing(3))], vec![(ground("b"), standing(1))]));
-        assert_eq!(answers.db.scan_prefix(b"v").count(), 1);
-        assert_eq!(answers.db.scan_prefix(b"t").count(), 1);
+        assert_eq!(answers.db.scan_prefix(b"v").count(), 2);
+        assert_eq!(answers.db.scan_prefix(b"t").count(), 2);
     }
     // Their answers are there still, and found by their own words.
     assert!((0..4).all(|number| is_there(&answers, &place("a", number))));

@@ -108,9 +108,9 @@ impl Features {
         one.is_telling() && other.is_telling() && one.veto(&other).is_none()
     }
 
-    /// Whether it says anything by which it could be told from another.
+    /// Whether it says anything by which it could be told from another, and no more than can be held against it quickly.
     pub fn is_telling(&self) -> bool {
-        self.strict.content.len() >= 3
+        (3..=MOST_CONTENT).contains(&self.strict.content.len())
     }
 }
 
@@ -225,6 +225,8 @@ fn is_name(at: usize, word: &str) -> bool {
 }
 
 /// What a question without a word of [`ASKING`] begins with.
+/// Words of a question, but for those that only hold it together. Longer ones are hardly ever asked twice in other words.
+const MOST_CONTENT: usize = 40;
 const VERBS: &[&str] = &[
     "is", "are", "was", "were", "do", "does", "did", "can", "could", "should", "would", "will", "has", "have", "had",
     "am", "must", "may", "might", "shall",

@@ -68,7 +68,13 @@ impl Index {
         let Some(frame) = frames.frames.get(frame) else { return Near::Nothing };
         frame.touched.store(frames.tick(), Ordering::Relaxed);
         let mut like = frame.rows.alike(vector, judge.least);
-        like.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        let by_likeness = |(_, one): &(usize, f32), (_, other): &(usize, f32)| other.total_cmp(one);
+        if like.len() > MOST_WEIGHED {
+            // Whoever asks must not wait for the words of thousands.
+            like.select_nth_unstable_by(MOST_WEIGHED, by_likeness);
+            like.truncate(MOST_WEIGHED);
+        }
+        like.sort_by(by_likeness);
         let mut vetoed = None;
         for (number, likeness) in like {
             let Some(known) = frame.known.get(number) else { continue };
@@ -201,6 +207,9 @@ impl Frame {
         (self.rows.width() * self.known.len()) as u64
     }
 }
+
+/// Of the questions that are like enough, the likest so many are held against each other.
+const MOST_WEIGHED: usize = 1_000;
 
 #[cfg(test)]
 mod tests {

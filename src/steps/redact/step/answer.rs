@@ -180,6 +180,7 @@ mod tests {
             model: Default::default(),
             dialect: DialectId::OPENAI_CHAT,
             headers: Default::default(),
+            is_detoured: false,
             audience: None,
         };
         let answer = Answer { head, frames: futures_util::stream::iter(bursts.collect::<Vec<_>>()).boxed() };
