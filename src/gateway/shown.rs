@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_core::future::BoxFuture;
+use tokio::time::timeout;
 
 use crate::base::money::Nanos;
 use crate::gateway::standings::{AccountStanding, standings};
@@ -17,7 +19,8 @@ use crate::telemetry::{Metrics, PluginCounts};
 /// Everything, in the text format of OpenMetrics.
 pub async fn shown(world: &World, snapshot: &Snapshot) -> String {
     // What cannot be asked now is not shown, rather than shown as it was.
-    let standings = standings(world, snapshot).await.unwrap_or_default();
+    let standings = timeout(PATIENCE, standings(world, snapshot)).await;
+    let standings = standings.ok().and_then(Result::ok).unwrap_or_default();
     world.metrics.shown(|metrics| {
         metrics.budgets_are(remaining(metrics, &standings));
         metrics.budget_warnings_are(world.stores.alerts.counts());
@@ -61,6 +64,7 @@ fn remaining(metrics: &Metrics, standings: &[AccountStanding]) -> BTreeMap<(Stri
         let account = account.strip_prefix(name).unwrap_or(account).trim_start_matches('/');
         let scope = match standing.budget.per.as_str() {
             "policy" => account.to_owned(),
+            "team" if account.is_empty() => String::new(),
             "team" => metrics.teams.name(account).to_string(),
             "model" => metrics.models.name(account).to_string(),
             _ => "least".to_owned(),
@@ -70,6 +74,9 @@ fn remaining(metrics: &Metrics, standings: &[AccountStanding]) -> BTreeMap<(Stri
     }
     remaining
 }
+
+/// How long whoever looks at metrics waits for what a store elsewhere knows of budgets.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A gateway, for those that look at its metrics as long as it is there.
 pub struct Watched {

@@ -191,7 +191,7 @@ impl Default for Metrics {
             counted_attempts: Prepared::default(),
             of_target: Prepared::default(),
             of_team: Prepared::default(),
-            teams: Roster::with_room(0),
+            teams: Roster::with_room(MOST_TEAMS),
             models: Roster::with_room(MOST_MODELS),
             overhead: Histogram::new(exponential_buckets(0.000_05, 2.0, 14)),
             duration: Family::new_with_constructor(seconds),
@@ -338,6 +338,8 @@ pub fn classic(openmetrics: &str) -> String {
 const MOST_GUARD_SERIES: usize = 500;
 /// Models that are in no file, and that budgets are told apart by all the same.
 const MOST_MODELS: usize = 100;
+/// Teams that no file names and that tokens or certificates vouch for.
+const MOST_TEAMS: usize = 100;
 
 fn status_class(status: u16) -> &'static str {
     match status {

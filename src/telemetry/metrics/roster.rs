@@ -38,7 +38,7 @@ impl Roster {
         if let Some(known) = known(&names) {
             return known;
         }
-        if names.met.len() >= self.room {
+        if names.met.len() >= self.room || !is_plain(name) {
             return Arc::clone(&self.other);
         }
         drop(names);
@@ -52,6 +52,15 @@ impl Roster {
     }
 }
 
+/// Whether a name that is in no file looks like one, and neither like an address of somebody nor like a text.
+fn is_plain(name: &str) -> bool {
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte);
+    (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_sign)
+}
+
+/// Bytes.
+const LONGEST: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +73,16 @@ mod tests {
         assert_eq!(["a", "b", "x", "y", "z", "x"].map(told), ["a", "b", "x", "y", "other", "x"]);
         roster.are(["z".into()]);
         assert_eq!(["z", "x", "a"].map(told), ["z", "x", "other"]);
+    }
+
+    #[test]
+    fn a_name_that_is_in_no_file_must_look_like_one() {
+        let roster = Roster::with_room(9);
+        let long = "m".repeat(65);
+        for name in ["jo@example.org", "tell me a joke", "", &long, "gäste"] {
+            assert_eq!(&*roster.name(name), "other", "{name}");
+        }
+        assert_eq!(&*roster.name("openai/gpt-4.1:free"), "openai/gpt-4.1:free");
     }
 
     #[test]
