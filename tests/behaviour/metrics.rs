@@ -203,6 +203,25 @@ async fn a_gateway_that_cuts_requests_off_tells_of_these_as_well() {
 }
 
 #[tokio::test]
+async fn what_opens_the_collectors_of_traces_is_not_shown_to_those_of_metrics() {
+    let (traces, metrics) = (Collector::start().await, Collector::start().await);
+    let up = FakeUpstream::answering(&completion("hi")).await;
+    let house = House::with(&format!(
+        "telemetry: {{ otlp: \"{}\", metrics: \"{}\", headers: {{ x-tenant: acme }} }}\n\
+         providers: {{ up: {{ kind: openai_compatible, url: \"{}\" }} }}\npolicies: [{{ policy: p, route: up }}]\n",
+        endpoint(&traces),
+        endpoint(&metrics),
+        up.url()
+    ))
+    .await;
+    house.http.post("/v1/chat/completions", &chat("m")).await;
+    traces.tree(&house).await;
+    house.gateway.world().meters.flush(Duration::from_secs(5)).await;
+    let (traced, metered) = (traces.0.received(), metrics.0.received());
+    assert_eq!((traced[0].header("x-tenant"), metered[0].header("x-tenant")), (Some("acme"), None));
+}
+
+#[tokio::test]
 async fn a_collector_that_wants_to_be_left_alone_is_not_told_before_its_time() {
     let busy = whole_with(429, "retry-after: 3\r\n", "");
     let (collector, up) =
