@@ -85,6 +85,17 @@ fn has_number(series: &[Value]) -> bool {
     series.iter().any(|series| series["value"][1].as_str().is_some_and(|value| value != "NaN"))
 }
 
+/// The panels that have nothing to show, with their queries.
+async fn empty_panels(prometheus: &Prometheus) -> Vec<(String, String)> {
+    let mut empty = Vec::new();
+    for (title, query) in panels() {
+        if !has_number(&prometheus.query(&asked(&query)).await) {
+            empty.push((title, query));
+        }
+    }
+    empty
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_panel_has_something_to_show_and_each_alert_can_be_decided() {
     if Command::new("prometheus").arg("--version").output().is_err() {
@@ -112,12 +123,11 @@ async fn each_panel_has_something_to_show_and_each_alert_can_be_decided() {
     traffic(&http, 40).await;
     prometheus.eventually("count_over_time(up[1m]) >= 6").await;
 
-    let mut empty = Vec::new();
-    for (title, query) in panels() {
-        if !has_number(&prometheus.query(&asked(&query)).await) {
-            empty.push((title, query));
-        }
-    }
+    // Rates are of the last seconds: there has to be something to see in them for as long as panels are asked.
+    let empty = tokio::select! {
+        empty = empty_panels(&prometheus) => empty,
+        () = traffic(&http, usize::MAX) => panic!("the traffic has ended"),
+    };
     assert_eq!(empty, Vec::new(), "panels have nothing to show");
 
     let groups = prometheus.ask("rules", &[("type", "alert")]).await;

@@ -47,7 +47,9 @@ const PORT_TAKEN: u8 = 3;
 const CUT_OFF: u8 = 4;
 /// How long tokens of the last requests may be counted.
 const CLOSING: Duration = Duration::from_secs(2);
-/// How long collectors may take the last traces and metrics.
+/// How long requests that are cut off may take to go.
+const CUTTING: Duration = Duration::from_secs(1);
+/// How long collectors may take the last traces, and after these the last metrics.
 const FLUSH: Duration = Duration::from_secs(3);
 
 pub fn run(args: &ServeArgs) -> ExitCode {
@@ -239,7 +241,11 @@ async fn run_until_stopped(
     // What is not counted by then is estimated.
     let _ = tokio::time::timeout(CLOSING, gateway.world().closed()).await;
     drop(workers);
-    tokio::join!(gateway.world().traces.flush(FLUSH), gateway.world().meters.flush(FLUSH));
+    // Requests that are cut off have cost something as well: that is known when their connections are gone.
+    let _ = tokio::time::timeout(CUTTING, data_drain.done()).await;
+    // Traces that are lost are counted.
+    gateway.world().traces.flush(FLUSH).await;
+    gateway.world().meters.flush(FLUSH).await;
     let _ = tokio::time::timeout(FLUSH, gateway.world().stores.answers.flush()).await;
     background.abort();
     gateway.world().access.flush();

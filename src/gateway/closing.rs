@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use crate::base::money::Nanos;
 use crate::gateway::bill::{Bill, Cost};
 use crate::gateway::settle;
 use crate::gateway::told::{Told, Traced};
@@ -55,6 +56,7 @@ impl Closing {
         let cost = self.bill.cost();
         self.sum_up(cost.as_ref());
         self.count();
+        self.count_costs(cost.as_ref());
         self.book(cost.as_ref());
         self.world.access.write(&self.line);
         self.tell();
@@ -92,8 +94,6 @@ impl Closing {
             overhead: line.overhead,
             input_tokens: line.input_tokens,
             output_tokens: line.output_tokens,
-            cost: line.cost,
-            team: line.team.as_deref(),
             is_unpriced: self.bill.is_unpriced(),
             is_copy: line.is_beside(),
             cache: line.cache,
@@ -109,6 +109,25 @@ impl Closing {
         });
         if let Some((estimated, said)) = self.bill.lesson() {
             self.world.stores.tokens.learn(&line.model, estimated, said);
+        }
+    }
+
+    /// Counts each bill under the target that is paid, as the ledger has it.
+    fn count_costs(&self, cost: Option<&Cost>) {
+        let (line, metrics) = (&self.line, &self.world.metrics);
+        let team = line.team.as_deref();
+        let of = |bill: &Bill, cost: Option<Nanos>| {
+            if let (Some(payee), Some(cost)) = (&bill.payee, cost) {
+                metrics.spent(&payee.target, team, cost);
+            }
+        };
+        for failed in &self.failed {
+            of(&failed.bill, failed.bill.cost().map(|cost| cost.nanos));
+        }
+        of(&self.bill, cost.map(|cost| cost.nanos));
+        // A kept answer has no payee: what is charged for it goes under the target that it is from.
+        if let (None, Some(charged), Some(target)) = (cost, line.charged, &line.target) {
+            metrics.spent(target, team, charged);
         }
     }
 
@@ -161,7 +180,6 @@ mod tests {
     use super::*;
     use crate::base::clock::Clock;
     use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
-    use crate::base::money::Nanos;
     use crate::gateway::bill::Payee;
     use crate::pipeline::charge::Question;
     use crate::pipeline::tariff::Tariff;

@@ -104,12 +104,12 @@ impl Selector {
         self.endpoints.as_deref().unwrap_or_default()
     }
 
-    /// The models it names, if it names all of them in full.
     /// The teams that it names.
     pub fn teams(&self) -> impl Iterator<Item = &str> {
         self.team.iter().flatten().map(String::as_str)
     }
 
+    /// The models it names, if it names all of them in full.
     pub fn exact_models(&self) -> Option<impl Iterator<Item = &str>> {
         let models = self.models.as_ref()?;
         let is_exact = models.iter().all(|pattern| pattern.glob.is_none());

@@ -491,6 +491,22 @@ fn imports_that_do_not_fit_are_explained() {
 }
 
 #[test]
+fn shared_headers_that_no_collector_gets_are_refused() {
+    let headers = "headers: { x-tenant: acme }";
+    for telemetry in [r#"metrics: "http://m:4318""#, r#"otlp: { endpoint: "http://t:4318" }, metrics: "http://m:4318""#]
+    {
+        let text =
+            format!("{BASE}telemetry: {{ {telemetry}, {headers} }}\npolicies: [{{ policy: p, route: openai }}]\n");
+        let said = shown(&load_text(&text));
+        assert!(said.contains("for collectors of traces that are written as a URL, and there is none"), "{said}");
+    }
+    let text = format!(
+        "{BASE}telemetry: {{ otlp: \"http://t:4318\", metrics: \"http://m:4318\", {headers} }}\npolicies: [{{ policy: p, route: openai }}]\n"
+    );
+    assert!(!shown(&load_text(&text)).contains("and there is none"));
+}
+
+#[test]
 fn callers_must_be_able_to_show_who_they_are() {
     let with = |callers: &str| {
         let text = format!(

@@ -149,8 +149,6 @@ pub struct Counted<'a> {
     pub overhead: Option<Duration>,
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
-    pub cost: Option<Nanos>,
-    pub team: Option<&'a str>,
     /// Nobody knows what the model that was asked costs.
     pub is_unpriced: bool,
     /// It was no caller's request, but a copy of one.
@@ -271,9 +269,11 @@ impl Metrics {
             }
         }
         self.prompt_cached(target, counted.prompt_cache);
-        if let Some(cost) = counted.cost {
-            self.cost_of(target, counted.team).inc_by(cost.0.max(0) as f64 / 1e9);
-        }
+    }
+
+    /// What a target has cost a team, whatever came of it.
+    pub fn spent(&self, target: &TargetName, team: Option<&str>, cost: Nanos) {
+        self.cost_of(target, team).inc_by(cost.0.max(0) as f64 / 1e9);
     }
 
     fn cost_of(&self, target: &TargetName, team: Option<&str>) -> Dollars {

@@ -1,11 +1,14 @@
 //! What stands in the books of requests that are not plain chats: copies for shadows, and what is forwarded unread.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use tidegate::base::ids::AccountId;
 use tidegate::base::money::Nanos;
-use tidegate::state::Slot;
+use tidegate::state::read::{self, Period};
+use tidegate::state::{Embedded, Ledger, Slot};
 
-use crate::support::{FakeUpstream, House, chat, completion};
+use crate::support::{Act, FakeUpstream, House, chat, completion, sse, stream_of, streamed, whole};
 
 /// A dollar for a million tokens in, ten for a million out.
 fn gateway(url: &str, shadow: &str, rest: &str) -> String {
@@ -115,4 +118,46 @@ async fn a_forwarded_answer_that_is_refused_has_been_paid_for_all_the_same() {
     assert_eq!((&line["code"], &line["cost_usd"]), (&json!("guard_refused"), &json!(0.000048)));
     let metrics = house.admin.get("/metrics").await;
     assert!(!metrics.text().contains("tidegate_price_unknown_total 1"), "its price is known");
+}
+
+/// What the metrics say each target has cost, and what the books say of the same, in nano-dollars.
+async fn counted_and_booked(house: &House, books: &Embedded) -> [BTreeMap<String, i64>; 2] {
+    books.flush().await.unwrap();
+    let mut booked = BTreeMap::new();
+    for line in read::lines(&house.path("books"), Period::EVER).unwrap() {
+        let line = line.unwrap();
+        let (team, target) = (line.team.as_deref().unwrap_or_default(), line.target.unwrap());
+        *booked.entry(format!("team=\"{team}\",target=\"{target}\"")).or_default() += line.cost.0;
+    }
+    let metrics = house.admin.get("/metrics").await;
+    let lines = metrics.text().lines();
+    let series = lines.filter_map(|line| line.strip_prefix("tidegate_cost_usd_total{")?.split_once("} "));
+    let nanos = |usd: &str| (usd.parse::<f64>().unwrap() * 1e9).round() as i64;
+    [series.map(|(labels, usd)| (labels.to_owned(), nanos(usd))).collect(), booked]
+}
+
+#[tokio::test]
+async fn metrics_have_each_cost_under_the_target_that_is_paid_as_the_books_do() {
+    let dies = sse::broken_off(&stream_of(&["Hel"]), 1, Act::Close);
+    let a = FakeUpstream::start(vec![dies, whole(200, &completion("ask jo@example.org"))]).await;
+    let s = FakeUpstream::start(vec![sse::stream(&stream_of(&["from", "s"]))]).await;
+    let steps = "steps: [{ redact: { find: [email], where: [answer], action: refuse } }]";
+    let policies = format!("policies:\n  - {{ policy: p, {steps}, route: {{ fallback: [a, s] }} }}\n");
+    let (house, books) = House::booking(&gateway(&a.url(), &s.url(), &policies)).await;
+    assert_eq!(house.http.post("/v1/chat/completions", &streamed("m")).await.says(), "froms");
+    assert_eq!(house.access_lines(1).await[0]["target"], "s");
+    let [counted, booked] = counted_and_booked(&house, &books).await;
+    assert_eq!(counted, booked);
+    let paid = |target: &str, of: &BTreeMap<String, i64>| of[&format!("team=\"\",target=\"{target}\"")];
+    assert!(paid("a", &counted) > 0 && paid("s", &counted) > 0, "{counted:?}");
+
+    // The caller gets nothing of it, and it was paid for.
+    assert!(house.http.post("/v1/chat/completions", &chat("m")).await.status >= 400);
+    let line = &house.access_lines(2).await[1];
+    assert_eq!(line["code"], "guard_refused");
+    let [after, booked] = counted_and_booked(&house, &books).await;
+    assert_eq!(after, booked);
+    let cost = (line["cost_usd"].as_f64().unwrap() * 1e9).round() as i64;
+    assert!(cost > 0);
+    assert_eq!(paid("a", &after), paid("a", &counted) + cost);
 }

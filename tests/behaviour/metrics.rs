@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use http::Method;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use regex::Regex;
 
 use crate::support::collector::{Collector, metrics_in, named, series_in};
 use crate::support::grpc::GrpcCollector;
-use crate::support::{Act, FakeUpstream, House, Script, chat, completion, stream_of, streamed, whole, whole_with};
+use crate::support::running::Running;
+use crate::support::{
+    Act, FakeUpstream, House, Http, Script, chat, completion, sse, stream_of, streamed, whole, whole_with,
+};
 
 /// A gateway that has this said of metrics, and a provider at a dollar for a million tokens in, and ten out.
 async fn house(metrics: &str, up: &FakeUpstream) -> House {
@@ -35,7 +39,7 @@ async fn traffic(house: &House) {
 }
 
 fn scripts() -> Vec<Script> {
-    vec![whole(200, &completion("hi")), crate::support::sse::stream(&stream_of(&["a", "b"])), whole(500, "{}")]
+    vec![whole(200, &completion("hi")), sse::stream(&stream_of(&["a", "b"])), whole(500, "{}")]
 }
 
 /// Each series that `/metrics` shows, with its value.
@@ -169,6 +173,52 @@ async fn without_a_word_in_the_files_nobody_is_told() {
     collector.tree(&house).await;
     house.gateway.world().meters.flush(Duration::from_secs(5)).await;
     assert!(collector.readings().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_cuts_requests_off_tells_of_these_as_well() {
+    let collector = Collector::start().await;
+    let up = FakeUpstream::start(vec![sse::broken_off(&stream_of(&["a", "b"]), 2, Act::Stall)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "version: 1\ncallers: {{ anonymous: true }}\nlimits: {{ drain: 100ms }}\ntelemetry: {{ metrics: \"{}\" }}\n\
+         providers: {{ up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 10 }} }} }}\n\
+         policies: [{{ policy: p, route: up }}]\n",
+        endpoint(&collector),
+        up.url()
+    );
+    std::fs::write(folder.path().join("tidegate.yaml"), yaml).unwrap();
+    let running = Running::start(folder.path());
+    let http = Http::to(running.address.parse().unwrap());
+    let json = [("content-type", "application/json")];
+    let body = streamed("m").to_string().into();
+    let _streaming = http.begin(Method::POST, "/v1/chat/completions", &json, body).await;
+    running.stop();
+    tokio::task::spawn_blocking(|| running.wait()).await.unwrap();
+    let told = series_in(collector.readings().last().unwrap());
+    let sum =
+        |name: &str| told.iter().filter(|(series, _)| series.starts_with(name)).map(|(_, value)| value).sum::<f64>();
+    assert_eq!((sum("tidegate_requests_total"), sum("tidegate_requests_in_flight")), (1.0, 0.0), "{told:?}");
+    assert!(sum("tidegate_cost_usd_total") > 0.0, "{told:?}");
+}
+
+#[tokio::test]
+async fn what_opens_the_collectors_of_traces_is_not_shown_to_those_of_metrics() {
+    let (traces, metrics) = (Collector::start().await, Collector::start().await);
+    let up = FakeUpstream::answering(&completion("hi")).await;
+    let house = House::with(&format!(
+        "telemetry: {{ otlp: \"{}\", metrics: \"{}\", headers: {{ x-tenant: acme }} }}\n\
+         providers: {{ up: {{ kind: openai_compatible, url: \"{}\" }} }}\npolicies: [{{ policy: p, route: up }}]\n",
+        endpoint(&traces),
+        endpoint(&metrics),
+        up.url()
+    ))
+    .await;
+    house.http.post("/v1/chat/completions", &chat("m")).await;
+    traces.tree(&house).await;
+    house.gateway.world().meters.flush(Duration::from_secs(5)).await;
+    let (traced, metered) = (traces.0.received(), metrics.0.received());
+    assert_eq!((traced[0].header("x-tenant"), metered[0].header("x-tenant")), (Some("acme"), None));
 }
 
 #[tokio::test]

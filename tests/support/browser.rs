@@ -4,16 +4,22 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// How long a browser may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// One page of a browser. Dropping it ends the browser.
 pub struct Browser {
     child: Child,
     commands: File,
-    answers: BufReader<File>,
+    /// What it says, as it says it.
+    answers: Receiver<Vec<u8>>,
     session: Value,
     count: u64,
     /// What the page complained about.
@@ -40,7 +46,7 @@ impl Browser {
         shell.arg(format!("--user-data-dir={}", folder.path().join("profile").display()));
         let child = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let open = |path: &Path, is_ours: bool| OpenOptions::new().write(is_ours).read(!is_ours).open(path).unwrap();
-        let (commands, answers) = (open(&commands, true), BufReader::new(open(&answers, false)));
+        let (commands, answers) = (open(&commands, true), said(open(&answers, false)));
         let (count, complaints) = (0, Vec::new());
         let mut browser = Self { child, commands, answers, session: Value::Null, count, complaints, _folder: folder };
         let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
@@ -69,7 +75,7 @@ impl Browser {
         let begun = Instant::now();
         while self.see(expression) != true {
             assert!(begun.elapsed() < Duration::from_secs(30), "it does not come to `{expression}`");
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -101,9 +107,8 @@ impl Browser {
         }
         self.commands.write_all(format!("{command}\0").as_bytes()).unwrap();
         loop {
-            let mut answer = Vec::new();
-            assert!(self.answers.read_until(0, &mut answer).unwrap() > 0, "the browser has gone");
-            answer.pop();
+            let answer = self.answers.recv_timeout(PATIENCE);
+            let answer = answer.unwrap_or_else(|error| panic!("the browser does not answer `{method}`: {error}"));
             let said: Value = serde_json::from_slice(&answer).unwrap();
             match said["method"].as_str() {
                 Some("Runtime.exceptionThrown" | "Log.entryAdded") => self.complaints.push(said["params"].to_string()),
@@ -116,6 +121,16 @@ impl Browser {
             }
         }
     }
+}
+
+/// Each piece of what is said here, read beside those who wait for it: a browser may hang.
+fn said(answers: File) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let pieces = BufReader::new(answers).split(0);
+        pieces.map_while(Result::ok).try_for_each(|piece| sender.send(piece))
+    });
+    receiver
 }
 
 impl Drop for Browser {

@@ -12,7 +12,7 @@ use tidegate::gateway::reload::Reloader;
 use tidegate::gateway::{Gateway, World};
 use tidegate::provider::Pools;
 use tidegate::server::{self, Drain, TlsSettings, Workers};
-use tidegate::state::Memory;
+use tidegate::state::{Embedded, Memory, Options};
 use tidegate::telemetry::AccessLog;
 
 use super::client::Http;
@@ -54,13 +54,25 @@ impl House {
         Self::start(&[("tidegate.yaml", yaml)], World::showing_raw).await
     }
 
+    /// The same, with books on disk, in its folder `books`.
+    pub async fn booking(yaml: &str) -> (Self, Arc<Embedded>) {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Clock::system().now();
+        let books = Arc::new(Embedded::open(&folder.path().join("books"), &Options::default(), now).unwrap());
+        let ledger = Arc::clone(&books);
+        (Self::start_in(folder, &[("tidegate.yaml", yaml)], |world| world.keeping(ledger)).await, books)
+    }
+
     /// Starts a gateway with several files; the first is the gateway file.
     pub async fn with_files(files: &[(&str, &str)]) -> Self {
         Self::start(files, |world| world).await
     }
 
     async fn start(files: &[(&str, &str)], made: impl FnOnce(World) -> World) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), files, made).await
+    }
+
+    async fn start_in(folder: TempDir, files: &[(&str, &str)], made: impl FnOnce(World) -> World) -> Self {
         for (name, text) in files {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

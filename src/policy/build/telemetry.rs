@@ -27,14 +27,14 @@ struct CollectorDoc {
 }
 
 impl Builder<'_, '_> {
-    /// Headers are for collectors that are written as a URL: there has to be one.
+    /// Headers are for collectors of traces that are written as a URL: there has to be one. What lets the gateway in there is
+    /// no affair of collectors of metrics, which may be elsewhere.
     pub(super) fn shared_headers(&mut self, telemetry: &TelemetryDoc) {
         let TelemetryDoc { otlp, metrics, headers, .. } = telemetry;
-        let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)))
-            || metrics.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
+        let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
         let has_collectors = !otlp.0.is_empty() || !metrics.0.is_empty();
         if let (false, true, Some((name, _))) = (is_shared, has_collectors, headers.0.first()) {
-            let message = "these headers are for collectors that are written as a URL, and there is none";
+            let message = "these headers are for collectors of traces that are written as a URL, and there is none";
             let problem = Problem::error(codes::CONTRADICTION, message).at(name.span, "");
             self.note(problem.help("write `headers` beside the `endpoint` of each collector"));
         }
@@ -70,7 +70,7 @@ impl Builder<'_, '_> {
                 TextOr::Text(url) => MetricExporterDoc {
                     endpoint: At::new(exporter.span, url.clone()),
                     protocol: ExporterProtocol::Http,
-                    headers: telemetry.headers.clone(),
+                    headers: Table::default(),
                     ca: None,
                     interval: None,
                     timeout: None,

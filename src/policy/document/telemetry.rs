@@ -17,7 +17,7 @@ pub struct TelemetryDoc {
     /// Collectors of metrics, written in the same way; none if not said. They are told what `/metrics` shows.
     #[serde(default)]
     pub metrics: OneOrMany<At<TextOr<Box<MetricExporterDoc>, Template>>>,
-    /// Headers for those that are written as a URL.
+    /// Headers for collectors of traces that are written as a URL, and for no others.
     #[serde(default)]
     pub headers: Table<At<Template>>,
     /// Whose names for things those use that are written as a URL; `genai` if not said.

@@ -6,13 +6,15 @@ use crate::chat::{Content, Message, Part};
 
 use super::cut;
 
-/// The messages, with no more than so many bytes of text. The newest go first.
+/// Bytes that a message, or a part of one, takes up however little it says: what has no text is bounded as well.
+const FRAME: usize = 48;
+
+/// The messages, with no more than so many bytes of text and what it is framed with. The newest go first.
 pub fn messages(all: &[Message], most: usize) -> String {
     let mut left = most;
     let fitting = all.iter().rev().take_while(|message| {
-        let size: usize = message.parts.iter().map(bytes).sum();
         let has_room = left > 0;
-        left = left.saturating_sub(size);
+        left = left.saturating_sub(size(&message.parts));
         has_room
     });
     let from = all.len() - fitting.count();
@@ -23,11 +25,12 @@ pub fn messages(all: &[Message], most: usize) -> String {
             message(w, "system", |w| text(w, &cut(from, "messages")));
         }
         // What there is too much of is cut in the oldest of those that fit.
-        let newer: usize = all.iter().skip(from + 1).flat_map(|message| &message.parts).map(bytes).sum();
+        let newer: usize = all.iter().skip(from + 1).map(|message| size(&message.parts)).sum();
         let mut first = most.saturating_sub(newer);
         for (number, one) in all.iter().enumerate().skip(from) {
             let room = if number == from { &mut first } else { &mut rest };
-            message(w, one.role.name(), |w| one.parts.iter().for_each(|one| part(w, one, room)));
+            *room = room.saturating_sub(FRAME);
+            message(w, one.role.name(), |w| parts(w, &one.parts, room));
         }
     });
     writer.into_json().0.to_string()
@@ -73,23 +76,35 @@ pub fn other(writer: &mut Writer, kind: &str) {
     writer.object(|w| w.key("type").str(kind));
 }
 
+/// Writes the parts that there is room for.
+fn parts(w: &mut Writer, parts: &[Part], room: &mut usize) {
+    for (number, one) in parts.iter().enumerate() {
+        if *room == 0 {
+            return text(w, &cut(parts.len() - number, "parts"));
+        }
+        *room = room.saturating_sub(FRAME);
+        part(w, one, room);
+    }
+}
+
 /// Writes a part; what of its text there is no room for is cut.
 fn part(w: &mut Writer, part: &Part, room: &mut usize) {
     match &part.content {
         Content::Text(text) | Content::Refusal(text) => said(w, "text", &shortened(text, room)),
         Content::Thinking(thinking) => said(w, "reasoning", &shortened(&thinking.text, room)),
         Content::ToolCall(call) => {
-            tool_call(w, &call.id.as_str(), &call.name.as_str(), &shortened(&call.arguments, room));
+            let (id, name) = (shortened(&call.id, room), shortened(&call.name, room));
+            tool_call(w, &id, &name, &shortened(&call.arguments, room));
         }
         Content::ToolResult(result) => w.object(|w| {
             w.key("type").word("tool_call_response");
-            w.key("id").text(&result.call_id);
-            w.key("result").array(|w| result.parts.iter().for_each(|part| self::part(w, part, room)));
+            w.key("id").str(&shortened(&result.call_id, room));
+            w.key("result").array(|w| parts(w, &result.parts, room));
         }),
         Content::Image(_) => other(w, "image"),
         Content::File(_) => other(w, "file"),
         Content::Audio { .. } => other(w, "audio"),
-        Content::Other(unknown) => other(w, &unknown.kind),
+        Content::Other(unknown) => other(w, &shortened(&unknown.kind.as_str().into(), room)),
     }
 }
 
@@ -101,10 +116,18 @@ fn shortened(text: &Text, room: &mut usize) -> String {
     if end == text.len() { kept.to_owned() } else { kept.to_owned() + &cut(text.len() - end, "bytes") }
 }
 
-/// The bytes of text in a part.
+/// The bytes that a message of these parts takes up.
+fn size(parts: &[Part]) -> usize {
+    FRAME + parts.iter().map(bytes).sum::<usize>()
+}
+
+/// The bytes that a part takes up.
 fn bytes(part: &Part) -> usize {
-    match &part.content {
-        Content::ToolResult(result) => result.parts.iter().map(bytes).sum(),
+    let said = match &part.content {
+        Content::ToolCall(call) => call.id.len() + part.bytes(),
+        Content::ToolResult(result) => result.call_id.len() + result.parts.iter().map(bytes).sum::<usize>(),
+        Content::Other(unknown) => unknown.kind.len(),
         _ => part.bytes(),
-    }
+    };
+    FRAME + said
 }

@@ -80,6 +80,10 @@ fn asked_with(endpoint: &str, document: &Value) -> Vec<Message> {
     let mut messages = Vec::new();
     for (name, role) in members(endpoint) {
         match document.get(name) {
+            // Tokens in the place of a text.
+            Some(items @ Value::Array(tokens)) if !tokens.is_empty() && tokens.iter().all(Value::is_number) => {
+                messages.push(message(*role, items));
+            }
             Some(Value::Array(items)) => messages.extend(items.iter().map(|item| message(*role, item))),
             Some(Value::Null) | None => {}
             Some(value) => messages.push(message(*role, value)),
@@ -249,6 +253,24 @@ mod tests {
         let (_, output) = spoken("completions", &json!({ "prompt": "q" }), &piece.repeat(2 * MOST / piece.len()));
         let last = output.as_array().unwrap().last().unwrap()["parts"][0]["content"].as_str().unwrap().to_owned();
         assert!(last.starts_with("…[cut: ") && output.to_string().len() < 2 * LONGEST, "{last}");
+    }
+
+    #[test]
+    fn what_says_little_is_bounded_as_well() {
+        let call = json!({ "type": "function_call", "call_id": "c".repeat(MOST / 2), "name": "n".repeat(MOST / 2) });
+        let kind = json!({ "type": "k".repeat(MOST) });
+        let (empty, objects) = (json!(vec![""; 10_000]), json!(vec![json!({}); 10_000]));
+        let mixed = serde_json::from_str(&format!("[{}0]", r#"[1,2],{},"",3,"#.repeat(5_000))).unwrap();
+        let parts = json!([{ "role": "user", "content": objects }]);
+        for input in [empty, objects, parts, json!([call]), json!([kind]), mixed] {
+            let request = json!({ "input": input });
+            let (asked, said) = spoken("responses", &request, &json!({ "output": input }).to_string());
+            for told in [asked.to_string(), said.to_string()] {
+                assert!(told.contains("…[cut: ") && told.len() < 2 * LONGEST, "{}: {}", told.len(), &told[..200]);
+            }
+        }
+        let (told, _) = spoken("embeddings", &json!({ "input": vec![7; 100_000] }), "");
+        assert_eq!(told, json!([{ "role": "user", "parts": [{ "type": "tokens" }] }]));
     }
 
     #[test]
