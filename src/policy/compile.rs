@@ -3,6 +3,7 @@
 //! Nothing is changed on the way but what the process keeps anyway (connection pools, the book of targets'
 //! health), so a compilation that fails leaves no trace.
 
+mod budgets;
 mod callers;
 mod embedders;
 mod plugins;
@@ -72,7 +73,7 @@ type Targets = BTreeMap<TargetName, Arc<Target>>;
 pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Snapshot, Vec<Problem>> {
     let mut problems = Vec::new();
     let targets = providers::targets(config, parts, &mut problems);
-    let budgets = budgets(config, &targets, &mut problems);
+    let budgets = budgets::make(config, &targets, &mut problems);
     let screens = screens::open(config, parts, &mut problems);
     let embedders = embedders::open(config, parts, &mut problems);
     let exporters = telemetry::exporters(config, parts, &mut problems);
@@ -263,20 +264,6 @@ impl Material<'_> {
     }
 }
 
-fn budgets(config: &Config, targets: &Targets, problems: &mut Vec<Problem>) -> Budgets {
-    let mut budgets = Budgets::new();
-    let find = |name: &str| targets.get(&TargetName::new(name)).cloned();
-    for (name, definition) in &config.budgets {
-        match Budget::new(name, definition, subject, config.prices.unknown, find) {
-            Ok(budget) => drop(budgets.insert(name.clone(), Arc::new(budget))),
-            Err(reason) => {
-                problems.push(Problem::error(codes::WRONG_VALUE, reason).at(definition.span, "in this budget"));
-            }
-        }
-    }
-    budgets
-}
-
 fn reachable(policy: &PolicyConfig, config: &Config, targets: &Targets) -> Vec<Arc<Target>> {
     let names: Vec<&TargetName> = match &policy.route {
         Some(route) => route.route.targets(),
@@ -300,7 +287,7 @@ struct Made {
 /// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let ledger: Option<Arc<dyn Ledger>> = Some(Arc::new(Memory::default()));
-    let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets(config, &Targets::new(), problems));
+    let (stores, budgets) = (Stores { ledger, ..Stores::default() }, budgets::make(config, &Targets::new(), problems));
     let (screens, secrets) = (screens::closed(config), unread_secrets(config));
     let material = Material {
         stores: &stores,

@@ -60,12 +60,7 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
     let admin = builder.admin(document.admin, listen);
     let tls = document.tls.map(|tls| builder.tls(tls));
     let callers = builder.callers(document.callers, tls.as_ref());
-    let telemetry = document.telemetry.unwrap_or_default();
-    let decisions = builder.decisions(telemetry.decisions.clone());
-    let baggage = builder.baggage(&telemetry.baggage);
-    builder.shared_headers(&telemetry);
-    let metric_exporters = builder.metric_exporters(&telemetry);
-    let exporters = builder.exporters(telemetry);
+    let told = builder.telemetry(document.telemetry.unwrap_or_default());
     let placeholder_key = document.state.as_ref().and_then(|state| state.placeholder_key.clone());
     let placeholder_key = placeholder_key.map(|key| builder.placed(key));
     let state = builder.state(document.state, !document.budgets.0.is_empty());
@@ -82,10 +77,10 @@ pub(super) fn build(document: GatewayDoc, material: Material<'_>, problems: &mut
         tls,
         limits: server::limits(document.limits),
         log: server::log(document.log),
-        exporters,
-        metric_exporters,
-        decisions,
-        baggage,
+        exporters: told.exporters,
+        metric_exporters: told.metric_exporters,
+        decisions: told.decisions,
+        baggage: told.baggage,
         callers,
         providers: std::mem::take(&mut builder.providers),
         targets: std::mem::take(&mut builder.targets),

@@ -26,10 +26,26 @@ struct CollectorDoc {
     timeout: Option<At<Period>>,
 }
 
+/// Who is told of requests, and what is noted of them.
+pub(super) struct Told {
+    pub exporters: Vec<ExporterConfig>,
+    pub metric_exporters: Vec<MetricExporterConfig>,
+    pub decisions: Option<decisions::Settings>,
+    pub baggage: Vec<String>,
+}
+
 impl Builder<'_, '_> {
+    pub(super) fn telemetry(&mut self, telemetry: TelemetryDoc) -> Told {
+        let decisions = self.decisions(telemetry.decisions.clone());
+        let baggage = self.baggage(&telemetry.baggage);
+        self.shared_headers(&telemetry);
+        let metric_exporters = self.metric_exporters(&telemetry);
+        Told { exporters: self.exporters(telemetry), metric_exporters, decisions, baggage }
+    }
+
     /// Headers are for collectors of traces that are written as a URL: there has to be one. What lets the gateway in there is
     /// no affair of collectors of metrics, which may be elsewhere.
-    pub(super) fn shared_headers(&mut self, telemetry: &TelemetryDoc) {
+    fn shared_headers(&mut self, telemetry: &TelemetryDoc) {
         let TelemetryDoc { otlp, metrics, headers, .. } = telemetry;
         let is_shared = otlp.0.iter().any(|exporter| matches!(exporter.value, TextOr::Text(_)));
         let has_collectors = !otlp.0.is_empty() || !metrics.0.is_empty();
@@ -40,7 +56,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    pub(super) fn exporters(&mut self, telemetry: TelemetryDoc) -> Vec<ExporterConfig> {
+    fn exporters(&mut self, telemetry: TelemetryDoc) -> Vec<ExporterConfig> {
         let TelemetryDoc { otlp, headers, dialects, content, .. } = telemetry;
         let exporters = otlp.0.into_iter().map(|exporter| {
             let span = exporter.span;
@@ -63,7 +79,7 @@ impl Builder<'_, '_> {
         exporters.collect()
     }
 
-    pub(super) fn metric_exporters(&mut self, telemetry: &TelemetryDoc) -> Vec<MetricExporterConfig> {
+    fn metric_exporters(&mut self, telemetry: &TelemetryDoc) -> Vec<MetricExporterConfig> {
         let exporters = telemetry.metrics.0.iter().map(|exporter| {
             let document = match &exporter.value {
                 TextOr::Other(document) => (**document).clone(),
@@ -89,7 +105,7 @@ impl Builder<'_, '_> {
     }
 
     /// What spans get of that which callers carry along.
-    pub(super) fn baggage(&mut self, names: &[At<String>]) -> Vec<String> {
+    fn baggage(&mut self, names: &[At<String>]) -> Vec<String> {
         for name in names.iter().filter(|name| !baggage::is_name(&name.value)) {
             let problem =
                 Problem::error(codes::WRONG_VALUE, format!("no member of a baggage is called `{}`", name.value));
@@ -99,7 +115,7 @@ impl Builder<'_, '_> {
     }
 
     /// Where decisions are recorded, if they are.
-    pub(super) fn decisions(&mut self, document: Option<DecisionsDoc>) -> Option<decisions::Settings> {
+    fn decisions(&mut self, document: Option<DecisionsDoc>) -> Option<decisions::Settings> {
         let document = document?;
         if let Some(size) = document.size.as_ref().filter(|size| size.value.0 < LEAST_SIZE) {
             let problem = Problem::error(codes::OUT_OF_RANGE, "this holds next to no decisions");
