@@ -1,7 +1,8 @@
 //! What an answer depends on, as a hash: everything a request says but how its answer shall be sent, and where it goes.
 //!
 //! Each thing goes into the hash at its place, with how long it is, and with what it is where that is not certain from its
-//! place: no two things run into one. Requests of two
+//! place: no two things run into one. What is long goes in by a hash of its own, of as many bits, that reads it several
+//! times as fast. Requests of two
 //! dialects that say the same are the same question, unless one says something that only its dialect knows.
 //!
 //! Of a question that is known by its canonical form, the form goes into the hash in the place of the user's text, and
@@ -89,7 +90,7 @@ struct Said {
 
 impl Default for Said {
     fn default() -> Self {
-        Self { hash: Sha256::new(), waiting: Vec::with_capacity(2 * TOGETHER), is_own: false }
+        Self { hash: Sha256::new(), waiting: Vec::with_capacity(TOGETHER), is_own: false }
     }
 }
 
@@ -100,11 +101,10 @@ impl Said {
     }
 
     fn put(&mut self, bytes: &[u8]) {
-        if self.waiting.len() + bytes.len() > 2 * TOGETHER {
+        if self.waiting.len() + bytes.len() > TOGETHER {
             self.flush();
-            if bytes.len() >= TOGETHER {
-                self.hash.update(bytes);
-                return;
+            if bytes.len() > TOGETHER {
+                return self.hash.update(bytes);
             }
         }
         self.waiting.extend_from_slice(bytes);
@@ -126,7 +126,11 @@ impl Said {
 
     fn bytes(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
-        self.put(bytes);
+        match bytes.len() {
+            // By its length it is known which of the two it is.
+            LONG.. => self.put(blake3::hash(bytes).as_bytes()),
+            _ => self.put(bytes),
+        }
     }
 
     fn word(&mut self, what: &'static str, word: &str) {
@@ -346,8 +350,10 @@ impl Said {
     }
 }
 
-/// So many bytes are worth hashing by themselves.
+/// So many bytes are hashed together: allocators have such pieces at hand.
 const TOGETHER: usize = 1024;
+/// So many bytes are worth a hash of their own.
+const LONG: usize = 2048;
 
 /// Fields of requests that say only how the answer shall be sent.
 const SENDING: [&str; 2] = ["stream", "stream_options"];
@@ -367,7 +373,7 @@ mod tests {
     /// Pieces of one letter, so that they differ by their lengths alone: about the borders of what a length says in a byte,
     /// and of what is hashed together.
     fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
-        let length = prop::sample::select(vec![0, 1, 2, 127, 128, 129, 1023, 1024, 1025, 3000, 16_384]);
+        let length = prop::sample::select(vec![0, 1, 2, 127, 128, 129, 1023, 1024, 1025, 2047, 2048, 16_384]);
         prop::collection::vec(length.prop_map(|length| vec![b'a'; length]), 0..6)
     }
 
@@ -389,7 +395,10 @@ mod tests {
                     left /= 128;
                 }
                 all.push(left as u8);
-                all.extend(piece);
+                match piece.len() {
+                    2048.. => all.extend(blake3::hash(piece).as_bytes()),
+                    _ => all.extend(piece),
+                }
             }
             prop_assert_eq!(hash(&pieces), Question(Sha256::digest(&all).into()));
         }

@@ -14,7 +14,8 @@ use crate::state::answers::Kept;
 /// `None` if what is kept cannot be read, which is as if it were not there.
 pub fn answer(kept: &Kept, cx: &Cx, is_stream: bool) -> Option<Answer> {
     let origin = &kept.origin;
-    let fresh = cx.id.as_str().trim_start_matches("req_");
+    let id = cx.id.as_str();
+    let fresh = id.strip_prefix("req_").unwrap_or(id);
     let wire = kept.wire(fresh);
     let is_passed_by = !is_stream && !cx.is_seen && cx.dialect == Some(origin.dialect);
     let burst = if is_passed_by {
