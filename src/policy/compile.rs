@@ -243,12 +243,13 @@ impl Material<'_> {
         let Self { stores, budgets, screens, embedders, secrets, library, .. } = *self;
         let Self { targets, all_targets, pools, route, .. } = *self;
         let target = |name: &str| all_targets.get(&TargetName::new(name)).cloned();
-        let (policy, mode, imprint) = (&policy.name.value, policy.mode.into(), policy.imprint.as_str());
+        let imprints = [policy.imprint.as_str(), policy.common_imprint.as_str()];
+        let (policy, mode) = (&policy.name.value, policy.mode.into());
         config.build(&Site {
             policy,
             mode,
             number,
-            imprint,
+            imprints,
             stores,
             subject,
             budgets,

@@ -329,6 +329,8 @@ pub struct PolicyConfig {
     pub steps: Vec<At<StepConfig>>,
     /// What of the files bears on its answers, as a hash.
     pub imprint: String,
+    /// The same of all policies that would answer alike.
+    pub common_imprint: String,
     /// `None` if each model the policy is for has targets of its own.
     pub route: Option<RouteConfig>,
 }

@@ -20,6 +20,25 @@ use crate::base::ids::RequestId;
 
 /// Hashes all that bears on a policy's answers, as the tree of all files says it.
 pub(super) fn of(tree: &Node, config: &Config, policy: &PolicyConfig, environment: &Environment) -> String {
+    hashed(tree, config, policy, environment, Scope::Own)
+}
+
+/// The same but for its name and whom it is for: two policies with one imprint answer alike. No two have one where a step
+/// hears the policy's name.
+pub(super) fn in_common(tree: &Node, config: &Config, policy: &PolicyConfig, environment: &Environment) -> String {
+    let hears_its_name = policy.steps.iter().any(|step| step.value.hears_its_policys_name());
+    hashed(tree, config, policy, environment, if hears_its_name { Scope::Own } else { Scope::Common })
+}
+
+/// Whose answers are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Own,
+    /// Those of all policies that answer alike.
+    Common,
+}
+
+fn hashed(tree: &Node, config: &Config, policy: &PolicyConfig, environment: &Environment, scope: Scope) -> String {
     let templates = config.templates().into_iter().filter_map(|template| {
         let stands_for = template.value.resolve(environment).ok()?;
         (!template.value.is_literal()).then(|| (template.span, stands_for.expose().to_owned()))
@@ -32,7 +51,7 @@ pub(super) fn of(tree: &Node, config: &Config, policy: &PolicyConfig, environmen
         match entry.key.text.as_str() {
             "providers" => imprint.each(&entry.value, PROVIDER),
             "targets" => imprint.each(&entry.value, TARGET),
-            "policies" => imprint.policies(&entry.value, policy),
+            "policies" => imprint.policies(&entry.value, policy, scope),
             _ => imprint.node(&entry.value),
         }
     }
@@ -109,16 +128,19 @@ impl Imprint {
     }
 
     /// The policy alone. If it is not to be found among them, all.
-    fn policies(&mut self, node: &Node, policy: &PolicyConfig) {
+    fn policies(&mut self, node: &Node, policy: &PolicyConfig, scope: Scope) {
         let name = policy.name.value.as_str();
         match node.items().iter().find(|item| item.get("policy").and_then(Node::text) == Some(name)) {
-            Some(policy) => self.policy(policy),
+            Some(policy) => self.policy(policy, scope),
             None => self.node(node),
         }
     }
 
-    fn policy(&mut self, policy: &Node) {
+    fn policy(&mut self, policy: &Node, scope: Scope) {
         for entry in policy.entries() {
+            if scope == Scope::Common && WHOSE.contains(&entry.key.text.as_str()) {
+                continue;
+            }
             self.text(&entry.key.text);
             match entry.key.text.as_str() {
                 "steps" => entry.value.items().iter().for_each(|step| self.step(step)),
@@ -148,6 +170,8 @@ const SECTIONS: [&str; 10] =
 const STEPS: [&str; 2] = ["limit", "budget"];
 const PROVIDER: &[&str] = &["key", "keys", "pick", "price", "discount"];
 const TARGET: &[&str] = &["price", "max_concurrent", "breaker"];
+/// Which policy it is, and which requests it is for.
+const WHOSE: [&str; 3] = ["policy", "for", "when"];
 /// What holds for attempts, wherever they go.
 const ROUTE: &[&str] = &["retry_on", "attempts_per_target", "timeouts", "on_disconnect", "shadow"];
 /// Whether answers that call tools are kept is not among these: they would be given still.
@@ -206,6 +230,12 @@ route: { fallback: [main, near/m], timeouts: { whole: 2m } }
 
     /// The imprint, once `from` in some file is `to`.
     fn imprint_with(from: &str, to: &str, environment: &[(&str, &str)]) -> String {
+        let [own, _] = imprints_with(from, to, environment);
+        own
+    }
+
+    /// The same, and the one that it has in common with others.
+    fn imprints_with(from: &str, to: &str, environment: &[(&str, &str)]) -> [String; 2] {
         let folder = tempfile::tempdir().unwrap();
         let has = FILES.iter().filter(|(_, text)| text.contains(from)).count();
         assert!(has > 0, "`{from}` stands nowhere");
@@ -217,7 +247,8 @@ route: { fallback: [main, near/m], timeouts: { whole: 2m } }
         let variables = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let loaded = load(&[folder.path().join("tidegate.yaml")], &Environment::of(variables, "/"));
         let Some(config) = &loaded.config else { panic!("{}", loaded.report(&loaded.problems)) };
-        config.policies.iter().find(|policy| policy.name.value.as_str() == "p").unwrap().imprint.clone()
+        let policy = config.policies.iter().find(|policy| policy.name.value.as_str() != "q").unwrap();
+        [policy.imprint.clone(), policy.common_imprint.clone()]
     }
 
     fn keeps(from: &str, to: &str) -> bool {
@@ -277,6 +308,27 @@ route: { fallback: [main, near/m], timeouts: { whole: 2m } }
             ("anonymous: true", "anonymous: true, user: header x-user"),
         ] {
             assert!(!keeps(from, to), "`{from}` → `{to}`");
+        }
+    }
+
+    #[test]
+    fn policies_that_would_answer_alike_have_an_imprint_in_common() {
+        let common = |from: &str, to: &str| {
+            let [_, common] = imprints_with(from, to, &[]);
+            common
+        };
+        let plain = common("version: 1", "version: 1");
+        for (from, to) in [
+            ("policy: p", "policy: another"),
+            ("for: { models: chat }", "for: { team: x }"),
+            ("mode: enforce", "when: 'request.model == \"m\"'\nmode: enforce"),
+        ] {
+            assert_eq!(common(from, to), plain, "`{from}` → `{to}`");
+        }
+        for (from, to) in
+            [("Be brief.", "Be long."), ("mode: enforce", "mode: observe"), ("[main, near/m]", "[near/m, main]")]
+        {
+            assert_ne!(common(from, to), plain, "`{from}` → `{to}`");
         }
     }
 

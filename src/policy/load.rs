@@ -6,7 +6,7 @@ use super::blame;
 use super::build::{self, Material};
 use super::codes;
 use super::compile;
-use super::config::Config;
+use super::config::{Config, PolicyConfig};
 use super::decode::decode;
 use super::document::GatewayDoc;
 use super::imprint;
@@ -143,9 +143,13 @@ pub(super) fn check(
     }
     let material = Material { sources, tree, environment, is_whole };
     let mut config = build::build(decoded.value?, material, problems);
-    let imprints: Vec<_> =
-        config.policies.iter().map(|policy| imprint::of(tree, &config, policy, environment)).collect();
-    config.policies.iter_mut().zip(imprints).for_each(|(policy, imprint)| policy.imprint = imprint);
+    let imprints = |policy: &PolicyConfig| {
+        [imprint::of, imprint::in_common].map(|imprint| imprint(tree, &config, policy, environment))
+    };
+    let imprints: Vec<_> = config.policies.iter().map(imprints).collect();
+    for (policy, imprints) in config.policies.iter_mut().zip(imprints) {
+        [policy.imprint, policy.common_imprint] = imprints;
+    }
     if is_whole {
         let before = problems.len();
         compile::verify(&config, problems);

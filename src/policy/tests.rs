@@ -397,6 +397,10 @@ const BROKEN: &[(&str, &str)] = &[
         "policies:\n  - policy: a\n    steps:\n      - cache: { keep: 60, shared_by: all, ttl: 1h }\n    route: openai\n",
     ),
     (
+        "policies that keep answers in one place otherwise",
+        "policies:\n  - policy: a\n    for: { team: x }\n    steps: [ cache: { shared_by: everyone, keep: 1h } ]\n    route: openai\n  - policy: b\n    steps: [ cache: { shared_by: everyone, keep: 2h } ]\n    route: openai\n",
+    ),
+    (
         "similar questions in a shared store",
         "state: { redis: \"redis://h\" }\npolicies:\n  - policy: a\n    steps: [ cache: { canonical: true, similar: { by: openai/text-embedding-3-small } } ]\n    route: openai\n",
     ),

@@ -25,6 +25,7 @@ use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
 use crate::registry::{Library, Source};
+use crate::state::answers::Room;
 use crate::state::{
     Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
 };
@@ -116,8 +117,9 @@ pub struct Site<'a> {
     pub mode: Mode,
     /// Its place among the steps of its policy.
     pub number: usize,
-    /// What of the files bears on the policy's answers, as a hash.
-    pub imprint: &'a str,
+    /// What of the files bears on the policy's answers, as a hash: the policy's own, and one that all have in common that
+    /// would answer alike.
+    pub imprints: [&'a str; 2],
     pub stores: &'a Stores,
     /// Reads what requests are told apart by.
     pub subject: ReadSubject,
@@ -184,6 +186,11 @@ impl StepConfig {
         matches!(self, Self::Plugin(config) if config.follows_tags())
     }
 
+    /// Whether it is told which policy it is of, and may act by that.
+    pub fn hears_its_policys_name(&self) -> bool {
+        matches!(self, Self::Plugin(_))
+    }
+
     /// Targets that it asks by itself.
     pub fn asks(&self) -> Vec<&str> {
         match self {
@@ -201,6 +208,11 @@ impl StepConfig {
     /// Whether it looks for questions by where they lie, which not every store can.
     pub fn looks_for_likeness(&self) -> bool {
         matches!(self, Self::Cache(config) if config.similar.is_some())
+    }
+
+    /// How much is kept in the place that policies share, if it keeps answers there.
+    pub fn room_for_everyone(&self) -> Option<Room> {
+        if let Self::Cache(config) = self { config.room_for_everyone() } else { None }
     }
 
     /// What it refers to of the gateway file: the section, and a name there.

@@ -66,7 +66,7 @@ impl Asked {
         match part {
             0 => self.key = to % 4,
             1 => self.user = to % 2,
-            2 => self.policy = to % 2,
+            2 => self.policy = to % 3,
             3 => self.revision = to % 2,
             4 => self.model = to % 2,
             5 => self.beta = to % 2,
@@ -119,6 +119,8 @@ impl Asked {
             "key" => shares.user = 0,
             "user" => shares.key = self.key / 2,
             "team" => (shares.key, shares.user) = (self.key / 2, 0),
+            // Of the policies two say the same but for their names and whom they are for.
+            "everyone" => (shares.key, shares.user, shares.policy) = (0, 0, self.policy / 2),
             _ => (shares.key, shares.user) = (0, 0),
         }
         if house.canonical && self.history.is_empty() && self.format == 0 {
@@ -145,15 +147,16 @@ struct Settings {
 impl Settings {
     fn gateway(&self, url: &str, revision: u8) -> String {
         let Self { shared_by, canonical } = self;
-        let policy = |name: &str, when: &str| {
+        let policy = |name: &str, when: &str, more: &str| {
             format!(
-                "  - policy: {name}\n{when}    steps: [ cache: {{ shared_by: {shared_by}, canonical: {canonical} }} ]\n    route: up\n"
+                "  - policy: {name}\n{when}    steps: [ cache: {{ shared_by: {shared_by}, canonical: {canonical} }}{more} ]\n    route: up\n"
             )
         };
         format!(
-            "version: 1\ncallers: {{ keys: keys.yaml, user: [header x-user-id] }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{url}\", headers: {{ x-revision: \"{revision}\" }}, key: \"${{env:NOT_SET:-sk-upstream}}\" }}\npolicies:\n{}{}",
-            policy("q", "    when: 'request.header(\"x-policy\") == \"q\"'\n"),
-            policy("p", ""),
+            "version: 1\ncallers: {{ keys: keys.yaml, user: [header x-user-id] }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{url}\", headers: {{ x-revision: \"{revision}\" }}, key: \"${{env:NOT_SET:-sk-upstream}}\" }}\npolicies:\n{}{}{}",
+            policy("q", "    when: 'request.header(\"x-policy\") == \"1\"'\n", ""),
+            policy("r", "    when: 'request.header(\"x-policy\") == \"2\"'\n", ", rewrite: { system: \"Be kind.\" }"),
+            policy("p", "", ""),
         )
     }
 }
@@ -174,7 +177,7 @@ fn walk() -> impl Strategy<Value = Vec<Asked>> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let shared_by = prop::sample::select(vec!["key", "user", "team", "policy"]);
+    let shared_by = prop::sample::select(vec!["key", "user", "team", "policy", "everyone"]);
     (shared_by, any::<bool>()).prop_map(|(shared_by, canonical)| Settings { shared_by, canonical })
 }
 
@@ -197,8 +200,9 @@ async fn go(settings: &Settings, walk: &[Asked]) -> Result<usize, TestCaseError>
             prop_assert!(house.reloader.reload(&house.gateway));
         }
         let bearer = format!("Bearer {}", keys[usize::from(asked.key)].secret().expose());
-        let mut headers = vec![("authorization", bearer.as_str()), ("x-user-id", name(asked.user))];
-        headers.extend((asked.policy > 0).then_some(("x-policy", "q")));
+        let policy = asked.policy.to_string();
+        let mut headers =
+            vec![("authorization", bearer.as_str()), ("x-user-id", name(asked.user)), ("x-policy", &policy)];
         headers.extend((asked.beta > 0).then_some(("openai-beta", "x")));
         let answer = house.http.post_with("/v1/chat/completions", &headers, asked.body().to_string()).await;
         prop_assert_eq!(answer.status, 200, "{}", answer.text());
@@ -242,7 +246,7 @@ async fn whatever_single_thing_differs_it_is_another_question() {
             walk.extend([other, plain()]);
         }
     }
-    for shared_by in ["key", "user", "team", "policy"] {
+    for shared_by in ["key", "user", "team", "policy", "everyone"] {
         let settings = Settings { shared_by, canonical: false };
         let hits = go(&settings, &walk).await.unwrap();
         assert!(hits > walk.len() / 2, "{hits} hits of {} requests", walk.len());

@@ -15,7 +15,7 @@ use crate::steps::cache::whose;
 pub struct Args {
     #[command(flatten)]
     door: Door,
-    /// Whose: `policy=NAME`, and then `,key=NAME`, `,team=NAME` or `,team=NAME,user=NAME` as answers are shared
+    /// Whose: `everyone` for what policies share, or `policy=NAME`, and then `,key=NAME`, `,team=NAME` or `,team=NAME,user=NAME` as answers are shared
     #[arg(long)]
     scope: String,
 }

@@ -249,6 +249,7 @@ impl Builder<'_, '_> {
             self.unshared_placeholders(config.state.as_ref(), policies);
         }
         self.lost_likeness(config.state.as_ref(), policies);
+        self.unlike_rooms(policies);
         let budgets = config.budgets.iter().map(|(name, budget)| (name.as_str(), budget.span));
         self.unused_by_policies(policies, "budgets", budgets);
         let screens = config.screens.values().map(|screen| (screen.name.as_str(), screen.name.span));

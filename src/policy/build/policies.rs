@@ -51,6 +51,7 @@ impl Builder<'_, '_> {
             steps: document.steps.into_iter().map(|step| self.step(step)).collect(),
             // Of what all policies have in common as well, so once that is there.
             imprint: String::new(),
+            common_imprint: String::new(),
             route,
         }
     }
@@ -83,6 +84,20 @@ impl Builder<'_, '_> {
     }
 
     /// A policy needs no route if each model it is for says where it goes.
+    /// Policies that keep answers in one place, and do not agree on how much room there is.
+    pub(super) fn unlike_rooms(&mut self, policies: &[PolicyConfig]) {
+        let steps = policies.iter().flat_map(|policy| &policy.steps);
+        let mut rooms = steps.filter_map(|step| Some((step.span, step.value.room_for_everyone()?)));
+        let Some((first, room)) = rooms.next() else { return };
+        for (other, _) in rooms.filter(|(_, other)| *other != room) {
+            let message = "answers that everyone shares are kept in one place, and these policies differ on it";
+            let problem = Problem::error(codes::CONTRADICTION, message).at(other, "").at(first, "the first is here");
+            self.note(
+                problem.help("give all of them the same `size` and `entries`, and the same time by `keep` and `stale`"),
+            );
+        }
+    }
+
     fn without_route(&mut self, name: &At<String>, selector: &Selector) {
         let problem =
             Problem::error(codes::NO_ROUTE, format!("the policy `{}` does not say where requests go", name.value));

@@ -13,13 +13,13 @@ use crate::gateway::Gateway;
 use crate::server::body::Outgoing;
 use crate::server::outbound::json;
 use crate::state::answers::{Stock, Whose};
-use crate::steps::cache::{Ground, Standing, whose};
+use crate::steps::cache::{Ground, Standing, everyones, whose};
 
 /// The answers that are kept for each policy, and what came of looking for them since the start.
 pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
     let (world, snapshot) = (gateway.world(), gateway.pin());
     let caches = snapshot.policies.iter().filter(|policy| policy.line.steps.iter().any(|step| step.name() == "cache"));
-    let known: Vec<_> = caches.map(|policy| policy.line.policy.clone()).collect();
+    let known: Vec<_> = caches.map(|policy| policy.line.policy.clone()).chain([everyones()]).collect();
     let stock = match world.stores.answers.stock(&known).await {
         Ok(stock) => stock,
         Err(why) => return text(503, format!("what is kept cannot be counted: {why}\n")),
@@ -30,6 +30,10 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
     writer.object(|w| {
         w.key("policies").array(|w| {
             for policy in all {
+                let is_empty = stock.iter().all(|stock| stock.policy != *policy || stock.answers == 0);
+                if is_empty && *policy == everyones() {
+                    continue;
+                }
                 let (results, saved, charged) = world.metrics.cache_of(policy);
                 let kept = stock.iter().find(|stock| stock.policy == *policy);
                 w.object(|w| {

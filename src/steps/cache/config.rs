@@ -87,6 +87,14 @@ impl Config {
         self.similar.iter().map(|similar| similar.by.as_str()).collect()
     }
 
+    /// How much is kept in the place that policies share, if answers are kept there.
+    pub fn room_for_everyone(&self) -> Option<Room> {
+        if self.shared_by != SharedBy::Everyone {
+            return None;
+        }
+        self.checked().ok().map(|settings| settings.room)
+    }
+
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
     pub(super) fn checked(&self) -> Result<Settings, String> {

@@ -72,13 +72,15 @@ pub use likeness::trust::{Ground, Standing, Trust};
 use likeness::{Lesson, Opening, Seen, Similar};
 use record::Shelf;
 pub use renewals::Renewals;
-pub use sharing::{SharedBy, whose};
+pub use sharing::{SharedBy, everyones, whose};
 use wanted::Wanted;
 use word::Word;
 
 /// The step, its settings checked.
 pub struct Cache {
     policy: PolicyName,
+    /// The policy under whose name answers are kept.
+    home: PolicyName,
     imprint: String,
     mode: Mode,
     settings: Settings,
@@ -97,14 +99,17 @@ impl Cache {
     /// What is wrong with a setting, for the person who wrote it.
     pub fn new(config: &Config, site: &Site<'_>) -> Result<Self, String> {
         let settings = config.checked()?;
+        let home = settings.shared_by.home(site.policy);
+        let [own, common] = site.imprints;
         Ok(Self {
             policy: site.policy.clone(),
-            imprint: site.imprint.to_owned(),
+            imprint: if settings.shared_by == SharedBy::Everyone { common } else { own }.to_owned(),
             mode: site.mode,
             similar: match &config.similar {
-                Some(similar) => similar.build(site, settings.room)?,
+                Some(similar) => similar.build(site, &home, settings.room)?,
                 None => None,
             },
+            home,
             settings,
             answers: Arc::clone(&site.stores.answers),
             flights: site.stores.flights.clone(),
@@ -165,7 +170,10 @@ impl Cache {
                 }
                 Some((kept, Age::Stale)) if self.mode == Mode::Enforce && cx.renews.is_none() => {
                     if let Some(answer) = self.give(cx, request, &kept, "stale", wanted.tier_of(&kept)) {
-                        cx.to_renew = self.renewals.take(&wanted.place, &self.book).map(|errand| Arc::new(errand) as _);
+                        cx.to_renew = self
+                            .renewals
+                            .take(&wanted.place, &self.policy, &self.book)
+                            .map(|errand| Arc::new(errand) as _);
                         return Flow::Answer(answer);
                     }
                 }
@@ -234,7 +242,7 @@ impl Cache {
         if request.params.temperature.as_ref().is_some_and(|given| given.as_f64() > self.settings.max_temperature) {
             return Err("temperature");
         }
-        let scope = self.settings.shared_by.scope(&self.policy, &cx.caller).ok_or("nobody")?;
+        let scope = self.settings.shared_by.scope(&self.home, &cx.caller).ok_or("nobody")?;
         let circumstances = question::Circumstances {
             imprint: &self.imprint,
             route: self.route.as_deref(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::book::{Book, Event};
+use crate::base::ids::PolicyName;
 use crate::pipeline::renewal::Renews;
 use crate::state::answers::Place;
 
@@ -25,8 +26,9 @@ enum State {
 }
 
 impl Renewals {
-    /// Takes the errand of renewing what lies in a place. `None` if somebody has it, or has failed just now.
-    pub fn take(&self, place: &Place, book: &Arc<Book>) -> Option<Errand> {
+    /// Takes the errand of renewing what lies in a place, for a policy in whose name that is counted. `None` if somebody
+    /// has it, or has failed just now.
+    pub fn take(&self, place: &Place, policy: &PolicyName, book: &Arc<Book>) -> Option<Errand> {
         let (mut renewals, now) = (self.lock(), Instant::now());
         match renewals.get(place) {
             Some(State::UnderWay) => return None,
@@ -38,8 +40,8 @@ impl Renewals {
         }
         renewals.insert(place.clone(), State::UnderWay);
         drop(renewals);
-        let (place, book) = (place.clone(), Arc::clone(book));
-        Some(Errand { place, renewals: self.clone(), book, is_done: AtomicBool::new(false) })
+        let (place, policy, book) = (place.clone(), policy.clone(), Arc::clone(book));
+        Some(Errand { place, policy, renewals: self.clone(), book, is_done: AtomicBool::new(false) })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Place, State>> {
@@ -50,6 +52,7 @@ impl Renewals {
 /// An answer that somebody renews. Dropped without success, it has come to nothing.
 pub struct Errand {
     place: Place,
+    policy: PolicyName,
     renewals: Renewals,
     book: Arc<Book>,
     is_done: AtomicBool,
@@ -72,7 +75,7 @@ impl Drop for Errand {
         }
         drop(renewals);
         let event = if is_done { Event::Renewed } else { Event::NotRenewed };
-        self.book.count(self.place.policy(), event);
+        self.book.count(&self.policy, event);
     }
 }
 
@@ -84,26 +87,29 @@ const MANY: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::PolicyName;
     use crate::state::answers::{Question, Scope};
 
+    fn policy() -> PolicyName {
+        PolicyName::new("p")
+    }
+
     fn place(number: u8) -> Place {
-        Scope::new(&PolicyName::new("p"), "key", &[]).place(Question([number; 32]))
+        Scope::new(&policy(), "key", &[]).place(Question([number; 32]))
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_renewed_by_one_at_a_time_and_not_at_once_again_after_a_failure() {
         let (renewals, book) = (Renewals::default(), Arc::default());
-        let first = renewals.take(&place(1), &book).unwrap();
-        assert!(renewals.take(&place(1), &book).is_none());
-        assert!(renewals.take(&place(2), &book).is_some());
+        let first = renewals.take(&place(1), &policy(), &book).unwrap();
+        assert!(renewals.take(&place(1), &policy(), &book).is_none());
+        assert!(renewals.take(&place(2), &policy(), &book).is_some());
         drop(first);
         tokio::time::advance(PAUSE - Duration::from_millis(1)).await;
-        assert!(renewals.take(&place(1), &book).is_none());
+        assert!(renewals.take(&place(1), &policy(), &book).is_none());
         tokio::time::advance(Duration::from_millis(2)).await;
-        let second = renewals.take(&place(1), &book).unwrap();
+        let second = renewals.take(&place(1), &policy(), &book).unwrap();
         second.succeeded();
         drop(second);
-        assert!(renewals.take(&place(1), &book).is_some());
+        assert!(renewals.take(&place(1), &policy(), &book).is_some());
     }
 }

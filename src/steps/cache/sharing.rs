@@ -19,10 +19,18 @@ pub enum SharedBy {
     Team,
     /// All callers of the policy.
     Policy,
+    /// All callers of all policies that say so and that, but for their names and whom they are for, say the same. Where a
+    /// plugin hears a policy's name, those of the policy.
+    Everyone,
 }
 
 impl SharedBy {
-    /// With whom a caller shares. `None` if it is not known who that is: such a caller shares with nobody.
+    /// The policy under whose name answers are kept.
+    pub fn home(self, policy: &PolicyName) -> PolicyName {
+        if self == Self::Everyone { everyones() } else { policy.clone() }
+    }
+
+    /// With whom a caller shares what is kept in that name. `None` if it is not known who that is: such a caller shares with nobody.
     pub fn scope(self, policy: &PolicyName, caller: &Caller) -> Option<Scope> {
         let (key, team, user) =
             (caller.key.as_ref().map(KeyName::as_str), caller.team.as_deref(), caller.user.as_deref());
@@ -35,14 +43,14 @@ impl SharedBy {
             Self::User => smallvec![team, user],
             Self::Team if team.is_none() => return None,
             Self::Team => smallvec![team],
-            Self::Policy => smallvec![],
+            Self::Policy | Self::Everyone => smallvec![],
         };
         Some(Scope::new(policy, self.name(), &names))
     }
 
     /// Whether more than one user may be given the same answer on purpose.
     pub fn is_for_many(self) -> bool {
-        matches!(self, Self::Team | Self::Policy)
+        matches!(self, Self::Team | Self::Policy | Self::Everyone)
     }
 
     fn name(self) -> &'static str {
@@ -51,18 +59,27 @@ impl SharedBy {
             Self::User => "user",
             Self::Team => "team",
             Self::Policy => "policy",
+            Self::Everyone => EVERYONE,
         }
     }
 }
 
-/// Reads whose answers are meant: `policy=support`, or of these those of one `key`, `team` or `user` of a team, as in
+/// The name under which answers lie that policies share.
+pub fn everyones() -> PolicyName {
+    PolicyName::new(EVERYONES)
+}
+
+/// Reads whose answers are meant: `everyone` for those that policies share, `policy=support`, or of these those of one `key`, `team` or `user` of a team, as in
 /// `policy=support,team=emea,user=ann`. An empty `key` means callers with tokens in place of keys.
 ///
 /// # Errors
 /// What is wrong with it, for the person who wrote it.
 pub fn whose(text: &str) -> Result<Whose, String> {
-    let form =
-        "write `policy=NAME`, and then `,key=NAME`, `,team=NAME` or `,team=NAME,user=NAME` for some of its callers";
+    if text == EVERYONE {
+        return Ok(Whose { policy: everyones(), scope: None });
+    }
+    let form = "write `everyone`, or `policy=NAME`, and then `,key=NAME`, `,team=NAME` or `,team=NAME,user=NAME` for some \
+                of its callers";
     let [mut policy, mut key, mut team, mut user] = [None::<&str>; 4];
     for pair in text.split(',') {
         let (name, value) = pair.split_once('=').ok_or_else(|| format!("`{pair}` says nothing of anybody; {form}"))?;
@@ -89,6 +106,10 @@ pub fn whose(text: &str) -> Result<Whose, String> {
     };
     Ok(Whose { policy, scope })
 }
+
+const EVERYONE: &str = "everyone";
+/// A policy of that name has it in common with them what may be kept at the most, and no answer.
+const EVERYONES: &str = "*";
 
 #[cfg(test)]
 mod tests {
@@ -141,6 +162,18 @@ mod tests {
         assert_eq!(read("policy=p,team=t"), scope(SharedBy::Team, &caller(key, team, user)));
         assert_eq!(read("policy=p,user=u,team=t"), scope(SharedBy::User, &caller(key, team, user)));
         assert_eq!(read("policy=p,user=u"), scope(SharedBy::User, &caller(key, None, user)));
+    }
+
+    #[test]
+    fn everyone_is_those_of_all_policies_and_lies_where_no_policys_own_do() {
+        let of = |shared_by: SharedBy, policy: &str| {
+            shared_by.scope(&shared_by.home(&PolicyName::new(policy)), &caller(Some("k"), None, None)).unwrap()
+        };
+        assert_eq!(of(SharedBy::Everyone, "p"), of(SharedBy::Everyone, "q"));
+        assert_ne!(of(SharedBy::Policy, "p"), of(SharedBy::Policy, "q"));
+        assert_ne!(of(SharedBy::Everyone, "*"), of(SharedBy::Policy, "*"));
+        assert_eq!(whose("everyone").unwrap(), Whose { policy: everyones(), scope: None });
+        assert!(whose("everyone,team=t").is_err());
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub struct Similar {
 
 /// What is known of questions and of answers to similar ones, and what becomes of what is learnt.
 struct Experience {
+    /// In whose name things are counted.
     policy: PolicyName,
     repertoire: Arc<Repertoire>,
     trust: Trust,
@@ -180,7 +181,12 @@ impl Similar {
 impl Experience {
     fn ground(&self, place: &Place) -> Ground {
         let least = (f64::from(self.judge.least) * 10_000.0).round() as u32;
-        Ground { policy: self.policy.clone(), scope: place.scope(), embedder: self.repertoire.embedder, least }
+        Ground {
+            policy: self.repertoire.policy.clone(),
+            scope: place.scope(),
+            embedder: self.repertoire.embedder,
+            least,
+        }
     }
 
     fn serves(&self, ground: &Ground) -> bool {
@@ -189,7 +195,7 @@ impl Experience {
 
     /// An answer was tried.
     fn learn(&self, ground: &Ground, is_right: bool) {
-        self.book.count(&ground.policy, if is_right { Event::TriedRight } else { Event::TriedWrong });
+        self.book.count(&self.policy, if is_right { Event::TriedRight } else { Event::TriedWrong });
         // What is not fetched yet would be lost if this were kept in its place.
         if self.repertoire.is_whole()
             && let Some(standing) = self.trust.learn(ground, is_right, self.at_most, &self.by)

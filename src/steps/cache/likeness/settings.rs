@@ -7,7 +7,7 @@ use super::embedder::Embedder;
 use super::far::Source;
 use super::judge::Judge;
 use super::{Experience, Similar, identity};
-use crate::base::ids::DialectId;
+use crate::base::ids::{DialectId, PolicyName};
 use crate::base::units::{Period, Share};
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::target::Target;
@@ -42,7 +42,7 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong with a setting, for the person who wrote it.
-    pub fn build(&self, site: &Site<'_>, room: Room) -> Result<Option<Similar>, String> {
+    pub fn build(&self, site: &Site<'_>, home: &PolicyName, room: Room) -> Result<Option<Similar>, String> {
         if let Some(least) = self.at_least.filter(|least| !(0.5..=1.0).contains(least)) {
             return Err(format!("`{least}` tells nothing apart; `at_least` is between 0.5 and 1"));
         }
@@ -58,7 +58,7 @@ impl Config {
         let (stores, pin) = (site.stores, site.embedders.get(&self.by).map(|local| local.pin()));
         let experience = Experience {
             policy: site.policy.clone(),
-            repertoire: stores.repertoires.of(site.policy, identity),
+            repertoire: stores.repertoires.of(home, identity),
             trust: stores.trust.clone(),
             answers: Arc::clone(&stores.answers),
             room,
