@@ -179,6 +179,7 @@ const CACHE: &[&str] = &[
     "keep",
     "stale",
     "charge",
+    "pace",
     "size",
     "entries",
     "largest",
@@ -270,7 +271,7 @@ route: { fallback: [main, near/m], timeouts: { whole: 2m } }
             ("max_concurrent: 9", "max_concurrent: 8"),
             ("60/min", "61/min"),
             ("  - limit: { per: key, requests: 60/min }\n", ""),
-            ("keep: 1h", "keep: 2h, size: 9MiB, stale: 1m"),
+            ("keep: 1h", "keep: 2h, size: 9MiB, stale: 1m, pace: 9ms"),
             ("canonical: true, similar: { by: near/small }", "canonical: false"),
             ("2m }", "3m, total: 9m }"),
             // Another policy.

@@ -32,6 +32,9 @@ pub struct Config {
     /// Who is given an answer that was made for somebody else.
     #[serde(default)]
     pub shared_by: SharedBy,
+    /// How long a stream that is given again pauses before each piece of a few words, up to a second; not at all if not said.
+    #[serde(default)]
+    pub pace: Option<Period>,
     /// The share of what an answer cost when it was made that whoever is given it again is charged, by the budgets before
     /// this step: `20%`; nothing if not said.
     #[serde(default)]
@@ -60,6 +63,7 @@ pub(super) struct Settings {
     pub shared_by: SharedBy,
     pub keep: Duration,
     pub stale: Duration,
+    pub pace: Duration,
     /// Hundredths of a percent of what an answer has cost.
     charge: i128,
     pub tool_calls: bool,
@@ -107,6 +111,10 @@ impl Config {
             return Err(format!("`{max_temperature}` is no temperature; `max_temperature` is between 0 and 2"));
         }
         let stale = self.stale.map_or(Duration::ZERO, |stale| stale.0);
+        let pace = self.pace.map_or(Duration::ZERO, |pace| pace.0);
+        if pace > SLOWEST {
+            return Err("nobody reads as slowly as that; a `pace` is up to `1s` for each few words".into());
+        }
         let room = Room {
             bytes: self.size.map_or(USUAL_SIZE, |size| size.0),
             entries: self.entries.map_or(USUAL_ENTRIES, NonZeroU64::get),
@@ -126,6 +134,7 @@ impl Config {
             shared_by: self.shared_by,
             keep,
             stale,
+            pace,
             charge: self.charge.map_or(0, |share| (share.fraction() * WHOLE as f64).round() as i128),
             tool_calls: self.tool_calls,
             max_temperature,
@@ -138,6 +147,7 @@ impl Config {
 /// All of it, in hundredths of a percent.
 const WHOLE: i128 = 10_000;
 const USUAL_KEEP: Duration = Duration::from_secs(3_600);
+const SLOWEST: Duration = Duration::from_secs(1);
 const USUAL_SIZE: u64 = 64 << 20;
 const USUAL_ENTRIES: u64 = 10_000;
 const USUAL_LARGEST: u64 = 1 << 20;

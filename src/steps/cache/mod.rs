@@ -72,6 +72,7 @@ pub use likeness::trust::{Ground, Standing, Trust};
 use likeness::{Lesson, Opening, Seen, Similar};
 use record::Shelf;
 pub use renewals::Renewals;
+use replay::Sending;
 pub use sharing::{SharedBy, everyones, whose};
 use wanted::Wanted;
 use word::Word;
@@ -288,7 +289,7 @@ impl Cache {
         result: &'static str,
         tier: &'static str,
     ) -> Option<Answer> {
-        let mut answer = replay::answer(kept, cx, request.stream)?;
+        let mut answer = replay::answer(kept, cx, self.sending(request))?;
         let (charged, saved) = self.price(cx, kept);
         if let Some(renewal) = &cx.renews {
             // Somebody was faster.
@@ -299,6 +300,10 @@ impl Cache {
         cx.remarks.note("age", age.to_string());
         conclude(cx, Cached { tier: Some(tier), saved, charged, ..Cached::of(result) });
         Some(given(answer, result, tier))
+    }
+
+    fn sending(&self, request: &Request) -> Sending {
+        if request.stream { Sending::Stream { pace: self.settings.pace } } else { Sending::Whole }
     }
 
     /// What is charged for a kept answer, and what it saves.

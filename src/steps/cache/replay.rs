@@ -1,9 +1,13 @@
 //! A kept answer, given again: as a whole or as a stream, with an id of its own.
 
+use std::time::Duration;
+
 use bytestring::ByteString;
+use futures_core::stream::BoxStream;
 use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 
+use crate::base::stop::Stop;
 use crate::base::text::Text;
 use crate::chat::{Choice, Completion, Content, Delta, Event, Events, Frame, Lane, Opening, Part, Start, Verbatim};
 use crate::dialect;
@@ -11,8 +15,19 @@ use crate::pipeline::cx::Cx;
 use crate::pipeline::{Answer, Burst, Head};
 use crate::state::answers::Kept;
 
+/// How an answer is given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    Whole,
+    Stream {
+        /// What it pauses before each piece of it.
+        pace: Duration,
+    },
+}
+
 /// `None` if what is kept cannot be read, which is as if it were not there.
-pub fn answer(kept: &Kept, cx: &Cx, is_stream: bool) -> Option<Answer> {
+pub fn answer(kept: &Kept, cx: &Cx, sending: Sending) -> Option<Answer> {
+    let is_stream = sending != Sending::Whole;
     let origin = &kept.origin;
     let id = cx.id.as_str();
     let fresh = id.strip_prefix("req_").unwrap_or(id);
@@ -41,7 +56,22 @@ pub fn answer(kept: &Kept, cx: &Cx, is_stream: bool) -> Option<Answer> {
         is_detoured: false,
         audience: None,
     };
-    Some(Answer { head, frames: stream::iter([Ok(burst)]).boxed() })
+    let frames = match sending {
+        Sending::Stream { pace } if !pace.is_zero() => paced(burst, pace),
+        _ => stream::iter([Ok(burst)]).boxed(),
+    };
+    Some(Answer { head, frames })
+}
+
+/// The frames as if they were made while they are read.
+fn paced(burst: Burst, pace: Duration) -> BoxStream<'static, Result<Burst, Stop>> {
+    let one = move |frame: Frame| async move {
+        if frame.iter().any(|event| matches!(event, Event::Delta { .. })) {
+            tokio::time::sleep(pace).await;
+        }
+        Ok(vec![frame])
+    };
+    stream::iter(burst).then(one).boxed()
 }
 
 /// The answer as it might have come as a stream; `None` if it has parts that only its dialect knows how to stream.
@@ -121,5 +151,14 @@ mod tests {
         let said: Vec<_> = pieces.iter().map(|delta| delta.text().unwrap().as_str().into_owned()).collect();
         assert_eq!(said.concat(), text);
         assert!(said.len() > 2 && said.iter().skip(1).all(|piece| piece.starts_with(char::is_whitespace)), "{said:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_lies_before_each_piece_and_before_nothing_else() {
+        let (begun, pace) = (tokio::time::Instant::now(), Duration::from_millis(30));
+        let delta = |text: &str| Event::Delta { lane: Lane { choice: 0, part: 0 }, delta: Delta::Text(text.into()) };
+        let frames = [delta("one"), delta(" two"), Event::End].map(|event| Frame::new(Events::from_iter([event])));
+        let came = paced(frames.into(), pace).map(|burst| (burst.unwrap().len(), begun.elapsed())).collect::<Vec<_>>();
+        assert_eq!(came.await, [(1, pace), (1, 2 * pace), (1, 2 * pace)]);
     }
 }
