@@ -306,13 +306,14 @@ impl Visit {
     fn read(&mut self, body: Bytes) -> Result<Box<Verbatim<Request>>, Stop> {
         let dialect = self.dialect()?;
         let text = ByteString::try_from(body.clone()).map_err(|_| Refusal::malformed("the body is not UTF-8"))?;
+        // Boxed as soon as it is there, since it is large and handed on from one future to the next.
         let request = dialect.read_request(&text).map_err(malformed)?;
+        let request = Box::new(Verbatim::read(request, dialect.id(), body, Some(0)));
         self.cx.model = ModelName::new(request.model.as_str());
         self.check_model()?;
         self.state(Some(&text));
         self.cx.texts.iter().for_each(|texts| texts.came(&request));
-        // Boxed, since it is large and handed on from one future to the next.
-        Ok(Box::new(Verbatim::read(request, dialect.id(), body, Some(0))))
+        Ok(request)
     }
 
     /// Takes what the caller states of itself from where the gateway file says, the body included.

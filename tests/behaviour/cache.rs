@@ -139,6 +139,40 @@ async fn the_admin_port_counts_what_is_kept_and_forgets_it() {
 }
 
 #[tokio::test]
+async fn what_policies_share_lies_in_one_place_which_is_counted_and_forgotten_as_one() {
+    let upstream = FakeUpstream::answering(&completion("the same for all")).await;
+    let policy = |name: &str, when: &str, keeps: &str| {
+        format!("  - policy: {name}\n{when}    steps: [ cache: {{ {keeps} }} ]\n    route: up\n")
+    };
+    let when = |name: &str| format!("    when: 'request.header(\"x-policy\") == \"{name}\"'\n");
+    let house = House::with(&format!(
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\npolicies:\n{}{}{}",
+        upstream.url(),
+        policy("own", &when("own"), ""),
+        policy("one", &when("one"), "shared_by: everyone"),
+        policy("other", "", "shared_by: everyone"),
+    ))
+    .await;
+    let ask = async |policy: &str| {
+        let answer = house.http.post_with(PATH, &[("x-policy", policy)], chat("m").to_string()).await;
+        answer.header("x-tidegate-cache").to_owned()
+    };
+    assert_eq!([ask("one").await, ask("other").await, ask("own").await], ["miss", "hit", "miss"]);
+    house.access_lines(3).await;
+    let told = house.admin.get("/cache").await.json();
+    let kept = |name: &str| {
+        let policies = told["policies"].as_array().unwrap();
+        let found = policies.iter().find(|policy| policy["policy"] == name).unwrap();
+        (found["answers"].as_u64().unwrap(), found["since_start"].clone())
+    };
+    assert_eq!((kept("*"), kept("own")), ((1, json!({})), (1, json!({"miss": 1}))));
+    assert_eq!((kept("one"), kept("other")), ((0, json!({"miss": 1})), (0, json!({"hit": 1}))));
+    let forgotten = house.admin.send(Method::DELETE, "/cache?scope=everyone", &[], Bytes::new()).await;
+    assert_eq!(forgotten.text(), "{\"forgotten\":1}");
+    assert_eq!([ask("other").await, ask("own").await], ["miss", "hit"]);
+}
+
+#[tokio::test]
 async fn a_hit_is_a_stream_for_whoever_wants_one_in_any_dialect() {
     let upstream = FakeUpstream::answering(&completion(
         "a sentence of rather many words, for a test that wants to see it come in several pieces",
