@@ -26,6 +26,7 @@ use super::{
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
+use likeness::Notes;
 use order::{Entry, ORDER};
 
 /// The answers of one machine. Nobody else may use its folder.
@@ -35,6 +36,7 @@ pub struct EmbeddedAnswers {
     near: Arc<LocalAnswers>,
     clock: Clock,
     books: Arc<Mutex<Books>>,
+    notes: Notes,
 }
 
 /// What is known of what there is. Held while that is changed.
@@ -76,7 +78,7 @@ impl EmbeddedAnswers {
             db.clear()?;
             db.insert(LAYOUT.0, LAYOUT.1)?;
         }
-        let answers = Self { db, near: Arc::default(), clock, books: Arc::default() };
+        let answers = Self { db, near: Arc::default(), clock, books: Arc::default(), notes: Notes::default() };
         answers.sweep(&mut answers.lock())?;
         Ok(answers)
     }
@@ -266,12 +268,15 @@ impl Answers for EmbeddedAnswers {
     }
 
     fn note(&self, ground: &Ground, standing: &Standing) {
-        let (this, ground, standing) = (self.clone(), ground.clone(), standing.clone());
-        aside(move || {
-            if let Err(error) = this.write_standing(&ground, &standing) {
-                warn!(%error, "how similar questions have fared cannot be kept");
-            }
-        });
+        // Whoever was to write what is put here now finds it already, with the others.
+        if self.notes.put(ground, standing) {
+            let this = self.clone();
+            aside(move || {
+                if let Err(error) = this.write_notes(&this.lock()) {
+                    warn!(%error, "how similar questions have fared cannot be kept");
+                }
+            });
+        }
     }
 
     fn recall(&self, policy: &PolicyName, embedder: EmbedderHash) -> Option<Recalling> {
@@ -284,7 +289,8 @@ impl Answers for EmbeddedAnswers {
         Box::pin(async move {
             let flushed = blocking(move || {
                 // Whoever writes holds the books.
-                let _books = this.lock();
+                let books = this.lock();
+                this.write_notes(&books)?;
                 this.db.flush()
             });
             if let Err(error) = flushed.await {
@@ -304,7 +310,7 @@ impl Answers for EmbeddedAnswers {
         Box::pin(async move {
             blocking(move || {
                 let is_theirs = |entry: &Entry| whose.scope.as_ref().is_none_or(|scope| scope.has(&entry.place[0]));
-                this.drop_standings(&whose)?;
+                this.drop_standings(&whose, &this.lock())?;
                 this.drop_where(&policy_hash(&whose.policy), is_theirs)
             })
             .await

@@ -217,3 +217,28 @@ async fn what_nobody_has_added_to_for_months_goes() {
     answers.sweep_standings(Timestamp::now() + jiff::SignedDuration::from_hours(24 * 91)).unwrap();
     assert!(answers.standings().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn the_newest_note_stays_however_many_are_on_their_way() {
+    let (_folder, answers) = in_folder();
+    for round in 1..=20 {
+        for number in 1..=50 {
+            answers.note(&ground("a"), &standing(100 * round + number));
+        }
+        answers.flush().await;
+        assert_eq!(recalled(&answers).await.1, [(ground("a"), standing(100 * round + 50))]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_be_noted_does_not_come_back_once_it_is_forgotten() {
+    let (_folder, answers) = in_folder();
+    let of_a = Whose { policy: PolicyName::new("p"), scope: Some(scope("a")) };
+    for number in 1..=200 {
+        answers.note(&ground("a"), &standing(number));
+        answers.note(&ground("b"), &standing(number));
+        assert_eq!(answers.forget(&of_a).await, Ok(0));
+        answers.flush().await;
+        assert_eq!(recalled(&answers).await.1, [(ground("b"), standing(number))]);
+    }
+}
