@@ -15,6 +15,7 @@ use super::{Model, Pin};
 /// The threads end when it is dropped.
 pub struct Local {
     pin: Pin,
+    model: Arc<Model>,
     queue: SyncSender<Wanted>,
 }
 
@@ -30,14 +31,19 @@ struct Wanted {
 impl Local {
     /// # Errors
     /// When a thread cannot be started.
-    pub fn start(model: Model, pin: Pin, threads: NonZeroUsize) -> io::Result<Self> {
+    pub fn start(model: Arc<Model>, pin: Pin, threads: NonZeroUsize) -> io::Result<Self> {
         let (queue, wanted) = sync_channel(QUEUE);
-        let (model, wanted) = (Arc::new(model), Arc::new(Mutex::new(wanted)));
+        let wanted = Arc::new(Mutex::new(wanted));
         for _ in 0..threads.get() {
             let (model, wanted) = (Arc::clone(&model), Arc::clone(&wanted));
             thread::Builder::new().name("embedder".to_owned()).spawn(move || work(&model, &wanted))?;
         }
-        Ok(Self { pin, queue })
+        Ok(Self { pin, model, queue })
+    }
+
+    /// What is at work, to be put to work on other threads as well.
+    pub fn model(&self) -> Arc<Model> {
+        Arc::clone(&self.model)
     }
 
     /// The hash of the model's files.

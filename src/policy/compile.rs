@@ -13,6 +13,7 @@ mod screens;
 mod telemetry;
 
 pub use callers::claims;
+pub use embedders::check as check_embedders;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -306,7 +307,6 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
             problems.extend(config.lints.order(&steps, &spans));
         }
     }
-    embedders::check(config, problems);
     for provider in config.providers.values() {
         providers::script(provider, problems);
     }

@@ -1,9 +1,12 @@
 //! Answers to questions in other words, found by a model in the gateway's own process.
 #![cfg(feature = "local-embedder")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 
+use notify::Watcher as _;
+use notify::event::{AccessKind, AccessMode};
 use serde_json::{Value, json};
 
 use crate::support::tiny::Tiny;
@@ -75,6 +78,59 @@ async fn a_reload_keeps_the_model_that_is_at_work_and_one_that_became_another_ke
     Tiny::install(&house.path("tiny"));
     house.write("tidegate.yaml", &file.replace("check: 0%", "check: 2%"));
     assert!(house.reloader.reload(&house.gateway));
+}
+
+/// How often a file of the model was opened.
+struct Openings {
+    folder: PathBuf,
+    heard: mpsc::Receiver<notify::Result<notify::Event>>,
+    _watcher: notify::RecommendedWatcher,
+}
+
+impl Openings {
+    fn of(folder: PathBuf) -> Self {
+        let (tell, heard) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(tell).unwrap();
+        watcher.watch(&folder, notify::RecursiveMode::NonRecursive).unwrap();
+        Self { folder, heard, _watcher: watcher }
+    }
+
+    /// Since it was asked before.
+    fn of_weights(&self) -> usize {
+        // What is heard of this one was the last.
+        std::fs::write(self.folder.join("end"), "").unwrap();
+        let mut count = 0;
+        loop {
+            let event = self.heard.recv_timeout(std::time::Duration::from_secs(20)).unwrap().unwrap();
+            let is_of = |name: &str| event.paths.iter().any(|path| path.ends_with(name));
+            match event.kind {
+                notify::EventKind::Access(AccessKind::Open(_)) if is_of("model.safetensors") => count += 1,
+                notify::EventKind::Access(AccessKind::Close(AccessMode::Write)) if is_of("end") => return count,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_reads_a_model_once_and_a_reload_only_if_its_files_were_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pin = Tiny::install(&folder.path().join("tiny")).to_string();
+    let openings = Openings::of(folder.path().join("tiny"));
+    let file = gateway_file("http://127.0.0.1:9/v1", &pin, "")
+        .replace("dir: tiny", &format!("dir: \"{}\"", folder.path().join("tiny").display()));
+    let house = House::with(&file).await;
+    assert_eq!(openings.of_weights(), 1);
+    for (from, to) in [("check: 0%", "check: 1%"), ("sha256:", "threads: 2, sha256:")] {
+        house.write("tidegate.yaml", &file.replace(from, to));
+        assert!(house.reloader.reload(&house.gateway));
+        assert_eq!(openings.of_weights(), 0, "{to}");
+    }
+    Tiny::install(&folder.path().join("tiny"));
+    openings.of_weights();
+    house.write("tidegate.yaml", &file);
+    assert!(house.reloader.reload(&house.gateway));
+    assert_eq!(openings.of_weights(), 1);
 }
 
 /// What `tidegate check` says of a gateway file in a folder.
