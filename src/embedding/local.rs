@@ -2,12 +2,17 @@
 //!
 //! A thread takes one text that waits and whatever else waits then, so that batches grow with the load and nobody waits for
 //! one to fill. Texts whose asker has given up are not looked at. A queue that is full is said to be so at once.
+//!
+//! Where a day is rehearsed on a clock that jumps whenever nobody has anything to do, threads would be forgotten over that:
+//! there the runtime's own are taken, for which the clock waits.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{Model, Pin};
@@ -16,7 +21,16 @@ use super::{Model, Pin};
 pub struct Local {
     pin: Pin,
     model: Arc<Model>,
-    queue: SyncSender<Wanted>,
+    way: Way,
+    /// Texts that were asked about.
+    asked: AtomicU64,
+}
+
+/// How texts come to the model.
+enum Way {
+    Queue(SyncSender<Wanted>),
+    /// Each by itself, on a thread of the runtime.
+    Aside,
 }
 
 /// No more texts may wait.
@@ -38,12 +52,22 @@ impl Local {
             let (model, wanted) = (Arc::clone(&model), Arc::clone(&wanted));
             thread::Builder::new().name("embedder".to_owned()).spawn(move || work(&model, &wanted))?;
         }
-        Ok(Self { pin, model, queue })
+        Ok(Self { pin, model, way: Way::Queue(queue), asked: AtomicU64::new(0) })
+    }
+
+    /// For a clock that jumps.
+    pub fn rehearsing(model: Arc<Model>, pin: Pin) -> Self {
+        Self { pin, model, way: Way::Aside, asked: AtomicU64::new(0) }
     }
 
     /// What is at work, to be put to work on other threads as well.
     pub fn model(&self) -> Arc<Model> {
         Arc::clone(&self.model)
+    }
+
+    /// How many texts it was asked about.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// The hash of the model's files.
@@ -54,21 +78,34 @@ impl Local {
     /// Puts a text in the queue; where it lies, a direction of length 1, is heard later.
     ///
     /// # Errors
-    /// When the queue is full.
+    /// When the queue is full, or there is no runtime where one is wanted.
     pub fn embed(&self, text: &str) -> Result<oneshot::Receiver<Vec<f32>>, Full> {
         let (reply, heard) = oneshot::channel();
-        self.queue.try_send(Wanted { text: text.to_owned(), reply }).map_err(|_| Full)?;
+        let wanted = Wanted { text: text.to_owned(), reply };
+        match &self.way {
+            Way::Queue(queue) => queue.try_send(wanted).map_err(|_| Full)?,
+            Way::Aside => {
+                let model = Arc::clone(&self.model);
+                let runtime = Handle::try_current().map_err(|_| Full)?;
+                runtime.spawn_blocking(move || tell(&model, vec![wanted]));
+            }
+        }
+        self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(heard)
     }
 }
 
 fn work(model: &Model, wanted: &Mutex<Receiver<Wanted>>) {
     while let Some(batch) = next(wanted) {
-        let texts: Vec<_> = batch.iter().map(|wanted| wanted.text.as_str()).collect();
-        let directions = model.embed(&texts);
-        for (wanted, direction) in batch.into_iter().zip(directions) {
-            let _ = wanted.reply.send(direction);
-        }
+        tell(model, batch);
+    }
+}
+
+fn tell(model: &Model, batch: Vec<Wanted>) {
+    let texts: Vec<_> = batch.iter().map(|wanted| wanted.text.as_str()).collect();
+    let directions = model.embed(&texts);
+    for (wanted, direction) in batch.into_iter().zip(directions) {
+        let _ = wanted.reply.send(direction);
     }
 }
 

@@ -9,14 +9,17 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::files::NAMES;
 use super::{Files, Local, Model, Pin, Unfit};
 
 /// The models of the process. Clones are the same.
 #[derive(Clone, Default)]
-pub struct Shelf(Arc<Mutex<AtWork>>);
+pub struct Shelf {
+    at_work: Arc<Mutex<AtWork>>,
+    is_for_rehearsals: bool,
+}
 
 #[derive(Default)]
 struct AtWork {
@@ -34,12 +37,30 @@ type Stamps = [Stamp; NAMES.len()];
 struct Stamp([i128; 4]);
 
 impl Shelf {
+    /// For a clock that jumps.
+    pub fn for_rehearsals() -> Self {
+        Self { is_for_rehearsals: true, ..Self::default() }
+    }
+
+    pub fn is_for_rehearsals(&self) -> bool {
+        self.is_for_rehearsals
+    }
+
+    /// How many texts those at work were asked about.
+    pub fn asked(&self) -> u64 {
+        self.lock().models.values().filter_map(Weak::upgrade).map(|local| local.asked()).sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AtWork> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The model of these files, at work on so many threads.
     ///
     /// # Errors
     /// When the files are not there, are others, or no model that can be read.
     pub fn open(&self, folder: &Path, pin: Pin, threads: NonZeroUsize) -> Result<Arc<Local>, Unfit> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock();
         let key = (folder.to_owned(), pin);
         // Before they are read: a change meanwhile is noticed the next time.
         let stamps = stamps(folder);
@@ -53,6 +74,7 @@ impl Shelf {
         };
         let local = match known.models.get(&(pin, threads)).and_then(Weak::upgrade) {
             Some(local) => local,
+            None if self.is_for_rehearsals => Arc::new(Local::rehearsing(model, pin)),
             None => {
                 let started = Local::start(model, pin, threads);
                 Arc::new(started.map_err(|source| Unfit::Unread { path: folder.display().to_string(), source })?)
