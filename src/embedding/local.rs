@@ -4,7 +4,8 @@
 //! one to fill. Texts whose asker has given up are not looked at. A queue that is full is said to be so at once.
 //!
 //! Where a day is rehearsed on a clock that jumps whenever nobody has anything to do, threads would be forgotten over that:
-//! there the runtime's own are taken, for which the clock waits.
+//! there the runtime's own are taken, for which the clock waits. And where policies are tried that name a model, there may be
+//! none: it is played, by one that finds all texts alike.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,17 +21,18 @@ use super::{Model, Pin};
 /// The threads end when it is dropped.
 pub struct Local {
     pin: Pin,
-    model: Arc<Model>,
     way: Way,
     /// Texts that were asked about.
     asked: AtomicU64,
 }
 
-/// How texts come to the model.
+/// How it is told where texts lie.
 enum Way {
-    Queue(SyncSender<Wanted>),
+    Queue(SyncSender<Wanted>, Arc<Model>),
     /// Each by itself, on a thread of the runtime.
-    Aside,
+    Aside(Arc<Model>),
+    /// At once, and all in one place.
+    Played,
 }
 
 /// No more texts may wait.
@@ -52,17 +54,29 @@ impl Local {
             let (model, wanted) = (Arc::clone(&model), Arc::clone(&wanted));
             thread::Builder::new().name("embedder".to_owned()).spawn(move || work(&model, &wanted))?;
         }
-        Ok(Self { pin, model, way: Way::Queue(queue), asked: AtomicU64::new(0) })
+        Ok(Self::on(Way::Queue(queue, model), pin))
     }
 
     /// For a clock that jumps.
     pub fn rehearsing(model: Arc<Model>, pin: Pin) -> Self {
-        Self { pin, model, way: Way::Aside, asked: AtomicU64::new(0) }
+        Self::on(Way::Aside(model), pin)
+    }
+
+    /// One that finds all texts alike, in the place of that model.
+    pub fn played(pin: Pin) -> Self {
+        Self::on(Way::Played, pin)
+    }
+
+    fn on(way: Way, pin: Pin) -> Self {
+        Self { pin, way, asked: AtomicU64::new(0) }
     }
 
     /// What is at work, to be put to work on other threads as well.
-    pub fn model(&self) -> Arc<Model> {
-        Arc::clone(&self.model)
+    pub fn model(&self) -> Option<Arc<Model>> {
+        match &self.way {
+            Way::Queue(_, model) | Way::Aside(model) => Some(Arc::clone(model)),
+            Way::Played => None,
+        }
     }
 
     /// How many texts it was asked about.
@@ -83,9 +97,10 @@ impl Local {
         let (reply, heard) = oneshot::channel();
         let wanted = Wanted { text: text.to_owned(), reply };
         match &self.way {
-            Way::Queue(queue) => queue.try_send(wanted).map_err(|_| Full)?,
-            Way::Aside => {
-                let model = Arc::clone(&self.model);
+            Way::Queue(queue, _) => queue.try_send(wanted).map_err(|_| Full)?,
+            Way::Played => drop(wanted.reply.send(vec![0.6, 0.8])),
+            Way::Aside(model) => {
+                let model = Arc::clone(model);
                 let runtime = Handle::try_current().map_err(|_| Full)?;
                 runtime.spawn_blocking(move || tell(&model, vec![wanted]));
             }

@@ -18,7 +18,18 @@ use super::{Files, Local, Model, Pin, Unfit};
 #[derive(Clone, Default)]
 pub struct Shelf {
     at_work: Arc<Mutex<AtWork>>,
-    is_for_rehearsals: bool,
+    purpose: Purpose,
+}
+
+/// What models are put to work for.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Purpose {
+    #[default]
+    Serving,
+    /// On a clock that jumps.
+    Rehearsing,
+    /// They are played, whether or not they are there.
+    Trying,
 }
 
 #[derive(Default)]
@@ -38,12 +49,18 @@ struct Stamp([i128; 4]);
 
 impl Shelf {
     /// For a clock that jumps.
-    pub fn for_rehearsals() -> Self {
-        Self { is_for_rehearsals: true, ..Self::default() }
+    pub fn rehearsing() -> Self {
+        Self { purpose: Purpose::Rehearsing, ..Self::default() }
     }
 
-    pub fn is_for_rehearsals(&self) -> bool {
-        self.is_for_rehearsals
+    /// For policies that are tried where their models need not be: each is played by one that finds all texts alike.
+    pub fn playing() -> Self {
+        Self { purpose: Purpose::Trying, ..Self::default() }
+    }
+
+    /// Whether it is to be opened where providers are played.
+    pub fn is_for_plays(&self) -> bool {
+        self.purpose != Purpose::Serving
     }
 
     /// How many texts those at work were asked about.
@@ -60,6 +77,9 @@ impl Shelf {
     /// # Errors
     /// When the files are not there, are others, or no model that can be read.
     pub fn open(&self, folder: &Path, pin: Pin, threads: NonZeroUsize) -> Result<Arc<Local>, Unfit> {
+        if self.purpose == Purpose::Trying {
+            return Ok(Arc::new(Local::played(pin)));
+        }
         let mut known = self.lock();
         let key = (folder.to_owned(), pin);
         // Before they are read: a change meanwhile is noticed the next time.
@@ -74,7 +94,7 @@ impl Shelf {
         };
         let local = match known.models.get(&(pin, threads)).and_then(Weak::upgrade) {
             Some(local) => local,
-            None if self.is_for_rehearsals => Arc::new(Local::rehearsing(model, pin)),
+            None if self.purpose == Purpose::Rehearsing => Arc::new(Local::rehearsing(model, pin)),
             None => {
                 let started = Local::start(model, pin, threads);
                 Arc::new(started.map_err(|source| Unfit::Unread { path: folder.display().to_string(), source })?)
@@ -92,7 +112,7 @@ impl AtWork {
     /// The model with this hash, on however many threads it is at work.
     fn model(&self, pin: Pin) -> Option<Arc<Model>> {
         let same = self.models.iter().filter(|((known, _), _)| *known == pin);
-        same.filter_map(|(_, local)| local.upgrade()).map(|local| local.model()).next()
+        same.filter_map(|(_, local)| local.upgrade()?.model()).next()
     }
 
     fn forget_what_is_not_at_work(&mut self) {

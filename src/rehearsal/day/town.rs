@@ -67,7 +67,7 @@ impl Town {
         let pools = Arc::new(Pools::on(Arc::new(Arc::clone(&upstream)) as _));
         let (seen, till) = (Arc::new(Seen::default()), Arc::new(Till::default()));
         let world = World::new(clock, Arc::clone(&pools), AccessLog::off());
-        let world = world.with(Stores { embedders: Shelf::for_rehearsals(), ..Stores::default() });
+        let world = world.with(Stores { embedders: Shelf::rehearsing(), ..Stores::default() });
         let world = world.before(Arc::clone(&seen) as _).keeping(Arc::clone(&till) as _);
         let parts = Parts {
             pools: &world.pools,
