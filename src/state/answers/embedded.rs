@@ -7,6 +7,7 @@
 
 mod likeness;
 mod order;
+mod waiting;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -26,8 +27,8 @@ use super::{
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
-use likeness::Notes;
 use order::{Entry, ORDER};
+use waiting::Waiting;
 
 /// The answers of one machine. Nobody else may use its folder.
 #[derive(Clone)]
@@ -36,7 +37,15 @@ pub struct EmbeddedAnswers {
     near: Arc<LocalAnswers>,
     clock: Clock,
     books: Arc<Mutex<Books>>,
-    notes: Notes,
+    answers: Waiting<Place, Put>,
+    standings: Waiting<Ground, Standing>,
+}
+
+/// An answer that is to be kept, and where its question lies.
+struct Put {
+    kept: Arc<Kept>,
+    room: Room,
+    bearing: Option<Bearing>,
 }
 
 /// What is known of what there is. Held while that is changed.
@@ -78,7 +87,14 @@ impl EmbeddedAnswers {
             db.clear()?;
             db.insert(LAYOUT.0, LAYOUT.1)?;
         }
-        let answers = Self { db, near: Arc::default(), clock, books: Arc::default(), notes: Notes::default() };
+        let answers = Self {
+            db,
+            near: Arc::default(),
+            clock,
+            books: Arc::default(),
+            answers: Waiting::default(),
+            standings: Waiting::default(),
+        };
         answers.sweep(&mut answers.lock())?;
         Ok(answers)
     }
@@ -120,13 +136,32 @@ impl EmbeddedAnswers {
         if let Some(kept) = Kept::read(Bytes::copy_from_slice(&stored), place) {
             return Ok(Found::Answer(Arc::new(kept)));
         }
-        self.drop_where(&policy_hash(place.policy()), |entry| entry.place == place.key())?;
+        self.drop_where(&mut self.lock(), &policy_hash(place.policy()), |entry| entry.place == place.key())?;
         // Also where there is no entry for it, but not what may have been kept anew meanwhile.
         let _ = self.db.compare_and_swap(answer_key(place), Some(stored), None::<&[u8]>)?;
         Ok(Found::Damaged)
     }
 
-    fn write(&self, place: &Place, kept: &Kept, room: Room, bearing: Option<&Bearing>) -> sled::Result<()> {
+    /// Writes what waits for that, as far as it can be written. Blocks.
+    fn write_all(&self, books: &mut Books) -> sled::Result<()> {
+        let mut outcome = Ok(());
+        while let Some((place, Put { kept, room, bearing })) = self.answers.next() {
+            outcome = outcome.and(self.write(books, &place, &kept, room, bearing.as_ref()));
+        }
+        while let Some((ground, standing)) = self.standings.next() {
+            outcome = outcome.and(self.write_standing(&ground, &standing));
+        }
+        outcome
+    }
+
+    fn write(
+        &self,
+        books: &mut Books,
+        place: &Place,
+        kept: &Kept,
+        room: Room,
+        bearing: Option<&Bearing>,
+    ) -> sled::Result<()> {
         let policy = policy_hash(place.policy());
         let value = kept.write(place);
         let key = likeness::bearing_key(&place.key());
@@ -137,7 +172,6 @@ impl EmbeddedAnswers {
         };
         let bytes = value.len() + bearing.as_ref().map_or(0, Vec::len);
         let entry = Entry::of(place, kept, room, bytes as u64);
-        let mut books = self.lock();
         if !books.taken.contains_key(&policy) {
             self.db.insert(name_key(&policy), place.policy().as_str())?;
         }
@@ -159,7 +193,7 @@ impl EmbeddedAnswers {
         self.db.apply_batch(batch)?;
         self.make_room(taken, room, &entry)?;
         if self.clock.now().duration_since(books.swept).as_secs() > SWEEP_EVERY {
-            self.sweep(&mut books)?;
+            self.sweep(books)?;
         }
         Ok(())
     }
@@ -178,8 +212,7 @@ impl EmbeddedAnswers {
     }
 
     /// Drops what fits of a policy's, and says how many that were.
-    fn drop_where(&self, policy: &[u8; 16], fits: impl Fn(&Entry) -> bool) -> sled::Result<u64> {
-        let mut books = self.lock();
+    fn drop_where(&self, books: &mut Books, policy: &[u8; 16], fits: impl Fn(&Entry) -> bool) -> sled::Result<u64> {
         let taken = books.taken.entry(*policy).or_default();
         let mut dropped = 0;
         for entry in self.entries(&order::prefix(policy)) {
@@ -268,14 +301,8 @@ impl Answers for EmbeddedAnswers {
     }
 
     fn note(&self, ground: &Ground, standing: &Standing) {
-        // Whoever was to write what is put here now finds it already, with the others.
-        if self.notes.put(ground, standing) {
-            let this = self.clone();
-            aside(move || {
-                if let Err(error) = this.write_notes(&this.lock()) {
-                    warn!(%error, "how similar questions have fared cannot be kept");
-                }
-            });
+        if self.standings.put(ground.clone(), standing.clone(), |_, _| ()) {
+            self.send_to_write();
         }
     }
 
@@ -288,9 +315,8 @@ impl Answers for EmbeddedAnswers {
         let this = self.clone();
         Box::pin(async move {
             let flushed = blocking(move || {
-                // Whoever writes holds the books.
-                let books = this.lock();
-                this.write_notes(&books)?;
+                let mut books = this.lock();
+                this.write_all(&mut books)?;
                 this.db.flush()
             });
             if let Err(error) = flushed.await {
@@ -310,8 +336,11 @@ impl Answers for EmbeddedAnswers {
         Box::pin(async move {
             blocking(move || {
                 let is_theirs = |entry: &Entry| whose.scope.as_ref().is_none_or(|scope| scope.has(&entry.place[0]));
-                this.drop_standings(&whose, &this.lock())?;
-                this.drop_where(&policy_hash(&whose.policy), is_theirs)
+                let mut books = this.lock();
+                // What is on its way would come back.
+                this.write_all(&mut books)?;
+                this.drop_standings(&whose)?;
+                this.drop_where(&mut books, &policy_hash(&whose.policy), is_theirs)
             })
             .await
         })
@@ -321,10 +350,18 @@ impl Answers for EmbeddedAnswers {
 impl EmbeddedAnswers {
     fn put(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<Bearing>) {
         self.near.put(&place, Arc::clone(&kept), room);
+        // An answer that is renewed has the question that it had before.
+        let take = |new: &mut Put, old: Put| new.bearing = new.bearing.take().or(old.bearing);
+        if self.answers.put(place, Put { kept, room, bearing }, take) {
+            self.send_to_write();
+        }
+    }
+
+    fn send_to_write(&self) {
         let this = self.clone();
         aside(move || {
-            if let Err(error) = this.write(&place, &kept, room, bearing.as_ref()) {
-                warn!(%error, "an answer cannot be kept");
+            if let Err(error) = this.write_all(&mut this.lock()) {
+                warn!(%error, "an answer, or how similar ones have fared, cannot be kept");
             }
         });
     }

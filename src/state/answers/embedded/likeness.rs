@@ -4,43 +4,13 @@
 //! Both are of an embedder, and nothing is compared across two of them. What another has left stays as long as it would have
 //! with that one: files that name another may not come into charge, or may be mended again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use jiff::Timestamp;
 use sled::Batch;
 
+use super::EmbeddedAnswers;
 use super::order;
-use super::{Books, EmbeddedAnswers};
 use crate::base::ids::PolicyName;
 use crate::state::answers::{Bearing, EmbedderHash, Ground, Place, Recalled, Standing, Whose, policy_hash};
-
-/// Standings that are not written yet, the newest of each ground: notes of one must not overtake each other, nor outlive
-/// that it is forgotten. Whoever writes or drops them holds the books. Clones are the same.
-#[derive(Clone, Default)]
-pub(super) struct Notes(Arc<Mutex<HashMap<Ground, Standing>>>);
-
-impl Notes {
-    /// In the place of an older one of that ground. Says whether there was nothing to write before.
-    pub(super) fn put(&self, ground: &Ground, standing: &Standing) -> bool {
-        let mut notes = self.lock();
-        let was_empty = notes.is_empty();
-        notes.insert(ground.clone(), standing.clone());
-        was_empty
-    }
-
-    fn take(&self) -> HashMap<Ground, Standing> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn drop_of(&self, whose: &Whose) {
-        self.lock().retain(|ground, _| !ground.is_of(whose));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Ground, Standing>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl EmbeddedAnswers {
     /// What there is of a policy's, by one embedder. Blocks.
@@ -77,11 +47,6 @@ impl EmbeddedAnswers {
         self.db.compare_and_swap(key, Some(stored), None::<&[u8]>).map(drop)
     }
 
-    /// Writes what was noted. Blocks.
-    pub(super) fn write_notes(&self, _: &MutexGuard<'_, Books>) -> sled::Result<()> {
-        self.notes.take().iter().try_for_each(|(ground, standing)| self.write_standing(ground, standing))
-    }
-
     pub(super) fn write_standing(&self, ground: &Ground, standing: &Standing) -> sled::Result<()> {
         let noted = Noted { at: self.clock.now().as_millisecond(), standing: standing.clone() };
         // Nothing in it can fail to be JSON.
@@ -103,9 +68,7 @@ impl EmbeddedAnswers {
         Ok(())
     }
 
-    /// Of what is noted meanwhile some may go, too; the next note of it has all that is known.
-    pub(super) fn drop_standings(&self, whose: &Whose, _: &MutexGuard<'_, Books>) -> sled::Result<()> {
-        self.notes.drop_of(whose);
+    pub(super) fn drop_standings(&self, whose: &Whose) -> sled::Result<()> {
         let mut batch = Batch::default();
         for stored in self.db.scan_prefix(standing_prefix(&policy_hash(&whose.policy))) {
             let (key, _) = stored?;
