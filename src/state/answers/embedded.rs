@@ -7,10 +7,12 @@
 
 mod likeness;
 mod order;
+mod taken;
 mod waiting;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -28,6 +30,7 @@ use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
 use order::{Entry, ORDER};
+use taken::Taken;
 use waiting::Waiting;
 
 /// The answers of one machine. Nobody else may use its folder.
@@ -37,6 +40,8 @@ pub struct EmbeddedAnswers {
     near: Arc<LocalAnswers>,
     clock: Clock,
     books: Arc<Mutex<Books>>,
+    /// How often anything was forgotten.
+    forgets: Arc<AtomicU64>,
     answers: Waiting<Place, Put>,
     standings: Waiting<Ground, Standing>,
 }
@@ -53,13 +58,6 @@ struct Put {
 struct Books {
     taken: HashMap<[u8; 16], Taken>,
     swept: Timestamp,
-}
-
-/// What a policy has.
-#[derive(Debug, Clone, Copy, Default)]
-struct Taken {
-    bytes: u64,
-    entries: u64,
 }
 
 impl EmbeddedAnswers {
@@ -92,6 +90,7 @@ impl EmbeddedAnswers {
             near: Arc::default(),
             clock,
             books: Arc::default(),
+            forgets: Arc::default(),
             answers: Waiting::default(),
             standings: Waiting::default(),
         };
@@ -243,18 +242,6 @@ impl EmbeddedAnswers {
     }
 }
 
-impl Taken {
-    fn add(&mut self, bytes: u64) {
-        self.entries += 1;
-        self.bytes += bytes;
-    }
-
-    fn give_back(&mut self, bytes: u64) {
-        self.entries = self.entries.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-}
-
 /// Whether the folder is another process's.
 fn is_held(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock)
@@ -275,11 +262,15 @@ impl Answers for EmbeddedAnswers {
             if let Some(kept) = self.near.look(place) {
                 return Found::Answer(kept);
             }
-            let (this, far) = (self.clone(), place.clone());
+            let (this, far, forgets) = (self.clone(), place.clone(), self.forgets.load(Ordering::Acquire));
             match tokio::task::spawn_blocking(move || this.read(&far)).await {
                 Ok(Ok(found)) => {
                     if let Found::Answer(kept) = &found {
                         self.near.put_back(place, kept);
+                        // Whoever forgets it after this takes it out of the near ones as well.
+                        if self.forgets.load(Ordering::Acquire) != forgets {
+                            self.near.remove(place);
+                        }
                     }
                     found
                 }
@@ -340,7 +331,11 @@ impl Answers for EmbeddedAnswers {
                 // What is on its way would come back.
                 this.write_all(&mut books)?;
                 this.drop_standings(&whose)?;
-                this.drop_where(&mut books, &policy_hash(&whose.policy), is_theirs)
+                let dropped = this.drop_where(&mut books, &policy_hash(&whose.policy), is_theirs);
+                // What was read just before that may have been put back meanwhile.
+                this.forgets.fetch_add(1, Ordering::AcqRel);
+                this.near.drop_of(&whose);
+                dropped
             })
             .await
         })

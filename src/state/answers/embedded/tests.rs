@@ -279,3 +279,25 @@ async fn the_newest_answer_stays_with_the_question_that_it_had() {
     assert_eq!(said(answers.read(&place("a", 1)).unwrap()).as_deref(), Some("two"));
     assert_eq!(recalled(&answers).await.0, [(place("a", 1), bearing(1))]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_while_it_is_forgotten_is_not_remembered_either() {
+    let (_folder, answers) = in_folder();
+    let all = Whose { policy: PolicyName::new("p"), scope: None };
+    for _ in 0..5 {
+        (0..200).for_each(|number| answers.keep(place("a", number), kept("one"), ROOM));
+        answers.flush().await;
+        answers.near.drop_of(&all);
+        let looking = (0..200).rev().map(|number| {
+            let answers = answers.clone();
+            tokio::spawn(async move { drop(answers.find(&place("a", number)).await) })
+        });
+        let looking: Vec<_> = looking.collect();
+        answers.forget(&all).await.unwrap();
+        for look in looking {
+            look.await.unwrap();
+        }
+        let left = (0..200).filter(|number| answers.near.look(&place("a", *number)).is_some()).count();
+        assert_eq!(left, 0);
+    }
+}
