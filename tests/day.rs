@@ -5,6 +5,10 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+#[cfg(feature = "local-embedder")]
+#[path = "support/tiny.rs"]
+mod tiny;
+
 fn tidegate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tidegate")).args(["cache", "day"]).args(arguments).output().unwrap()
 }
@@ -56,6 +60,31 @@ fn a_day_of_the_crowd_saves_by_every_tier_and_gives_nobody_an_answer_to_another_
     assert_eq!(count("upstream_calls") + count("upstream_calls_avoided"), 1_500, "{day}");
     assert_eq!((count("requests"), count("not_answered")), (1_500, 0));
     assert!((0.2..0.95).contains(&day["saved"].as_f64().unwrap()), "{day}");
+}
+
+#[cfg(feature = "local-embedder")]
+#[test]
+fn a_model_in_the_process_does_its_work_on_that_day_and_one_that_is_not_installed_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, model) = (folder.path().join("tidegate.yaml"), folder.path().join("tiny"));
+    let pin = tiny::Tiny::install(&model);
+    let here = format!("embedders: {{ here: {{ kind: local, dir: tiny, sha256: \"{pin}\" }} }}\npolicies:");
+    let policy = SIMILAR.replace("by: near/small", "by: here, at_least: 0.5").replace("policies:", &here);
+    std::fs::write(&file, policy).unwrap();
+    let arguments = ["--requests", "1500", "-f", file.to_str().unwrap()];
+    let (code, by_model) = day(&arguments);
+    assert_eq!((code, by_model["not_answered"].as_u64()), (Some(0), Some(0)), "{by_model}");
+    assert!(hits(&by_model, "similar") > 0, "{by_model}");
+    let embedded = ["texts_embedded", "texts_embedded_here"].map(|name| by_model[name].as_u64().unwrap());
+    assert!(embedded[0] > 100 && embedded[0] == embedded[1], "{by_model}");
+    assert_eq!(by_model["embeddings_usd"], "0.0000");
+    let told = String::from_utf8(tidegate(&arguments).stdout).unwrap();
+    assert!(told.contains("similar: by the model in this process"), "{told}");
+    std::fs::remove_file(model.join("config.json")).unwrap();
+    let output = tidegate(&arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("config.json") && said.contains("`tidegate embedder install DIR`"), "{said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidegate::embedding::{Files, Full, Local, Model, Pin, Shelf, Unfit};
@@ -141,13 +142,23 @@ fn files_that_are_others_than_they_should_be_are_not_loaded_and_those_in_use_are
     let pin = Tiny::install(folder.path());
     let (shelf, one) = (Shelf::default(), NonZeroUsize::MIN);
     let local = shelf.open(folder.path(), pin, one).unwrap();
+    Tiny::install(folder.path());
+    assert!(Arc::ptr_eq(&local, &shelf.open(folder.path(), pin, one).unwrap()), "the same files, written again");
+    let on_two = shelf.open(folder.path(), pin, NonZeroUsize::new(2).unwrap()).unwrap();
+    assert!(
+        Arc::ptr_eq(&local.model().unwrap(), &on_two.model().unwrap()),
+        "it is in memory once, whatever threads it has"
+    );
+    drop(on_two);
     std::fs::write(folder.path().join("config.json"), "{}").unwrap();
-    assert!(std::sync::Arc::ptr_eq(&local, &shelf.open(folder.path(), pin, one).unwrap()));
-    drop(local);
-    match shelf.open(folder.path(), pin, one).map(|_| ()).unwrap_err() {
-        Unfit::Other { found, wanted, .. } => assert!(wanted == pin && found != pin),
-        other => panic!("{other}"),
+    for _ in 0..2 {
+        match shelf.open(folder.path(), pin, one).map(|_| ()).unwrap_err() {
+            Unfit::Other { found, wanted, .. } => assert!(wanted == pin && found != pin, "though it is at work"),
+            other => panic!("{other}"),
+        }
     }
+    drop(local);
+    assert!(matches!(shelf.open(folder.path(), pin, one), Err(Unfit::Other { .. })));
     std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
     assert!(matches!(shelf.open(folder.path(), pin, one), Err(Unfit::Unread { .. })));
 }
@@ -155,7 +166,7 @@ fn files_that_are_others_than_they_should_be_are_not_loaded_and_those_in_use_are
 #[tokio::test]
 async fn a_model_at_work_answers_each_who_asks_and_says_when_too_many_do() {
     let files = Tiny::new().files();
-    let local = Local::start(Model::of(&files).unwrap(), files.pin(), NonZeroUsize::new(2).unwrap()).unwrap();
+    let local = Local::start(Model::of(&files).unwrap().into(), files.pin(), NonZeroUsize::new(2).unwrap()).unwrap();
     let expected = tiny().embed(&TEXTS);
     let asked: Vec<_> = (0..100).map(|number| (number % 4, local.embed(TEXTS[number % 4]).unwrap())).collect();
     for (text, heard) in asked {

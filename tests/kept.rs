@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use support::running::{Running, ask, ask_this, get};
-use support::{FakeUpstream, whole};
+use support::{Act, FakeUpstream, whole};
 use tidegate::state::{CostLine, Mark, read};
 
 mod support;
@@ -175,6 +175,27 @@ async fn a_batch_of_embeddings_is_a_line_on_the_policy_and_on_nobodys_budget() {
     let bill = billed(&free, "").await;
     is_on_the_policy_alone(&bill);
     assert_eq!((bill.0[0].cost.0, bill.0[0].marks.as_slice()), (0, [Mark::Unpriced].as_slice()));
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_is_charged_for_where_the_embedder_may_have_been_at_work() {
+    let price = ", price: { in: 2, out: 0 }";
+    let refusing = FakeUpstream::start(vec![whole(500, r#"{"error":{"message":"no"}}"#)]).await;
+    let (lines, _) = billed(&refusing, price).await;
+    let providers: Vec<_> = lines.iter().map(|line| line.provider.as_ref().unwrap().as_str()).collect();
+    assert_eq!((providers.as_slice(), refusing.count()), (["sim"].as_slice(), 1));
+    let broken_off = |head: &str| vec![Act::Write(head.as_bytes().to_vec()), Act::Close];
+    for script in [
+        whole(200, "no JSON"),
+        whole(200, r#"{"data":[{"index":0,"embedding":"none"}],"usage":{"prompt_tokens":9}}"#),
+        broken_off("HTTP/1.1 200 OK\r\ncontent-length: 90\r\ncontent-type: application/json\r\n\r\n{\"data\""),
+    ] {
+        let failing = FakeUpstream::start(vec![script.clone()]).await;
+        let bill = billed(&failing, price).await;
+        is_on_the_policy_alone(&bill);
+        let (cost, marks) = (bill.0[0].cost.0, bill.0[0].marks.as_slice());
+        assert_eq!((cost, marks), (8_000, [Mark::Estimated, Mark::Failed].as_slice()), "{script:?}");
+    }
 }
 
 /// Fifteen trials without a wrong one are enough where a fifth may be wrong.

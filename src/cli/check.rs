@@ -30,6 +30,7 @@ pub fn run(args: Args) -> ExitCode {
     let files = if args.files.is_empty() { vec![policy::default_file()] } else { args.files };
     let environment = Environment::process();
     let mut loaded = policy::load(&files, &environment);
+    loaded.check_embedders();
     if args.secrets {
         let mut unresolved = unresolved(&loaded, &environment);
         loaded.problems.append(&mut unresolved);

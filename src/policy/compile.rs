@@ -10,9 +10,12 @@ mod plugins;
 mod providers;
 mod routes;
 mod screens;
+mod steps;
 mod telemetry;
 
 pub use callers::claims;
+pub use embedders::check as check_embedders;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,13 +29,11 @@ use super::config::{Config, PolicyConfig};
 use super::problem::Problem;
 use super::reference::Environment;
 use super::snapshot::{Policy, ServerSettings, Snapshot};
-use super::source::Span;
 use crate::auth::{Authenticator, FetchJwks, KeyFile};
 use crate::base::ids::TargetName;
 use crate::base::secret::Secret;
 use crate::embedding::Local;
 use crate::pipeline::Step;
-use crate::pipeline::facts::Endpoint;
 use crate::pipeline::health::HealthBook;
 use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::route::{CanaryBook, Route};
@@ -44,6 +45,7 @@ use crate::state::{Ledger, Memory};
 use crate::steps::budget::{self, Budget};
 use crate::steps::screen::Guard;
 use crate::steps::{Site, StepConfig, Stores};
+use steps::Made;
 
 /// What of the process a snapshot refers to.
 pub struct Parts<'a> {
@@ -168,7 +170,7 @@ fn compile_policy(
         routes::Routes { policy, config, targets, canaries: parts.canaries, budget: &budget, sites: Cell::new(0) };
     let compiled = route.compile().map(|(route, rules)| (Arc::new(route), rules));
     let route = compiled.as_ref().map(|(route, _)| route);
-    let Made { steps, endpoints, .. } = steps(policy, &Material { route, ..material }, problems)?;
+    let Made { steps, endpoints, .. } = steps::make(policy, &Material { route, ..material }, problems)?;
     let (route, rules) = compiled?;
     Some(Policy {
         selector: policy.selector.clone(),
@@ -277,14 +279,6 @@ fn reachable(policy: &PolicyConfig, config: &Config, targets: &Targets) -> Vec<A
     names.into_iter().filter_map(|name| targets.get(name).cloned()).collect()
 }
 
-/// A policy's steps, and what they can act on together.
-struct Made {
-    steps: Vec<Arc<dyn Step>>,
-    /// Where each is written.
-    spans: Vec<Span>,
-    endpoints: Vec<Endpoint>,
-}
-
 /// Makes whatever can be made without secrets, and drops it: what is wrong with it is wrong with the files.
 pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
     let ledger: Option<Arc<dyn Ledger>> = Some(Arc::new(Memory::default()));
@@ -303,11 +297,10 @@ pub fn verify(config: &Config, problems: &mut Vec<Problem>) {
         route: None,
     };
     for policy in &config.policies {
-        if let Some(Made { steps, spans, .. }) = steps(policy, &material, problems) {
+        if let Some(Made { steps, spans, .. }) = steps::make(policy, &material, problems) {
             problems.extend(config.lints.order(&steps, &spans));
         }
     }
-    embedders::check(config, problems);
     for provider in config.providers.values() {
         providers::script(provider, problems);
     }
@@ -343,47 +336,6 @@ pub fn hold_backs(config: &Config) -> Vec<(String, &'static str, usize)> {
 
 /// What is said where a whole step is pointed at for want of a better place.
 pub const IN_STEP: &str = "in this step";
-
-/// Makes a policy's steps and finds out what they can act on together. Steps that cannot act on an endpoint
-/// that the policy names are a problem; endpoints it does not name are left out where one cannot.
-fn steps(policy: &PolicyConfig, material: &Material<'_>, problems: &mut Vec<Problem>) -> Option<Made> {
-    let before = problems.len();
-    let mut steps = Vec::new();
-    for (number, config) in policy.steps.iter().enumerate() {
-        if let Some(far) = config.value.fetches().filter(|_| material.library.is_offline)
-            && !material.library.is_at_hand(far)
-        {
-            let message = format!("`{far}` is not checked, since it was never fetched here");
-            let problem = Problem::warning(codes::CANNOT_OPEN, message).at(config.span, "in this step");
-            problems.push(problem.help("it is fetched when the gateway starts"));
-            continue;
-        }
-        match material.step(policy, number, &config.value) {
-            Ok(step) => steps.push((step, config.span)),
-            Err(reason) => problems.push(Problem::error(codes::WRONG_VALUE, reason).at(config.span, IN_STEP)),
-        }
-    }
-    if let Some((_, span)) = steps.iter().filter(|(step, _)| step.name() == "budget").nth(1) {
-        let message = "a policy asks all its budgets at once, in one `budget` step";
-        problems.push(
-            Problem::error(codes::CONTRADICTION, message)
-                .at(*span, "a second one")
-                .help("name several budgets in the first: `budget: [team, user]`"),
-        );
-    }
-    for endpoint in policy.selector.named_endpoints() {
-        for (step, span) in steps.iter().filter(|(step, _)| !step.acts_on(*endpoint)) {
-            let message =
-                format!("the step `{}` cannot act on `{}`, which this policy is for", step.name(), endpoint.name());
-            let help = step.remedy();
-            problems.push(Problem::error(codes::CANNOT_ACT, message).at(*span, "this step").help(help));
-        }
-    }
-    let acts = |endpoint: &Endpoint| steps.iter().all(|(step, _)| step.acts_on(*endpoint));
-    let endpoints = Endpoint::ALL.into_iter().filter(acts).collect();
-    let (steps, spans) = steps.into_iter().unzip();
-    (problems.len() == before).then_some(Made { steps, spans, endpoints })
-}
 
 /// The models to tell callers of: those the policy names in full; else the names the file has for models;
 /// else the models its targets are fixed to.

@@ -57,6 +57,15 @@ impl Loaded {
         rendered.collect()
     }
 
+    /// Reads the models that the files name and finds out what is wrong with them. To load files does not: models are large,
+    /// and whoever puts one to work reads it then.
+    pub fn check_embedders(&mut self) {
+        if let Some(config) = &self.config {
+            compile::check_embedders(config, &mut self.problems);
+            self.problems.sort_by_key(place);
+        }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }

@@ -23,6 +23,7 @@ use crate::auth::{KeyEntry, KeyFile, KeyHash};
 use crate::base::clock::Clock;
 use crate::base::ids::{AccountId, KeyName, RequestId, TargetName};
 use crate::base::money::Nanos;
+use crate::embedding::Shelf;
 use crate::gateway::{Decision, FetchOverPools, Gateway, Witness, World};
 use crate::pipeline::breaker;
 use crate::pipeline::health::{HealthBook, InFlight, Outcome};
@@ -30,6 +31,7 @@ use crate::policy::{self, At, Config, Connections, Environment, Loaded, Parts, P
 use crate::provider::Pools;
 use crate::server;
 use crate::state::{Claim, Durability, HoldId, Ledger as _, Leg, Memory, Slot};
+use crate::steps::Stores;
 use crate::steps::screen::hop_name;
 use crate::telemetry::AccessLog;
 
@@ -116,6 +118,7 @@ impl House {
         let ledger = Arc::new(Memory::default());
         spend(&given.state, &ledger, given.now)?;
         let world = World::new(clock, Arc::clone(&pools), AccessLog::off());
+        let world = world.with(Stores { embedders: Shelf::playing(), ..Stores::default() });
         let world = world.before(Arc::clone(&notes) as _).keeping(Arc::clone(&ledger) as _);
         let busy = set_up(&given.state, &world.health);
         let parts = Parts {

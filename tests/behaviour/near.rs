@@ -1,10 +1,17 @@
 //! Answers to questions in other words, found by a model in the gateway's own process.
 #![cfg(feature = "local-embedder")]
 
-use std::path::Path;
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
+use notify::Watcher as _;
+use notify::event::{AccessKind, AccessMode};
 use serde_json::{Value, json};
+use tidegate::embedding::Local;
 
 use crate::support::tiny::Tiny;
 use crate::support::{Answered, FakeUpstream, House, completion};
@@ -75,6 +82,120 @@ async fn a_reload_keeps_the_model_that_is_at_work_and_one_that_became_another_ke
     Tiny::install(&house.path("tiny"));
     house.write("tidegate.yaml", &file.replace("check: 0%", "check: 2%"));
     assert!(house.reloader.reload(&house.gateway));
+}
+
+#[tokio::test]
+async fn a_model_that_is_late_costs_its_budget_of_time_and_is_left_alone_for_a_while() {
+    let upstream = FakeUpstream::answering(&completion("by glue")).await;
+    let house = house(&upstream).await;
+    let file = std::fs::read_to_string(house.path("tidegate.yaml")).unwrap();
+    let file = format!("telemetry: {{ decisions: {{ dir: kept }} }}\n{file}").replace("threads: 2", "threads: 1");
+    house.write("tidegate.yaml", &file.replace("timeout: 5s", "timeout: 1ms"));
+    assert!(house.reloader.reload(&house.gateway));
+    let (pin, shelf) = (Tiny::new().files().pin(), &house.gateway.world().stores.embedders);
+    let local = shelf.open(&house.path("tiny"), pin, NonZeroUsize::MIN).unwrap();
+    let busy = Busy::keep(local);
+    let mut noted = Vec::new();
+    for page in 0..8 {
+        let answer = ask(&house, 0, page).await;
+        assert_eq!(
+            (answer.status, answer.header("x-tidegate-cache"), answer.says().as_str()),
+            (200, "miss", "by glue")
+        );
+        let decision = house.admin.get(&format!("/decisions/{}", answer.header("x-request-id"))).await.json();
+        noted.push(decision["steps"][0]["notes"]["similar"].as_str().unwrap().to_owned());
+    }
+    let expected = [["late"; 5].as_slice(), ["not_embedded"; 3].as_slice()].concat();
+    assert_eq!(noted, expected);
+    let metrics = house.admin.get("/metrics").await;
+    let events = "tidegate_cache_events_total{policy=\"p\",event=\"not_embedded\"} 8";
+    assert!(metrics.text().contains(events), "{}", metrics.text());
+    drop(busy);
+    house.write("tidegate.yaml", &file);
+    assert!(house.reloader.reload(&house.gateway));
+    assert_eq!(ask(&house, 0, 9).await.header("x-tidegate-cache"), "miss");
+    let known = house.admin.get("/cache").await.json();
+    assert_eq!(known["policies"][0]["questions"], json!(1), "{known}");
+}
+
+/// Keeps a model busy with others' texts until it is dropped, and leaves room in its queue.
+struct Busy(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+
+impl Busy {
+    fn keep(local: Arc<Local>) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&is_over);
+        let work = move || {
+            let mut waiting = VecDeque::new();
+            while !until.load(Ordering::Relaxed) {
+                while waiting.len() < 200 {
+                    waiting.push_back(local.embed(&"page of the photo ".repeat(9)).unwrap());
+                }
+                drop(waiting.pop_front().map(tokio::sync::oneshot::Receiver::blocking_recv));
+            }
+        };
+        Self(is_over, Some(std::thread::spawn(work)))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.take().unwrap().join().unwrap();
+    }
+}
+
+/// How often a file of the model was opened.
+struct Openings {
+    folder: PathBuf,
+    heard: mpsc::Receiver<notify::Result<notify::Event>>,
+    _watcher: notify::RecommendedWatcher,
+}
+
+impl Openings {
+    fn of(folder: PathBuf) -> Self {
+        let (tell, heard) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(tell).unwrap();
+        watcher.watch(&folder, notify::RecursiveMode::NonRecursive).unwrap();
+        Self { folder, heard, _watcher: watcher }
+    }
+
+    /// Since it was asked before.
+    fn of_weights(&self) -> usize {
+        // What is heard of this one was the last.
+        std::fs::write(self.folder.join("end"), "").unwrap();
+        let mut count = 0;
+        loop {
+            let event = self.heard.recv_timeout(std::time::Duration::from_secs(20)).unwrap().unwrap();
+            let is_of = |name: &str| event.paths.iter().any(|path| path.ends_with(name));
+            match event.kind {
+                notify::EventKind::Access(AccessKind::Open(_)) if is_of("model.safetensors") => count += 1,
+                notify::EventKind::Access(AccessKind::Close(AccessMode::Write)) if is_of("end") => return count,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_reads_a_model_once_and_a_reload_only_if_its_files_were_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pin = Tiny::install(&folder.path().join("tiny")).to_string();
+    let openings = Openings::of(folder.path().join("tiny"));
+    let file = gateway_file("http://127.0.0.1:9/v1", &pin, "")
+        .replace("dir: tiny", &format!("dir: \"{}\"", folder.path().join("tiny").display()));
+    let house = House::with(&file).await;
+    assert_eq!(openings.of_weights(), 1);
+    for (from, to) in [("check: 0%", "check: 1%"), ("sha256:", "threads: 2, sha256:")] {
+        house.write("tidegate.yaml", &file.replace(from, to));
+        assert!(house.reloader.reload(&house.gateway));
+        assert_eq!(openings.of_weights(), 0, "{to}");
+    }
+    Tiny::install(&folder.path().join("tiny"));
+    openings.of_weights();
+    house.write("tidegate.yaml", &file);
+    assert!(house.reloader.reload(&house.gateway));
+    assert_eq!(openings.of_weights(), 1);
 }
 
 /// What `tidegate check` says of a gateway file in a folder.

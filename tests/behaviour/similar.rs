@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidegate::state::{CostLine, Mark, read};
 
 use crate::support::{Act, Answered, FakeUpstream, House, Script, completion, whole};
 
@@ -26,12 +27,15 @@ fn embedding(texts: usize) -> String {
 }
 
 async fn house(upstream: &FakeUpstream, embedder: &FakeUpstream, settings: &str) -> House {
-    let yaml = format!(
+    House::with(&gateway_file(upstream, embedder, settings)).await
+}
+
+fn gateway_file(upstream: &FakeUpstream, embedder: &FakeUpstream, settings: &str) -> String {
+    format!(
         "providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\n  near: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 0 }} }}\npolicies:\n  - policy: p\n    steps: [ cache: {{ canonical: true, similar: {{ by: near/small, timeout: 5s{settings} }} }} ]\n    route: up\n",
         upstream.url(),
         embedder.url()
-    );
-    House::with(&yaml).await
+    )
 }
 
 async fn ask(house: &House, text: &str) -> Answered {
@@ -122,6 +126,65 @@ async fn an_embedder_that_is_down_is_left_alone_after_a_while_and_nobody_notices
         assert_eq!(ask(&house, &question(0, page)).await.status, 200);
     }
     assert_eq!(broken.count(), 5, "after that it is left alone");
+}
+
+/// What the trail says of looking for a similar question.
+async fn noted(house: &House, answer: &Answered) -> Value {
+    let decision = house.admin.get(&format!("/decisions/{}", answer.header("x-request-id"))).await.json();
+    decision["steps"][0]["notes"]["similar"].clone()
+}
+
+#[tokio::test]
+async fn an_embedder_that_works_again_is_asked_again_once_it_was_left_alone_for_a_while() {
+    let upstream = FakeUpstream::answering(&completion("by glue")).await;
+    let failing = std::iter::repeat_n(whole(500, "{\"error\":{\"message\":\"no\"}}"), 5);
+    let embedder = FakeUpstream::start(failing.chain([whole(200, &embedding(1))]).collect()).await;
+    let house = house(&upstream, &embedder, "").await;
+    let file = std::fs::read_to_string(house.path("tidegate.yaml")).unwrap();
+    house.write("tidegate.yaml", &format!("telemetry: {{ decisions: {{ dir: kept }} }}\n{file}"));
+    assert!(house.reloader.reload(&house.gateway));
+    for page in 0..8 {
+        let answer = ask(&house, &question(0, page)).await;
+        assert_eq!((answer.status, noted(&house, &answer).await), (200, json!("not_embedded")), "{page}");
+    }
+    assert_eq!(embedder.count(), 5);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(16)).await;
+    tokio::time::resume();
+    for (page, asked, expected) in [(8, 6, Value::Null), (9, 7, json!("numbers"))] {
+        let answer = ask(&house, &question(0, page)).await;
+        assert_eq!((noted(&house, &answer).await, embedder.count()), (expected, asked));
+    }
+    let known = house.admin.get("/cache").await.json();
+    assert_eq!(known["policies"][0]["questions"], json!(2), "{known}");
+}
+
+#[tokio::test]
+async fn a_batch_that_nobody_answers_in_time_is_charged_for_by_a_guess() {
+    let upstream = FakeUpstream::answering(&completion("by glue")).await;
+    let embedder = FakeUpstream::start(vec![vec![Act::Stall]]).await;
+    let (house, _books) = House::booking(&gateway_file(&upstream, &embedder, "").replace("5s", "50ms")).await;
+    assert_eq!(ask(&house, &question(0, 1)).await.status, 200);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::resume();
+    // "how to select page 1 of the photo" is 33 bytes, of which four are a token.
+    let line = booked(&house, "small").await;
+    assert_eq!((line.usage.text_in, line.cost.0), (Some(8), 8_000));
+    assert_eq!(line.marks, [Mark::Estimated, Mark::Failed]);
+}
+
+/// The first line in the books about a model, once it is there.
+async fn booked(house: &House, model: &str) -> CostLine {
+    for _ in 0..1_000 {
+        let entries = read::records(&house.path("books")).unwrap().filter_map(|record| Some(record.ok()?.entry));
+        let line = entries.flat_map(|entry| entry.lines().to_vec()).find(|line| &*line.model == model);
+        if let Some(line) = line {
+            return line;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("there is no line about `{model}`")
 }
 
 #[tokio::test]

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use crate::base::money::Nanos;
 use crate::cli::table::{Align, Table};
-use crate::rehearsal::day::{Asked, Crowd, Report, read_lines, replay};
+use crate::rehearsal::day::{Asked, Crowd, Embedded, Report, read_lines, replay};
 
 /// Replay a day of questions through a policy's cache, with simulated providers: what is saved, and what is wrong
 ///
 /// Without a file of questions a built-in crowd asks: callers of two teams, with repeats, other words and near-misses. A
 /// line of a file is a JSON object: `{"question": "…", "means": "refunds", "team": "emea", "user": "ann"}`, all but the
 /// question if it is known; answers to questions that mean something else are false hits. No time passes and nothing
-/// leaves the process. Exits with 0 if there is no false hit, with 1 if there is one, and with 2 when the day cannot be
+/// leaves the process: embedders elsewhere are played, and models of the gateway's own do their work, if they are
+/// installed. Exits with 0 if there is no false hit, with 1 if there is one, and with 2 when the day cannot be
 /// replayed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -121,8 +122,10 @@ fn tables(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         table.write(out)?;
     }
     let similar = match report.embedded {
-        0 => "not tried: the policy does not have it, or by a model in the process, which is not played",
-        _ => "as if the embedder found all questions alike, so by their words alone",
+        Embedded { played: 0, here: 0 } => "not tried: no policy has it, or no question had a form",
+        Embedded { played: 0, .. } => "by the model in this process",
+        Embedded { here: 0, .. } => "as if the embedder found all questions alike, so by their words alone",
+        Embedded { .. } => "by the model in this process, or as if an embedder found all questions alike",
     };
     writeln!(out, "\nsimilar: {similar}")
 }
@@ -138,7 +141,7 @@ fn sums(report: &Report) -> Vec<(&'static str, String)> {
         ("not answered", report.unanswered.to_string()),
         ("upstream calls", report.asked.to_string()),
         ("upstream calls avoided", hits.to_string()),
-        ("texts embedded", report.embedded.to_string()),
+        ("texts embedded", report.embedded.all().to_string()),
         ("similar answers tried", report.tried.tried.to_string()),
         ("of these wrong", report.tried.wrong.to_string()),
         ("USD without the cache", money(report.uncached())),
@@ -169,7 +172,8 @@ fn json_of(report: &Report) -> Value {
         "tiers": report.tiers.iter().map(tier).collect::<Vec<_>>(),
         "upstream_calls": report.asked,
         "upstream_calls_avoided": report.tiers.values().map(|tier| tier.hits).sum::<u64>(),
-        "texts_embedded": report.embedded,
+        "texts_embedded": report.embedded.all(),
+        "texts_embedded_here": report.embedded.here,
         "similar_tried": report.tried.tried,
         "similar_wrong": report.tried.wrong,
         "uncached_usd": report.uncached().map(usd),

@@ -9,10 +9,11 @@ use crate::policy::codes;
 use crate::policy::config::{Config, EmbedderConfig};
 use crate::policy::problem::Problem;
 
-/// None where providers are played: no model is, and what would need one goes on without.
+/// None where providers are played, unless models are there for that: what would need one goes on without.
 pub fn open(config: &Config, parts: &Parts<'_>, problems: &mut Vec<Problem>) -> Embedders {
     let mut embedders = Embedders::new();
-    for (name, embedder) in config.embedders.iter().filter(|_| !parts.pools.is_staged()) {
+    let are_wanted = !parts.pools.is_staged() || parts.stores.embedders.is_for_plays();
+    for (name, embedder) in config.embedders.iter().filter(|_| are_wanted) {
         match parts.stores.embedders.open(&embedder.dir, *embedder.sha256, embedder.threads) {
             Ok(local) => drop(embedders.insert(name.clone(), Arc::clone(&local))),
             Err(unfit) => problems.push(problem(embedder, &unfit)),

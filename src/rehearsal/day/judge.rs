@@ -19,8 +19,7 @@ pub struct Report {
     pub unanswered: u64,
     /// How often providers were asked for an answer.
     pub asked: u64,
-    /// Texts that were embedded.
-    pub embedded: u64,
+    pub embedded: Embedded,
     /// Answers to similar questions that were held against those that were asked for all the same.
     pub tried: Record,
     /// On answers that have a price.
@@ -34,6 +33,21 @@ pub struct Report {
     pub policies: BTreeSet<String>,
     /// The first of those answers that were made for another question.
     pub false_hits: Vec<FalseHit>,
+}
+
+/// Texts that were embedded.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Embedded {
+    /// By one that is played, and finds all texts alike.
+    pub played: u64,
+    /// By models in this process, as they are.
+    pub here: u64,
+}
+
+impl Embedded {
+    pub fn all(self) -> u64 {
+        self.played + self.here
+    }
 }
 
 /// Answers that were given again.
@@ -107,7 +121,7 @@ impl Judge {
         }
     }
 
-    pub fn close(self, (asked, embedded): (u64, u64), spent_on_embedding: Nanos, tried: Record) -> Report {
+    pub fn close(self, asked: u64, embedded: Embedded, spent_on_embedding: Nanos, tried: Record) -> Report {
         Report { asked, embedded, spent_on_embedding, tried, ..self.report }
     }
 }
@@ -175,7 +189,7 @@ mod tests {
         see("one", "mark-a", &line("hit", Some("exact"), 6));
         see("other", "mark-a", &line("hit", Some("similar"), 6));
         see("one", "mark-unknown", &line("hit", Some("similar"), 6));
-        let report = judge.close((1, 2), Nanos(3_000_000_000), Record::default());
+        let report = judge.close(1, Embedded { played: 2, here: 0 }, Nanos(3_000_000_000), Record::default());
         assert_eq!((report.tiers["exact"].hits, report.tiers["exact"].false_hits), (1, 0));
         assert_eq!((report.tiers["similar"].hits, report.tiers["similar"].false_hits), (2, 1));
         assert_eq!((report.tiers["similar"].unjudged, report.false_count()), (1, 1));
@@ -189,7 +203,7 @@ mod tests {
         let mut judge = Judge::default();
         judge.pay(&Line { attempts: 1, ..Line::default() });
         judge.pay(&line("miss", None, 6));
-        let report = judge.close((2, 0), Nanos::ZERO, Record::default());
+        let report = judge.close(2, Embedded::default(), Nanos::ZERO, Record::default());
         assert_eq!((report.spent(), report.uncached(), report.saved()), (None, None, None));
     }
 }

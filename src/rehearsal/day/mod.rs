@@ -6,7 +6,8 @@
 //! which it is known, when it is given again, for what it was made: that is [judged](judge) by what questions mean, which
 //! only the [traffic](traffic) knows, and the gateway does not.
 //!
-//! The embedder finds all texts alike, which is the worst that one can do: only words tell questions apart then.
+//! Embedders elsewhere find all texts alike, which is the worst that one can do: only words tell questions apart then.
+//! Models in this process do their work.
 
 mod crowd;
 mod judge;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use crate::policy::{Environment, load};
 
 pub use crowd::Crowd;
-pub use judge::{FalseHit, Report, Tier};
+pub use judge::{Embedded, FalseHit, Report, Tier};
 pub use lines::read as read_lines;
 pub use traffic::{Asked, Meaning};
 

@@ -13,19 +13,21 @@ use serde_json::{Value, json};
 use tokio::io::duplex;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::judge::{Judge, Report};
+use super::judge::{Embedded, Judge, Report};
 use super::till::Till;
 use super::traffic::Asked;
 use super::upstream::{Upstream, mark_in};
 use crate::auth::{KeyEntry, KeyFile, KeyHash};
 use crate::base::clock::Clock;
 use crate::base::ids::KeyName;
+use crate::embedding::Shelf;
 use crate::gateway::{Decision, FetchOverPools, Gateway, Witness, World};
 use crate::policy::{Connections, Environment, Loaded, Parts, Problem, Settings, compile};
 use crate::provider::Pools;
 use crate::rehearsal::play::PIPE;
 use crate::server;
 use crate::state::answers::Record;
+use crate::steps::Stores;
 use crate::telemetry::{AccessLog, Line};
 
 /// The gateway.
@@ -65,6 +67,7 @@ impl Town {
         let pools = Arc::new(Pools::on(Arc::new(Arc::clone(&upstream)) as _));
         let (seen, till) = (Arc::new(Seen::default()), Arc::new(Till::default()));
         let world = World::new(clock, Arc::clone(&pools), AccessLog::off());
+        let world = world.with(Stores { embedders: Shelf::rehearsing(), ..Stores::default() });
         let world = world.before(Arc::clone(&seen) as _).keeping(Arc::clone(&till) as _);
         let parts = Parts {
             pools: &world.pools,
@@ -103,7 +106,9 @@ impl Town {
                 judge.see(asked, mark_in(&body), line);
             }
         }
-        Ok(judge.close(self.upstream.counts(), self.till.unasked(), self.tried()))
+        let (asked, played) = self.upstream.counts();
+        let embedded = Embedded { played, here: self.gateway.world().stores.embedders.asked() };
+        Ok(judge.close(asked, embedded, self.till.unasked(), self.tried()))
     }
 
     /// How answers to similar questions have fared.

@@ -7,9 +7,12 @@
 
 mod likeness;
 mod order;
+mod taken;
+mod waiting;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -27,6 +30,8 @@ use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
 use order::{Entry, ORDER};
+use taken::Taken;
+use waiting::Waiting;
 
 /// The answers of one machine. Nobody else may use its folder.
 #[derive(Clone)]
@@ -35,6 +40,17 @@ pub struct EmbeddedAnswers {
     near: Arc<LocalAnswers>,
     clock: Clock,
     books: Arc<Mutex<Books>>,
+    /// How often anything was forgotten.
+    forgets: Arc<AtomicU64>,
+    answers: Waiting<Place, Put>,
+    standings: Waiting<Ground, Standing>,
+}
+
+/// An answer that is to be kept, and where its question lies.
+struct Put {
+    kept: Arc<Kept>,
+    room: Room,
+    bearing: Option<Bearing>,
 }
 
 /// What is known of what there is. Held while that is changed.
@@ -42,13 +58,6 @@ pub struct EmbeddedAnswers {
 struct Books {
     taken: HashMap<[u8; 16], Taken>,
     swept: Timestamp,
-}
-
-/// What a policy has.
-#[derive(Debug, Clone, Copy, Default)]
-struct Taken {
-    bytes: u64,
-    entries: u64,
 }
 
 impl EmbeddedAnswers {
@@ -76,7 +85,15 @@ impl EmbeddedAnswers {
             db.clear()?;
             db.insert(LAYOUT.0, LAYOUT.1)?;
         }
-        let answers = Self { db, near: Arc::default(), clock, books: Arc::default() };
+        let answers = Self {
+            db,
+            near: Arc::default(),
+            clock,
+            books: Arc::default(),
+            forgets: Arc::default(),
+            answers: Waiting::default(),
+            standings: Waiting::default(),
+        };
         answers.sweep(&mut answers.lock())?;
         Ok(answers)
     }
@@ -118,13 +135,32 @@ impl EmbeddedAnswers {
         if let Some(kept) = Kept::read(Bytes::copy_from_slice(&stored), place) {
             return Ok(Found::Answer(Arc::new(kept)));
         }
-        self.drop_where(&policy_hash(place.policy()), |entry| entry.place == place.key())?;
+        self.drop_where(&mut self.lock(), &policy_hash(place.policy()), |entry| entry.place == place.key())?;
         // Also where there is no entry for it, but not what may have been kept anew meanwhile.
         let _ = self.db.compare_and_swap(answer_key(place), Some(stored), None::<&[u8]>)?;
         Ok(Found::Damaged)
     }
 
-    fn write(&self, place: &Place, kept: &Kept, room: Room, bearing: Option<&Bearing>) -> sled::Result<()> {
+    /// Writes what waits for that, as far as it can be written. Blocks.
+    fn write_all(&self, books: &mut Books) -> sled::Result<()> {
+        let mut outcome = Ok(());
+        while let Some((place, Put { kept, room, bearing })) = self.answers.next() {
+            outcome = outcome.and(self.write(books, &place, &kept, room, bearing.as_ref()));
+        }
+        while let Some((ground, standing)) = self.standings.next() {
+            outcome = outcome.and(self.write_standing(&ground, &standing));
+        }
+        outcome
+    }
+
+    fn write(
+        &self,
+        books: &mut Books,
+        place: &Place,
+        kept: &Kept,
+        room: Room,
+        bearing: Option<&Bearing>,
+    ) -> sled::Result<()> {
         let policy = policy_hash(place.policy());
         let value = kept.write(place);
         let key = likeness::bearing_key(&place.key());
@@ -135,7 +171,6 @@ impl EmbeddedAnswers {
         };
         let bytes = value.len() + bearing.as_ref().map_or(0, Vec::len);
         let entry = Entry::of(place, kept, room, bytes as u64);
-        let mut books = self.lock();
         if !books.taken.contains_key(&policy) {
             self.db.insert(name_key(&policy), place.policy().as_str())?;
         }
@@ -157,7 +192,7 @@ impl EmbeddedAnswers {
         self.db.apply_batch(batch)?;
         self.make_room(taken, room, &entry)?;
         if self.clock.now().duration_since(books.swept).as_secs() > SWEEP_EVERY {
-            self.sweep(&mut books)?;
+            self.sweep(books)?;
         }
         Ok(())
     }
@@ -176,8 +211,7 @@ impl EmbeddedAnswers {
     }
 
     /// Drops what fits of a policy's, and says how many that were.
-    fn drop_where(&self, policy: &[u8; 16], fits: impl Fn(&Entry) -> bool) -> sled::Result<u64> {
-        let mut books = self.lock();
+    fn drop_where(&self, books: &mut Books, policy: &[u8; 16], fits: impl Fn(&Entry) -> bool) -> sled::Result<u64> {
         let taken = books.taken.entry(*policy).or_default();
         let mut dropped = 0;
         for entry in self.entries(&order::prefix(policy)) {
@@ -208,18 +242,6 @@ impl EmbeddedAnswers {
     }
 }
 
-impl Taken {
-    fn add(&mut self, bytes: u64) {
-        self.entries += 1;
-        self.bytes += bytes;
-    }
-
-    fn give_back(&mut self, bytes: u64) {
-        self.entries = self.entries.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-}
-
 /// Whether the folder is another process's.
 fn is_held(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock)
@@ -240,11 +262,15 @@ impl Answers for EmbeddedAnswers {
             if let Some(kept) = self.near.look(place) {
                 return Found::Answer(kept);
             }
-            let (this, far) = (self.clone(), place.clone());
+            let (this, far, forgets) = (self.clone(), place.clone(), self.forgets.load(Ordering::Acquire));
             match tokio::task::spawn_blocking(move || this.read(&far)).await {
                 Ok(Ok(found)) => {
                     if let Found::Answer(kept) = &found {
                         self.near.put_back(place, kept);
+                        // Whoever forgets it after this takes it out of the near ones as well.
+                        if self.forgets.load(Ordering::Acquire) != forgets {
+                            self.near.remove(place);
+                        }
                     }
                     found
                 }
@@ -266,12 +292,9 @@ impl Answers for EmbeddedAnswers {
     }
 
     fn note(&self, ground: &Ground, standing: &Standing) {
-        let (this, ground, standing) = (self.clone(), ground.clone(), standing.clone());
-        aside(move || {
-            if let Err(error) = this.write_standing(&ground, &standing) {
-                warn!(%error, "how similar questions have fared cannot be kept");
-            }
-        });
+        if self.standings.put(ground.clone(), standing.clone(), |_, _| ()) {
+            self.send_to_write();
+        }
     }
 
     fn recall(&self, policy: &PolicyName, embedder: EmbedderHash) -> Option<Recalling> {
@@ -283,8 +306,8 @@ impl Answers for EmbeddedAnswers {
         let this = self.clone();
         Box::pin(async move {
             let flushed = blocking(move || {
-                // Whoever writes holds the books.
-                let _books = this.lock();
+                let mut books = this.lock();
+                this.write_all(&mut books)?;
                 this.db.flush()
             });
             if let Err(error) = flushed.await {
@@ -304,8 +327,15 @@ impl Answers for EmbeddedAnswers {
         Box::pin(async move {
             blocking(move || {
                 let is_theirs = |entry: &Entry| whose.scope.as_ref().is_none_or(|scope| scope.has(&entry.place[0]));
+                let mut books = this.lock();
+                // What is on its way would come back.
+                this.write_all(&mut books)?;
                 this.drop_standings(&whose)?;
-                this.drop_where(&policy_hash(&whose.policy), is_theirs)
+                let dropped = this.drop_where(&mut books, &policy_hash(&whose.policy), is_theirs);
+                // What was read just before that may have been put back meanwhile.
+                this.forgets.fetch_add(1, Ordering::AcqRel);
+                this.near.drop_of(&whose);
+                dropped
             })
             .await
         })
@@ -315,10 +345,18 @@ impl Answers for EmbeddedAnswers {
 impl EmbeddedAnswers {
     fn put(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<Bearing>) {
         self.near.put(&place, Arc::clone(&kept), room);
+        // An answer that is renewed has the question that it had before.
+        let take = |new: &mut Put, old: Put| new.bearing = new.bearing.take().or(old.bearing);
+        if self.answers.put(place, Put { kept, room, bearing }, take) {
+            self.send_to_write();
+        }
+    }
+
+    fn send_to_write(&self) {
         let this = self.clone();
         aside(move || {
-            if let Err(error) = this.write(&place, &kept, room, bearing.as_ref()) {
-                warn!(%error, "an answer cannot be kept");
+            if let Err(error) = this.write_all(&mut this.lock()) {
+                warn!(%error, "an answer, or how similar ones have fared, cannot be kept");
             }
         });
     }

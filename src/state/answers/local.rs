@@ -74,6 +74,12 @@ impl LocalAnswers {
         }
     }
 
+    pub(super) fn remove(&self, place: &Place) {
+        if let Some(shelf) = self.shelf(place.policy()) {
+            shelf.answers.remove(&place.key());
+        }
+    }
+
     pub(super) fn drop_of(&self, whose: &Whose) -> u64 {
         let Some(shelf) = self.shelf(&whose.policy) else { return 0 };
         let before = shelf.answers.len();

@@ -41,8 +41,8 @@ async fn a_folder_keeps_what_it_was_given_and_counts_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("answers");
     let answers = open(&path);
-    answers.write(&place("again", 1), &kept("one"), ROOM, None).unwrap();
-    answers.write(&place("again", 1), &kept("two"), ROOM, None).unwrap();
+    answers.write(&mut answers.lock(), &place("again", 1), &kept("one"), ROOM, None).unwrap();
+    answers.write(&mut answers.lock(), &place("again", 1), &kept("two"), ROOM, None).unwrap();
     let counted = answers.count().unwrap();
     drop(answers);
     let answers = open(&path);
@@ -65,7 +65,7 @@ async fn what_is_damaged_is_not_there() {
         assert!(Kept::read(Bytes::copy_from_slice(&whole[..at]), &here).is_none(), "the first {at} bytes");
     }
     for (what, damaged) in damaged(&here) {
-        answers.write(&here, &kept("one"), ROOM, None).unwrap();
+        answers.write(&mut answers.lock(), &here, &kept("one"), ROOM, None).unwrap();
         answers.db.insert(answer_key(&here), damaged).unwrap();
         assert!(matches!(answers.find(&here).await, Found::Damaged), "an answer {what}");
         assert!(answers.db.get(answer_key(&here)).unwrap().is_none(), "an answer {what}");
@@ -80,7 +80,7 @@ fn a_folder_has_no_more_room_than_it_is_given_and_the_oldest_go() {
     let room = Room { entries: 3, ..ROOM };
     let now = Timestamp::now().as_second();
     for number in 0..10 {
-        answers.write(&place("room", number), &at(now + i64::from(number)), room, None).unwrap();
+        answers.write(&mut answers.lock(), &place("room", number), &at(now + i64::from(number)), room, None).unwrap();
     }
     let left: Vec<u8> = (0..10).filter(|number| is_there(&answers, &place("room", *number))).collect();
     assert_eq!(left, [7, 8, 9]);
@@ -94,8 +94,8 @@ fn what_is_of_no_use_any_more_goes_at_the_next_start() {
     let answers = open(&path);
     let room = Room { lasts: std::time::Duration::from_secs(60), ..ROOM };
     let now = Timestamp::now().as_second();
-    answers.write(&place("old", 1), &at(now - 61), room, None).unwrap();
-    answers.write(&place("new", 1), &at(now), room, None).unwrap();
+    answers.write(&mut answers.lock(), &place("old", 1), &at(now - 61), room, None).unwrap();
+    answers.write(&mut answers.lock(), &place("new", 1), &at(now), room, None).unwrap();
     drop(answers);
     let answers = open(&path);
     assert!(answers.db.get(answer_key(&place("old", 1))).unwrap().is_none());
@@ -108,7 +108,7 @@ fn a_folder_that_another_has_open_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("answers");
     let answers = open(&path);
-    answers.write(&place("here", 1), &kept("one"), ROOM, None).unwrap();
+    answers.write(&mut answers.lock(), &place("here", 1), &kept("one"), ROOM, None).unwrap();
     assert!(EmbeddedAnswers::open(&path, Clock::system()).is_err());
     assert!(is_there(&answers, &place("here", 1)));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -120,7 +120,7 @@ async fn what_is_forgotten_is_forgotten_on_disk() {
     let path = folder.path().join("answers");
     let answers = open(&path);
     for team in ["a", "b"] {
-        answers.write(&place(team, 1), &kept("one"), ROOM, None).unwrap();
+        answers.write(&mut answers.lock(), &place(team, 1), &kept("one"), ROOM, None).unwrap();
     }
     let whose = Whose { policy: PolicyName::new("p"), scope: Some(scope("a")) };
     assert_eq!(answers.forget(&whose).await, Ok(1));
@@ -162,12 +162,14 @@ async fn where_questions_lie_and_how_they_fared_is_there_at_the_next_start_and_g
     let answers = open(&path);
     let (room, now) = (Room { entries: 2, ..ROOM }, Timestamp::now().as_second());
     for number in 0..3 {
-        answers.write(&place("a", number), &at(now + i64::from(number)), room, Some(&bearing(number))).unwrap();
+        answers
+            .write(&mut answers.lock(), &place("a", number), &at(now + i64::from(number)), room, Some(&bearing(number)))
+            .unwrap();
     }
     answers.write_standing(&ground("a"), &standing(5)).unwrap();
     answers.write_standing(&ground("b"), &standing(6)).unwrap();
     // Made anew, it has the question that it had.
-    answers.write(&place("a", 1), &at(now + 9), room, None).unwrap();
+    answers.write(&mut answers.lock(), &place("a", 1), &at(now + 9), room, None).unwrap();
     let counted = answers.count().unwrap();
     drop(answers);
     let answers = open(&path);
@@ -186,10 +188,18 @@ async fn where_questions_lie_and_how_they_fared_is_there_at_the_next_start_and_g
 async fn what_another_version_has_left_is_dropped_and_what_another_embedder_has_is_left_alone() {
     let (_folder, answers) = in_folder();
     for number in 0..4 {
-        answers.write(&place("a", number), &at(Timestamp::now().as_second()), ROOM, Some(&bearing(number))).unwrap();
+        answers
+            .write(
+                &mut answers.lock(),
+                &place("a", number),
+                &at(Timestamp::now().as_second()),
+                ROOM,
+                Some(&bearing(number)),
+            )
+            .unwrap();
     }
     let other = Bearing { embedder: [8; 32], ..bearing(0) };
-    answers.write(&place("a", 0), &at(Timestamp::now().as_second()), ROOM, Some(&other)).unwrap();
+    answers.write(&mut answers.lock(), &place("a", 0), &at(Timestamp::now().as_second()), ROOM, Some(&other)).unwrap();
     answers.write_standing(&Ground { embedder: [8; 32], ..ground("a") }, &standing(1)).unwrap();
     answers.write_standing(&ground("b"), &standing(1)).unwrap();
     for (number, harm) in [(1, 0), (2, 20)] {
@@ -216,4 +226,78 @@ async fn what_nobody_has_added_to_for_months_goes() {
     assert_eq!(answers.standings().unwrap().len(), 1);
     answers.sweep_standings(Timestamp::now() + jiff::SignedDuration::from_hours(24 * 91)).unwrap();
     assert!(answers.standings().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_newest_note_stays_however_many_are_on_their_way() {
+    let (_folder, answers) = in_folder();
+    for round in 1..=20 {
+        for number in 1..=50 {
+            answers.note(&ground("a"), &standing(100 * round + number));
+        }
+        answers.flush().await;
+        assert_eq!(recalled(&answers).await.1, [(ground("a"), standing(100 * round + 50))]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_be_noted_does_not_come_back_once_it_is_forgotten() {
+    let (_folder, answers) = in_folder();
+    let of_a = Whose { policy: PolicyName::new("p"), scope: Some(scope("a")) };
+    for number in 1..=200 {
+        answers.note(&ground("a"), &standing(number));
+        answers.note(&ground("b"), &standing(number));
+        assert_eq!(answers.forget(&of_a).await, Ok(0));
+        answers.flush().await;
+        assert_eq!(recalled(&answers).await.1, [(ground("b"), standing(number))]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_be_kept_does_not_come_back_once_it_is_forgotten() {
+    let (_folder, answers) = in_folder();
+    let all = Whose { policy: PolicyName::new("p"), scope: None };
+    for number in 1..=100 {
+        answers.keep_with(place("a", number), kept("one"), ROOM, bearing(number));
+        answers.keep(place("a", number), kept("two"), ROOM);
+        assert_eq!(answers.forget(&all).await, Ok(1));
+        answers.flush().await;
+        assert!(matches!(answers.find(&place("a", number)).await, Found::Nothing), "{number}");
+        assert_eq!(recalled(&answers).await.0, []);
+    }
+}
+
+#[tokio::test]
+async fn the_newest_answer_stays_with_the_question_that_it_had() {
+    let (_folder, answers) = in_folder();
+    answers.keep_with(place("a", 1), kept("one"), ROOM, bearing(1));
+    for _ in 0..20 {
+        answers.keep(place("a", 1), kept("one"), ROOM);
+    }
+    answers.keep(place("a", 1), kept("two"), ROOM);
+    answers.flush().await;
+    assert_eq!(said(answers.read(&place("a", 1)).unwrap()).as_deref(), Some("two"));
+    assert_eq!(recalled(&answers).await.0, [(place("a", 1), bearing(1))]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_while_it_is_forgotten_is_not_remembered_either() {
+    let (_folder, answers) = in_folder();
+    let all = Whose { policy: PolicyName::new("p"), scope: None };
+    for _ in 0..5 {
+        (0..200).for_each(|number| answers.keep(place("a", number), kept("one"), ROOM));
+        answers.flush().await;
+        answers.near.drop_of(&all);
+        let looking = (0..200).rev().map(|number| {
+            let answers = answers.clone();
+            tokio::spawn(async move { drop(answers.find(&place("a", number)).await) })
+        });
+        let looking: Vec<_> = looking.collect();
+        answers.forget(&all).await.unwrap();
+        for look in looking {
+            look.await.unwrap();
+        }
+        let left = (0..200).filter(|number| answers.near.look(&place("a", *number)).is_some()).count();
+        assert_eq!(left, 0);
+    }
 }

@@ -81,6 +81,48 @@ pub const STATES: &[&str] = &[
     "breathe", "digest", "dream", "react", "behave",
 ];
 
+/// People whom one may do something with, or to, which is another thing for each who asks. "Someone" is anybody's.
+pub const OTHERS: &[&str] = &[
+    "man",
+    "men",
+    "woman",
+    "women",
+    "guy",
+    "guys",
+    "girl",
+    "girls",
+    "boy",
+    "boys",
+    "lady",
+    "ladies",
+    "gentleman",
+    "gentlemen",
+    "lover",
+    "lovers",
+    "boyfriend",
+    "boyfriends",
+    "girlfriend",
+    "girlfriends",
+    "husband",
+    "husbands",
+    "wife",
+    "wives",
+    "bride",
+    "brides",
+    "groom",
+    "grooms",
+    "friend",
+    "friends",
+    "enemy",
+    "enemies",
+    "stranger",
+    "strangers",
+    "millionaire",
+    "millionaires",
+    "billionaire",
+    "billionaires",
+];
+
 /// Contractions and what they are in full; in lower case, as nothing else stands within a sentence.
 pub const SHORT: &[(&str, &str, &str)] = &[
     ("what's", "what", "is"),

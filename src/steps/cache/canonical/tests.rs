@@ -55,6 +55,16 @@ fn a_way_to_do_something_is_not_how_somebody_is() {
 }
 
 #[test]
+fn what_one_does_with_another_depends_on_who_asks() {
+    for deed in ["lose a guy in 10 days", "marry a millionaire", "win friends and influence people", "talk to girls"] {
+        assert_ne!(form(&format!("How to {deed}")), form(&format!("How can I {deed}")), "{deed}");
+        assert_eq!(form(&format!("How do I {deed}?")), form(&format!("How can I {deed}?")), "{deed}");
+    }
+    assert_eq!(form("How to ask someone out"), form("How can I ask someone out?"));
+    assert_eq!(form("How to run a mile in 10 minutes"), form("How can I run a mile in 10 minutes"));
+}
+
+#[test]
 fn a_power_is_no_digit() {
     assert_ne!(form("What is 10²?"), form("What is 102?"));
     assert_eq!(form("What is a cafe\u{301}?"), form("What is a café?"));

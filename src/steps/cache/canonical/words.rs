@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::Never;
-use super::lists::{FOLDED, FULL, POLITE, SHORT, SPEAKING, STATES, SUBJECTS};
+use super::lists::{FOLDED, FULL, OTHERS, POLITE, SHORT, SPEAKING, STATES, SUBJECTS};
 
 /// The words of a text, each with the signs that touch it.
 pub struct Words<'a>(pub(super) SmallVec<[Cow<'a, str>; 32]>);
@@ -104,12 +104,24 @@ impl<'a> Words<'a> {
         }
         // What comes over one is no deed, and `you` is another one behind `to`.
         let befalls = self.at(3) == "get" && !self.is(4, &["a", "an", "my", "the", "to", "from", "rid", "out"]);
-        let is_of_two = self.0.iter().any(|word| is_in(word, &["you", "your", "yours", "yourself"]));
+        let is_of_two = self.has(&["you", "your", "yours", "yourself"]);
         let is_plain = self.at(3).bytes().all(|byte| byte.is_ascii_lowercase());
-        if is_plain && !befalls && !is_of_two {
-            self.0.drain(1..3);
-            self.0.insert(1, Cow::Borrowed("to"));
+        if !is_plain || befalls || is_of_two {
+            return;
         }
+        // What one does with another depends on who asks; and without an asker such deeds are titles of works.
+        if self.has(OTHERS) {
+            if let Some(can) = self.0.get_mut(1) {
+                *can = Cow::Borrowed("do");
+            }
+            return;
+        }
+        self.0.drain(1..3);
+        self.0.insert(1, Cow::Borrowed("to"));
+    }
+
+    fn has(&self, list: &[&str]) -> bool {
+        self.0.iter().any(|word| is_bare_in(word, list))
     }
 }
 

@@ -3,7 +3,8 @@
 //! Texts wait in a queue of a certain length for the next batch; there is no more than a few of these under way. A target that
 //! keeps failing is left alone for a while.
 //! What a batch has cost is a line of its own in the ledger, on the policy and on nobody's budget: it is for
-//! many.
+//! many. One that fails has cost nothing if the target says that it failed, and what its texts are guessed at if it does not
+//! answer in time, breaks off in its answer or says what is none.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::vector::Vector;
 use crate::base::clock::Clock;
 use crate::base::ids::{ModelName, PolicyName, RequestId};
 use crate::base::money::Nanos;
+use crate::base::stop::{FaultClass, Stop};
 use crate::chat::Usage;
 use crate::pipeline::attempt::execute;
 use crate::pipeline::breaker::{self, Admission, Breaker};
@@ -135,25 +137,35 @@ impl Source {
         let rules = Rules { timeouts, ..Rules::default() };
         let mut exchange = OpaqueExchange::new(request, Endpoint::Embeddings);
         let plan = Plan::to(Arc::clone(&self.target));
-        let answered = execute(&mut cx, &plan, &rules, &mut exchange).await;
-        for charge in std::mem::take(&mut cx.charges) {
-            self.book(charge.usage, Some(Mark::Failed));
-        }
-        let body = answered.ok()?.response.into_body().map_err(|stop| stop.code().to_owned());
-        let body = Limited::new(body, LARGEST);
-        let bytes = timeout(self.limit, body.collect()).await.ok().and_then(Result::ok).map(|body| body.to_bytes());
-        let reply = bytes.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok());
-        let said = reply.as_ref().and_then(|reply| reply.usage.as_ref()?.prompt_tokens);
         // Four bytes are a token, about.
         let guessed = || texts.iter().map(|text| text.len() as u64).sum::<u64>() / 4;
-        let usage = Usage { text_in: Some(said.unwrap_or_else(guessed)), ..Usage::default() };
-        self.book(usage, said.is_none().then_some(Mark::Estimated));
-        Some(reply?.vectors(texts.len()))
+        let answered = match execute(&mut cx, &plan, &rules, &mut exchange).await {
+            Ok(reply) => reply,
+            Err(stop) => {
+                if was_at_work(&stop) {
+                    self.book(guessed(), &[Mark::Estimated, Mark::Failed]);
+                }
+                return None;
+            }
+        };
+        let body = answered.response.into_body().map_err(|stop| stop.code().to_owned());
+        let body = Limited::new(body, LARGEST);
+        let bytes = timeout(self.limit, body.collect()).await.ok().and_then(Result::ok).map(|body| body.to_bytes());
+        let Some(reply) = bytes.and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok()) else {
+            self.book(guessed(), &[Mark::Estimated, Mark::Failed]);
+            return None;
+        };
+        match reply.usage.as_ref().and_then(|said| said.prompt_tokens) {
+            Some(said) => self.book(said, &[]),
+            None => self.book(guessed(), &[Mark::Estimated]),
+        }
+        Some(reply.vectors(texts.len()))
     }
 
     /// Notes what a batch has cost.
-    fn book(&self, usage: Usage, mark: Option<Mark>) {
+    fn book(&self, tokens: u64, marks: &[Mark]) {
         let Some(ledger) = &self.ledger else { return };
+        let usage = Usage { text_in: Some(tokens), ..Usage::default() };
         let at = self.clock.now();
         let quote = quote(&self.target, &self.model, Unknown::Zero, at);
         let cost = quote.as_ref().map(|quote| quote.rates.cost(&usage, Terms::default()));
@@ -172,10 +184,15 @@ impl Source {
             priced: quote.and_then(|quote| quote.row),
             usage: Counts::from(&usage),
             cost: cost.unwrap_or(Nanos::ZERO),
-            marks: mark.into_iter().chain(cost.is_none().then_some(Mark::Unpriced)).collect(),
+            marks: marks.iter().copied().chain(cost.is_none().then_some(Mark::Unpriced)).collect(),
         };
         ledger.settle(Settlement { hold: HoldId { request, attempt: 0 }, at, lines: vec![line] });
     }
+}
+
+/// Whether a batch that came to nothing has likely cost something: nobody has said that it was not worked on.
+fn was_at_work(stop: &Stop) -> bool {
+    matches!(stop, Stop::Failed(failed) if failed.fault.class() == FaultClass::Timeout)
 }
 
 /// What a provider of embeddings says.

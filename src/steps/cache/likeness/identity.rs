@@ -43,7 +43,7 @@ fn hash(parts: &[&str]) -> EmbedderHash {
 /// Where embeddings are asked for, below the address of a provider.
 const PATH: &str = "/embeddings";
 /// Another one whenever questions are told apart in another way within a version.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -38,30 +38,10 @@ impl Vector {
     }
 }
 
-/// The sum of what each two come to. In lanes, since compilers turn these into a few instructions for many at once.
+/// The sum of what each two come to.
 pub(super) fn product(one: &[i8], other: &[i8]) -> i64 {
-    let times = |one: i8, other: i8| i16::from(one).wrapping_mul(i16::from(other));
-    let (ones, rest) = one.as_chunks::<ROW>();
-    let (others, other_rest) = other.as_chunks::<ROW>();
-    let mut sums = [0_i32; LANES];
-    for (one, other) in ones.iter().zip(others) {
-        let mut products = [0_i16; ROW];
-        for ((product, one), other) in products.iter_mut().zip(one).zip(other) {
-            *product = times(*one, *other);
-        }
-        for lanes in products.as_chunks::<LANES>().0 {
-            for (sum, product) in sums.iter_mut().zip(lanes) {
-                *sum = sum.wrapping_add(i32::from(*product));
-            }
-        }
-    }
-    let rest = rest.iter().zip(other_rest).map(|(one, other)| i32::from(times(*one, *other)));
-    i64::from(rest.fold(sums.into_iter().fold(0, i32::wrapping_add), i32::wrapping_add))
+    one.iter().zip(other).map(|(one, other)| i64::from(i32::from(*one) * i32::from(*other))).sum()
 }
-
-/// Dimensions that are gone through at once.
-const ROW: usize = 32;
-const LANES: usize = 8;
 
 #[cfg(test)]
 mod tests {
