@@ -227,6 +227,11 @@ fn silence(limit: Duration) -> String {
 }
 
 impl Session {
+    /// What tells it from other connections of this gateway.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Waits until somebody has found that it does not answer.
     pub async fn is_lost(&self) {
         self.is_over.cancelled().await;

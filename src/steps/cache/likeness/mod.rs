@@ -30,6 +30,7 @@ pub mod difference;
 mod embedder;
 mod far;
 pub mod features;
+mod following;
 mod identity;
 pub mod index;
 pub mod judge;
@@ -184,12 +185,16 @@ impl Experience {
     }
 
     fn serves(&self, ground: &Ground) -> bool {
-        self.trust.of(ground).below() <= self.at_most
+        self.repertoire.is_current() && self.trust.of(ground).below() <= self.at_most
     }
 
     /// An answer was tried.
     fn learn(&self, ground: &Ground, is_right: bool) {
         self.book.count(&ground.policy, if is_right { Event::TriedRight } else { Event::TriedWrong });
+        if let Some(ear) = self.repertoire.ear() {
+            self.trust.learn_to_tell(ground, is_right, self.at_most, &self.by);
+            return ear.ring();
+        }
         // What is not fetched yet would be lost if this were kept in its place.
         if self.repertoire.is_whole()
             && let Some(standing) = self.trust.learn(ground, is_right, self.at_most, &self.by)
