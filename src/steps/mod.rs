@@ -198,11 +198,6 @@ impl StepConfig {
         matches!(self, Self::Redact(config) if config.session.is_some())
     }
 
-    /// Whether it looks for questions by where they lie, which not every store can.
-    pub fn looks_for_likeness(&self) -> bool {
-        matches!(self, Self::Cache(config) if config.similar.is_some())
-    }
-
     /// What it refers to of the gateway file: the section, and a name there.
     pub fn names(&self) -> Vec<(&'static str, &str)> {
         match self {

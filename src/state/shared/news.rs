@@ -119,12 +119,7 @@ impl SharedNews {
         from_redis_value(answer).map_err(|error| error.to_string())
     }
 
-    async fn tell(
-        &self,
-        session: &Session,
-        trials: &[(Ground, Standing)],
-        was: Option<&Known>,
-    ) -> Result<(), String> {
+    async fn tell(&self, session: &Session, trials: &[(Ground, Standing)], was: Option<&Known>) -> Result<(), String> {
         // What was tried so long ago that nobody knows any more whether it was forgotten since does not count.
         if was.is_none() && self.known.is_some() {
             return Ok(());

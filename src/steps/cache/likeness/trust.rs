@@ -66,17 +66,13 @@ impl Trust {
 
     /// Takes up what those who share them make of these, all trials included but for those that they are still to be told of.
     /// There may be no others.
-    pub fn hear(
-        &self,
-        policy: &PolicyName,
-        embedder: EmbedderHash,
-        standings: Vec<(Ground, Standing)>,
-        are_all: bool,
-    ) {
+    pub fn hear(&self, policy: &PolicyName, embedder: EmbedderHash, standings: Vec<(Ground, Standing)>, are_all: bool) {
         let mut known = self.lock();
         let Known { standings: ours, untold } = &mut *known;
         if are_all {
-            ours.retain(|ground, _| ground.policy != *policy || ground.embedder != embedder || untold.contains_key(ground));
+            ours.retain(|ground, _| {
+                ground.policy != *policy || ground.embedder != embedder || untold.contains_key(ground)
+            });
             let here = ours.iter_mut().filter_map(|(ground, standing)| Some((standing, untold.get(ground)?)));
             here.for_each(|(standing, untold)| standing.record = *untold);
         }
