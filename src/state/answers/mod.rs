@@ -84,8 +84,9 @@ pub type Recalling = BoxFuture<'static, Result<Recalled, String>>;
 #[derive(Debug, Clone)]
 pub enum Found {
     Answer(Arc<Kept>),
-    /// Also if the store cannot be asked.
     Nothing,
+    /// The store cannot be asked, and may have it or not.
+    Unknown,
     /// Something that is no whole answer, or none to the question of this place. It will not be found again.
     Damaged,
 }

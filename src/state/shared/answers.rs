@@ -203,17 +203,18 @@ impl SharedAnswers {
 }
 
 impl Answers for SharedAnswers {
-    /// A store that is away, or slower than a request may wait for it, has nothing.
+    /// Of a store that is away, or slower than a request may wait for it, nothing is known.
     fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
         Box::pin(async move {
             if let Some(kept) = self.near.look(place) {
                 return Found::Answer(kept);
             }
-            let Some(session) = self.hub.link.current() else { return Found::Nothing };
+            let Some(session) = self.hub.link.current() else { return Found::Unknown };
             let mut get = redis::cmd("GET");
             get.arg(self.key(ANSWER, place));
             match session.ask(get, self.hub.link.timeout).await {
-                Ok(Value::Nil) | Err(_) => Found::Nothing,
+                Ok(Value::Nil) => Found::Nothing,
+                Err(_) => Found::Unknown,
                 Ok(Value::BulkString(stored)) => match Kept::read(Bytes::from(stored), place) {
                     Some(kept) => {
                         let kept = Arc::new(kept);

@@ -208,7 +208,10 @@ impl Cache {
             _ => Seen::default(),
         };
         if let Some(like) = like {
-            match self.find(cx, &like.place).await {
+            let found = self.answers.find(&like.place).await;
+            // A store that cannot be asked may have it still.
+            let is_known = !matches!(found, Found::Unknown);
+            match self.sound(cx, found) {
                 Some((kept, Age::Fresh)) if like.may_be_given => {
                     if let Some(mut answer) = self.give(cx, request, &kept, "hit", "similar") {
                         answer.head.headers.insert(SIMILARITY, like.header());
@@ -217,7 +220,8 @@ impl Cache {
                 }
                 Some((kept, Age::Fresh)) => lesson.try_against(like, kept),
                 // It may be fresh again later, but then its question is known anew.
-                _ => lesson.forget(&like),
+                _ if is_known => lesson.forget(&like),
+                _ => {}
             }
         }
         self.ask(cx, request, "miss", wanted, Asking { lead: Some(lead), lesson })
@@ -254,9 +258,15 @@ impl Cache {
     }
 
     async fn find(&self, cx: &mut Cx, place: &Place) -> Option<(Arc<Kept>, Age)> {
-        let kept = match self.answers.find(place).await {
+        let found = self.answers.find(place).await;
+        self.sound(cx, found)
+    }
+
+    /// What was found, if that may be given.
+    fn sound(&self, cx: &mut Cx, found: Found) -> Option<(Arc<Kept>, Age)> {
+        let kept = match found {
             Found::Answer(kept) => kept,
-            Found::Nothing => return None,
+            Found::Nothing | Found::Unknown => return None,
             Found::Damaged => {
                 self.book.count(&self.policy, Event::Damaged);
                 cx.remarks.note("found", "damaged");

@@ -71,5 +71,7 @@ end
 for _, counter in ipairs({order, sizes, total}) do
     redis.call('PEXPIRE', counter, whole(lasts))
 end
+-- Also where what is kept anew has the question that it had.
 outlive(questions, lasts)
+outlive(root .. 'cg:' .. policy, lasts)
 return dropped

@@ -113,3 +113,181 @@ const EVERY: Duration = Duration::from_millis(400);
 /// So long after one exchange there is none, whoever rings.
 const LEAST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use futures_core::future::BoxFuture;
+
+    use super::*;
+    use crate::base::ids::PolicyName;
+    use crate::state::answers::{
+        Answers, Bearing, EmbedderHash, Found, Kept, LocalAnswers, Place, Question, Recalled, Record, Room, Scope,
+        Stock, Whose,
+    };
+    use crate::steps::cache::likeness::repertoire::Repertoires;
+
+    const EMBEDDER: EmbedderHash = [1; 32];
+    const ROOM: Room = Room { bytes: 1 << 20, entries: 10, lasts: Duration::MAX };
+
+    fn policy() -> PolicyName {
+        PolicyName::new("p")
+    }
+
+    fn place(number: u8) -> Place {
+        Scope::new(&policy(), "all", &[]).place(Question([number; 32]))
+    }
+
+    fn ground() -> Ground {
+        Ground { policy: policy(), scope: place(0).scope(), embedder: EMBEDDER, least: 9_000 }
+    }
+
+    fn standing(tried: u64, wrong: u64) -> (Ground, Standing) {
+        (ground(), Standing { record: Record { tried, wrong }, at_most: 0.2, by: "m".into() })
+    }
+
+    type Told = Arc<Mutex<Vec<Vec<(u64, u64)>>>>;
+    type Script = Arc<Mutex<VecDeque<Result<Heard, String>>>>;
+
+    /// Says what it is to say, and then that it hears nothing any more.
+    struct Scripted {
+        script: Script,
+        told: Told,
+    }
+
+    impl News for Scripted {
+        fn exchange<'a>(&'a mut self, trials: &'a [(Ground, Standing)]) -> BoxFuture<'a, Result<Heard, String>> {
+            let trials = trials.iter().map(|(_, standing)| (standing.record.tried, standing.record.wrong)).collect();
+            self.told.lock().unwrap().push(trials);
+            let next = self.script.lock().unwrap().pop_front();
+            Box::pin(std::future::ready(next.unwrap_or_else(|| Err("away".to_owned()))))
+        }
+    }
+
+    /// A store that others share.
+    struct Shared {
+        local: LocalAnswers,
+        script: Script,
+        told: Told,
+    }
+
+    impl Answers for Shared {
+        fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
+            self.local.find(place)
+        }
+
+        fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
+            self.local.keep(place, kept, room);
+        }
+
+        fn follow(&self, _: &PolicyName, _: EmbedderHash) -> Option<Box<dyn News>> {
+            Some(Box::new(Scripted { script: Arc::clone(&self.script), told: Arc::clone(&self.told) }))
+        }
+
+        fn stock<'a>(&'a self, known: &'a [PolicyName]) -> BoxFuture<'a, Result<Vec<Stock>, String>> {
+            self.local.stock(known)
+        }
+
+        fn forget<'a>(&'a self, whose: &'a Whose) -> BoxFuture<'a, Result<u64, String>> {
+            self.local.forget(whose)
+        }
+    }
+
+    struct House {
+        repertoire: Arc<Repertoire>,
+        trust: Trust,
+        told: Told,
+        script: Script,
+    }
+
+    fn house(script: impl IntoIterator<Item = Result<Heard, String>>) -> House {
+        let (told, script): (Told, Script) = (Arc::default(), Arc::new(Mutex::new(script.into_iter().collect())));
+        let shared = Shared { local: LocalAnswers::default(), script: Arc::clone(&script), told: Arc::clone(&told) };
+        let answers: Arc<dyn Answers> = Arc::new(shared);
+        let (repertoire, trust) = (Repertoires::default().of(&policy(), EMBEDDER), Trust::default());
+        repertoire.recall(&answers, &trust, ROOM);
+        repertoire.recall(&answers, &trust, ROOM);
+        House { repertoire, trust, told, script }
+    }
+
+    fn heard(questions: &[u8], standings: Vec<(Ground, Standing)>) -> Heard {
+        let bearing = |number: &u8| {
+            let vector = vec![1, 2, number.cast_signed()].into();
+            (
+                place(*number),
+                Bearing { embedder: EMBEDDER, frame: Question([0; 32]), form: "how to do it".into(), vector },
+            )
+        };
+        let new = Recalled { questions: questions.iter().map(bearing).collect(), standings };
+        Heard { new, ..Heard::default() }
+    }
+
+    async fn pass(millis: u64) {
+        sleep(Duration::from_millis(millis)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_acted_upon_before_the_first_news_and_for_no_more_than_seconds_after_the_last() {
+        let house = house([Ok(heard(&[1, 2], vec![standing(500, 0)]))]);
+        assert!(!house.repertoire.is_current());
+        pass(50).await;
+        assert!(house.repertoire.is_current());
+        assert_eq!((house.repertoire.index.len(), house.trust.of(&ground()).tried), (2, 500));
+        pass(2_900).await;
+        assert!(house.repertoire.is_current());
+        pass(200).await;
+        assert!(!house.repertoire.is_current(), "nothing was heard for three seconds");
+        assert_eq!(house.repertoire.index.len(), 2, "what is known is known still");
+        house.script.lock().unwrap().push_back(Ok(Heard::default()));
+        pass(4_000).await;
+        house.script.lock().unwrap().push_back(Ok(Heard::default()));
+        pass(2_500).await;
+        assert!(house.repertoire.is_current());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_tried_before_the_first_news_is_told_and_told_again_until_it_has_arrived() {
+        let house = house([
+            Err("away".to_owned()),
+            Err("away".to_owned()),
+            Ok(heard(&[], vec![standing(12, 1)])),
+            Ok(heard(&[], vec![standing(14, 2)])),
+        ]);
+        let by = Arc::from("m");
+        house.trust.learn_to_tell(&ground(), true, 0.2, &by);
+        house.trust.learn_to_tell(&ground(), false, 0.2, &by);
+        pass(1).await;
+        // This one comes when the first two are on their way, and goes with the next.
+        house.trust.learn_to_tell(&ground(), false, 0.2, &by);
+        assert_eq!(house.trust.of(&ground()), Record { tried: 3, wrong: 2 });
+        pass(2_000).await;
+        assert_eq!(house.told.lock().unwrap()[..3], [vec![(2, 1)], vec![(2, 1)], vec![(2, 1)]]);
+        pass(1_000).await;
+        assert_eq!(house.told.lock().unwrap()[3], [(1, 1)]);
+        assert_eq!(house.trust.of(&ground()), Record { tried: 14, wrong: 2 });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_forgotten_elsewhere_is_forgotten_here_and_what_comes_after_it_is_not() {
+        let gone = Heard { forgotten: vec![Whose { policy: policy(), scope: None }], ..heard(&[3], vec![]) };
+        let house = house([Ok(heard(&[1, 2], vec![standing(500, 0)])), Ok(gone)]);
+        pass(50).await;
+        assert_eq!(house.repertoire.index.len(), 2);
+        pass(1_000).await;
+        assert_eq!((house.repertoire.index.len(), house.trust.of(&ground()).tried), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_one_who_follows_and_none_when_nobody_needs_the_questions_any_more() {
+        let house = house((0..1_000).map(|_| Ok(Heard::default())));
+        pass(10_000).await;
+        let asked = house.told.lock().unwrap().len();
+        assert!((15..=30).contains(&asked), "{asked} times in ten seconds");
+        drop(house.repertoire);
+        pass(1_000).await;
+        let asked = house.told.lock().unwrap().len();
+        pass(10_000).await;
+        assert_eq!(house.told.lock().unwrap().len(), asked);
+    }
+}

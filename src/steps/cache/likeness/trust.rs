@@ -175,4 +175,30 @@ mod tests {
         trust.forget(&Whose { policy, scope: None });
         assert_eq!(trust.of(&ground("b")).tried, 0);
     }
+
+    #[test]
+    fn what_others_make_of_it_counts_and_what_they_are_still_to_be_told_is_added() {
+        let (trust, by, policy) = (Trust::default(), Arc::from("t"), PolicyName::new("p"));
+        let theirs = |tried, wrong| Standing { record: Record { tried, wrong }, at_most: 0.01, by: Arc::from("t") };
+        let hear = |standings, are_all| trust.hear(&policy, [1; 32], standings, are_all);
+        trust.learn_to_tell(&ground("a"), false, 0.01, &by);
+        trust.learn_to_tell(&ground("b"), true, 0.01, &by);
+        hear(vec![(ground("a"), theirs(100, 2))], false);
+        assert_eq!(trust.of(&ground("a")), Record { tried: 101, wrong: 3 });
+        let mut told = trust.untold(&policy, [1; 32]);
+        told.sort_by_key(|(_, standing)| standing.record.wrong);
+        assert_eq!(told, [(ground("b"), theirs(1, 0)), (ground("a"), theirs(1, 1))]);
+        assert!(trust.untold(&policy, [1; 32]).is_empty());
+        // Until there is news of it, it counts as it did.
+        assert_eq!(trust.of(&ground("a")), Record { tried: 101, wrong: 3 });
+        trust.learn_to_tell(&ground("b"), true, 0.01, &by);
+        trust.learn(&Ground { embedder: [2; 32], ..ground("c") }, true, 0.01, &by);
+        trust.hear(&policy, [1; 32], Vec::new(), true);
+        assert_eq!((trust.of(&ground("a")).tried, trust.of(&ground("b")).tried), (0, 1), "there are no others");
+        assert_eq!(trust.all_of(&policy).len(), 2, "another embedder's are another's");
+        let all = Whose { policy: policy.clone(), scope: None };
+        trust.forget_by(&all, [1; 32]);
+        assert!(trust.untold(&policy, [1; 32]).is_empty());
+        assert_eq!(trust.all_of(&policy).len(), 1);
+    }
 }
