@@ -176,8 +176,9 @@ async fn a_store_that_comes_back_is_caught_up_with_and_one_that_has_lost_everyth
     });
     assert_eq!(second.ask(1, 99), similar());
     soon("the store", || get(&first.running.admin, "/cache").starts_with("HTTP/1.1 200"));
+    let known = second.questions();
     assert_eq!(first.ask(0, 97).0, "miss");
-    soon("a question", || second.questions() >= 32);
+    soon("a question", || second.questions() > known);
     assert_eq!(second.ask(1, 97), similar());
     redis.ask(&["FLUSHALL"]);
     soon("the loss", || [&first, &second].iter().all(|one| one.questions() == 0 && one.fared().is_empty()));
