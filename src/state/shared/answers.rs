@@ -1,6 +1,9 @@
 //! Answers that all gateways share. Of each policy's only as many are kept as its room allows, the oldest of which go; the
 //! server's own bounds on memory may be narrower. In a cluster only one node has them, that of the hash tag, so going
 //! through all keys means going through its. What was found a moment ago is at hand.
+//!
+//! Where an answer's question lies is under a key of its own, which ends when the answer's does, and is counted with it. How
+//! gateways hear of it is told in [`news`](super::news).
 
 use std::sync::Arc;
 use std::time::Duration;

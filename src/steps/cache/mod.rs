@@ -69,11 +69,11 @@ use flight::{Joined, Lead};
 use keeping::{Keeping, PassedBy, given};
 pub use likeness::repertoire::Repertoires;
 pub use likeness::trust::{Ground, Standing, Trust};
-use likeness::{Lesson, Opening, Seen, Similar};
+use likeness::{Opening, Seen, Similar};
 use record::Shelf;
 pub use renewals::Renewals;
 pub use sharing::{SharedBy, whose};
-use wanted::Wanted;
+use wanted::{Asking, Wanted};
 use word::Word;
 
 /// The step, its settings checked.
@@ -340,14 +340,6 @@ impl Cache {
             targets: self.targets.clone(),
         }))
     }
-}
-
-/// What goes along with a request that is asked.
-#[derive(Default)]
-struct Asking {
-    /// Others may hear the answer as well.
-    lead: Option<Lead>,
-    lesson: Lesson,
 }
 
 /// Whether an answer may still be given.

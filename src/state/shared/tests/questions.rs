@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::losses::Cutter;
 use super::redis::Redis;
 use super::{open, settings};
+use crate::base::secret::Secret;
 use crate::state::answers::tests::questions::{EMBEDDER, OTHER, bearing, ground, known, knows, policy, standing};
 use crate::state::answers::tests::{ROOM, kept, place, scope};
 use crate::state::answers::{Answers, Bearing, Found, Ground, Heard, News, Question, Record, Room, Standing, Whose};
@@ -67,7 +68,8 @@ fn count(redis: &Redis, kind: &str) -> usize {
 #[tokio::test]
 async fn what_one_gateway_keeps_another_hears_of_once_and_without_asking_for_all_of_it() {
     let redis = Redis::start();
-    let (first, mut second) = two(&settings(&redis.url())).await;
+    let shared = settings(&redis.url());
+    let (first, mut second) = two(&shared).await;
     assert!(second.hear().await.new.questions.is_empty());
     first.answers.keep_with(place("a", 1), kept("x"), ROOM, bearing(1));
     assert_eq!(second.hear_of_questions().await, [1]);
@@ -79,10 +81,14 @@ async fn what_one_gateway_keeps_another_hears_of_once_and_without_asking_for_all
     // Kept anew, it is news.
     first.answers.keep_with(place("a", 1), kept("x"), ROOM, bearing(9));
     assert_eq!(second.hear_of_questions().await, [1]);
-    // One that comes later hears of all of them.
-    let heard = Gateway::join(&settings(&redis.url())).await.hear().await;
-    assert!(heard.new.questions.is_empty(), "another prefix");
-    knows(&*second.answers, &[(place("a", 2), bearing(2)), (place("a", 1), bearing(9))]).await;
+    // One that comes later hears of all of them, also if it speaks to the server in the other protocol.
+    let all = [(place("a", 2), bearing(2)), (place("a", 1), bearing(9))];
+    knows(&*second.answers, &all).await;
+    let third = open(&Settings { url: Secret::new(format!("{}?protocol=resp3", redis.url())), ..shared }).await;
+    knows(&*third.answers(), &all).await;
+    // Others with the same server, whose keys begin with something else, have nothing to do with it.
+    let stranger = Gateway::join(&settings(&redis.url())).await;
+    knows(&*stranger.answers, &[]).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,11 @@
 //! and found to be right: see [`trust`]. Everything else about the two requests is equal as ever. Whoever finds nothing, or does not
 //! hear of anything in time, asks as if there were no such tier.
 //!
+//! Whatever keeps the answers, questions are looked for in this process's memory alone: see [`index`]. A store that outlives
+//! the process has them read back, once; those of one that gateways share are [followed](following): what another gateway
+//! is asked is known here within a second, and what one finds wrong ends it at all of them. No store needs to be able to
+//! search for that.
+//!
 //! # Measured
 //!
 //! With likenesses of all-MiniLM-L6-v2; `cargo test --test score -- --nocapture` prints it. In each cell the share of
