@@ -158,7 +158,7 @@ pub(super) fn begin(hub: &Hub, kind: u8, policy: &PolicyName) -> Vec<u8> {
 }
 
 /// What counts an answer, keeps where its question lies, and makes room for both.
-fn shelve(place: &Place, bytes: u64, lasts: u64, room: Room, bearing: Option<&Bearing>) -> Call {
+pub(super) fn shelve(place: &Place, bytes: u64, lasts: u64, room: Room, bearing: Option<&Bearing>) -> Call {
     // Numbers of scripts are exact up to there.
     let most = |count: u64| count.min(1 << 53).to_string();
     let arguments = [

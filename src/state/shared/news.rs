@@ -76,8 +76,20 @@ impl SharedNews {
         }
         let books = self.books(&session).await?;
         let mut heard = Heard::default();
-        let (mut known, is_new) = match was {
-            Some(known) if known.books.go_on_to(&books) => (known, known.session != session.number()),
+        let goes_on = was.filter(|known| known.books.go_on_to(&books));
+        let forgotten = match &goes_on {
+            Some(known) => self.forgotten(&session, &known.books, &books).await?,
+            None => None,
+        };
+        let (mut known, is_new) = match (goes_on, forgotten) {
+            (Some(mut known), Some(forgotten)) => {
+                if !forgotten.is_empty() && books.forgotten - known.books.forgotten < SOON {
+                    // What has come since then was not meant, and is read again: whoever forgets says so before and after.
+                    known.question = known.question.min(known.books.forgotten);
+                }
+                heard.forgotten = forgotten;
+                (known, known.session != session.number())
+            }
             _ => {
                 // Of those that are gone nothing holds any more. Who has heard of none yet has nothing of them.
                 let was_any = self.known.is_some_and(|known| known.books.first != 0);
@@ -85,9 +97,6 @@ impl SharedNews {
                 (Known::nothing(books, at), true)
             }
         };
-        if known.books.forgotten < books.forgotten {
-            heard.forgotten.extend(self.forgotten(&session, known.books.forgotten, &books).await?);
-        }
         if is_new {
             // Whoever answers now may not have heard all that another has told us.
             known.question = known.question.saturating_sub(OVERLAP);
@@ -147,19 +156,21 @@ impl SharedNews {
         Ok(Books { first, last, questions, standings, forgotten })
     }
 
-    /// Who was forgotten after that.
-    async fn forgotten(&self, session: &Session, after: u64, books: &Books) -> Result<Vec<Whose>, String> {
-        let mut range = redis::cmd("ZRANGEBYSCORE");
-        range.arg(self.key("cf")).arg(format!("({after}")).arg(books.forgotten).arg("LIMIT").arg(0).arg(MOST);
-        let names: Vec<Vec<u8>> = self.ask(session, range).await?;
-        let whose = |name: Vec<u8>| Whose {
-            policy: self.policy.clone(),
-            scope: <[u8; 32]>::try_from(name).ok().map(|digest| Scope::of_digest(&self.policy, digest)),
-        };
-        if names.is_empty() || names.len() as u64 >= MOST {
-            return Ok(vec![self.all()]);
+    /// Who was forgotten between the one and the other; `None` if that cannot be told any more.
+    async fn forgotten(&self, session: &Session, was: &Books, now: &Books) -> Result<Option<Vec<Whose>>, String> {
+        if was.forgotten >= now.forgotten {
+            return Ok(Some(Vec::new()));
         }
-        Ok(names.into_iter().map(whose).collect())
+        // Whoever is forgotten once more meanwhile has the later number.
+        let mut range = redis::cmd("ZRANGEBYSCORE");
+        range.arg(self.key("cf")).arg(format!("({}", was.forgotten)).arg("+inf").arg("LIMIT").arg(0).arg(MOST);
+        let names: Vec<Vec<u8>> = self.ask(session, range).await?;
+        let whose = |name: &Vec<u8>| Whose {
+            policy: self.policy.clone(),
+            scope: <[u8; 32]>::try_from(name.as_slice()).ok().map(|digest| Scope::of_digest(&self.policy, digest)),
+        };
+        let are_all = !names.is_empty() && (names.len() as u64) < MOST;
+        Ok(are_all.then(|| names.iter().map(whose).collect()))
     }
 
     /// The standings that came after a number, which becomes that of the last of them.
@@ -290,6 +301,8 @@ const RECORDS: usize = 500;
 const OVERLAP: u64 = 60 * 1_000_000;
 /// Standings that nobody has added to for ninety days count no more.
 const LASTS: u64 = 90 * 24 * 3_600 * 1_000_000;
+/// Nobody takes longer to forget anything.
+const SOON: u64 = 3_600 * 1_000_000;
 /// For a day it is known who was forgotten; for an hour less we rely on that.
 const LAPSE: u64 = 23 * 3_600 * 1_000_000;
 const REMEMBERED: Duration = Duration::from_secs(23 * 3_600);

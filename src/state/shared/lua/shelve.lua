@@ -41,8 +41,11 @@ if redis.call('EXISTS', key('ca', here)) == 0 then
 end
 if bearing then
     redis.call('SET', key('cv', here), bearing, 'PX', whole(lasts))
+end
+-- Kept anew it is news, too: who has found the old answer to be out of date has forgotten the question.
+if redis.call('PEXPIRE', key('cv', here), whole(lasts)) == 1 then
     redis.call('ZADD', questions, next_number(policy, 'q', lasts), here)
-elseif redis.call('PEXPIRE', key('cv', here), whole(lasts)) == 0 then
+else
     redis.call('ZREM', questions, here)
 end
 local size = whole(bytes + redis.call('STRLEN', key('cv', here)))
@@ -71,7 +74,5 @@ end
 for _, counter in ipairs({order, sizes, total}) do
     redis.call('PEXPIRE', counter, whole(lasts))
 end
--- Also where what is kept anew has the question that it had.
 outlive(questions, lasts)
-outlive(root .. 'cg:' .. policy, lasts)
 return dropped

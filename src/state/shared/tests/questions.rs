@@ -10,6 +10,8 @@ use crate::base::secret::Secret;
 use crate::state::answers::tests::questions::{EMBEDDER, OTHER, bearing, ground, known, knows, policy, standing};
 use crate::state::answers::tests::{ROOM, kept, place, scope};
 use crate::state::answers::{Answers, Bearing, Found, Ground, Heard, News, Question, Record, Room, Standing, Whose};
+use crate::state::shared::link::Again;
+use crate::state::shared::script::{Call, Script};
 use crate::state::shared::{Settings, Shared};
 
 /// A gateway.
@@ -339,6 +341,40 @@ async fn what_was_tried_before_it_was_forgotten_does_not_come_back() {
     let mut third = first.answers.follow(&policy(), EMBEDDER).unwrap();
     third.exchange(&[(ground("b"), standing(4, 0))]).await.unwrap();
     assert_eq!(first.standings().await, [(ground("b"), standing(5, 0))]);
+}
+
+#[tokio::test]
+async fn what_comes_while_others_are_being_forgotten_is_known_afterwards() {
+    let redis = Redis::start();
+    let (first, mut second) = two(&settings(&redis.url())).await;
+    first.answers.keep_with(place("a", 1), kept("x"), ROOM, bearing(1));
+    assert_eq!(second.hear_of_questions().await, [1]);
+    assert_eq!(first.answers.forget(&of(Some("a"))).await, Ok(1));
+    assert_eq!(second.hear().await.forgotten, [of(Some("a"))]);
+    first.answers.keep_with(place("a", 2), kept("x"), ROOM, bearing(2));
+    assert_eq!(second.hear_of_questions().await, [2]);
+    // As if the answers were gone only now.
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let words = [hex(&crate::state::answers::policy_hash(&policy())), hex(&place("a", 0).scope())];
+    first.shared.hub.link.run(&Call::new(Script::Forget, words), Again::No).await.unwrap();
+    let heard = second.hear().await;
+    assert_eq!((heard.forgotten, heard.new.questions.len()), (vec![of(Some("a"))], 1));
+    // If it cannot be told any more who was forgotten, everything is, and read anew.
+    first.answers.forget(&of(Some("b"))).await.unwrap();
+    let key = redis.ask(&["--scan", "--pattern", "*:cf:*"]);
+    redis.ask(&["DEL", &key]);
+    let heard = second.hear().await;
+    assert_eq!((heard.forgotten, heard.are_all, heard.new.questions.len()), (vec![of(None)], true, 1));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_gone_before_it_was_counted_leaves_no_question() {
+    let redis = Redis::start();
+    let gateway = Gateway::join(&settings(&redis.url())).await;
+    let here = place("a", 1);
+    let call = crate::state::shared::answers::shelve(&here, 100, 60_000, ROOM, Some(&bearing(1)));
+    gateway.shared.hub.link.run(&call, Again::No).await.unwrap();
+    assert_eq!((count(&redis, "cv"), count(&redis, "co"), count(&redis, "cq")), (0, 0, 0));
 }
 
 #[tokio::test]
