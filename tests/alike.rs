@@ -17,20 +17,26 @@ struct Member {
 }
 
 impl Member {
-    /// One whose answers come from there, and that tries this share of them where they could be given. Fifteen trials without a
-    /// wrong one are enough where a fifth may be wrong.
-    fn asking(upstream: &FakeUpstream, redis: &Redis, check: &str, by: &str) -> Self {
+    /// One whose answers come from there, and that looks for similar questions so, or not at all.
+    fn with(upstream: &FakeUpstream, redis: &Redis, similar: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "version: 1\ncallers: {{ anonymous: true }}\nstate: {{ redis: \"{}\", timeout: 2s, gone_after: 3s }}\nproviders:\n  up: {{ kind: \
-             openai_compatible, url: \"{}\" }}\n  sim: {{ kind: simulator }}\npolicies:\n- policy: p\n  steps:\n  - cache:\n      canonical: \
-             true\n      similar: {{ by: {by}, at_least: 0.5, timeout: 5s, false_hits_at_most: 21%, check: {check} }}\n  route: up\n",
+             openai_compatible, url: \"{}\" }}\n  sim: {{ kind: simulator }}\npolicies:\n- policy: p\n  steps: [ cache: {{ canonical: \
+             true{similar} }} ]\n  route: up\n",
             redis.url(),
             upstream.url(),
         );
         std::fs::write(folder.path().join("tidegate.yaml"), text).unwrap();
         let running = Running::start(folder.path());
         Self { folder, running }
+    }
+
+    /// One that tries this share of the answers that could be given. Fifteen trials without a wrong one are enough where a fifth
+    /// may be wrong.
+    fn asking(upstream: &FakeUpstream, redis: &Redis, check: &str, by: &str) -> Self {
+        let rest = "at_least: 0.5, timeout: 5s, false_hits_at_most: 21%";
+        Self::with(upstream, redis, &format!(", similar: {{ by: {by}, {rest}, check: {check} }}"))
     }
 
     fn start(upstream: &FakeUpstream, redis: &Redis) -> Self {
@@ -184,4 +190,20 @@ async fn a_store_that_comes_back_is_caught_up_with_and_one_that_has_lost_everyth
     soon("the loss", || [&first, &second].iter().all(|one| one.questions() == 0 && one.fared().is_empty()));
     assert_eq!([0, 1].map(|way| second.ask(way, 96).0), ["miss", "miss"]);
     soon("a new beginning", || first.fared() == [(1, 0, false)] && first.questions() == 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn news_are_asked_for_only_where_they_are_of_use() {
+    let upstream = FakeUpstream::answering(&completion("by glue")).await;
+    let looks = |redis: &Redis| redis.ask(&["INFO", "commandstats"]).contains("cmdstat_hmget");
+    let (with, without) = (Redis::start(), Redis::start());
+    let _follower = Member::start(&upstream, &with);
+    let plain = Member::with(&upstream, &without, "");
+    for page in 0..3 {
+        plain.ask(0, page);
+    }
+    soon("news are asked for", || looks(&with));
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!looks(&without));
+    assert_eq!(plain.told()["answers"].as_u64(), Some(3));
 }

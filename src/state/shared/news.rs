@@ -106,7 +106,7 @@ impl SharedNews {
             heard.are_all = is_new;
             heard.new.standings = self.standings(&session, &mut known.standing, &books).await?;
         }
-        if known.question < books.questions || known.has_more {
+        if is_new || known.question < books.questions || known.has_more {
             known.has_more = self.questions(&session, &mut known.question, &books, &mut heard.new.questions).await?;
         }
         heard.has_more = known.has_more;
@@ -210,8 +210,10 @@ impl SharedNews {
         books: &Books,
         into: &mut Vec<(Place, Bearing)>,
     ) -> Result<bool, String> {
-        // Later ones may have come after something was forgotten that is not heard of yet.
-        let page = self.page(session, "cq", (*after, Some(books.last)), QUESTIONS).await?;
+        // Later ones may have come after something was forgotten that is not heard of yet. A server that is short of memory
+        // may have dropped the numbers alone.
+        let last = Some(books.last).filter(|last| *last > 0);
+        let page = self.page(session, "cq", (*after, last), QUESTIONS).await?;
         let Some((_, last)) = page.last() else { return Ok(false) };
         *after = *last;
         let begin = super::answers::begin(&self.hub, super::answers::BEARING, &self.policy);

@@ -231,6 +231,24 @@ async fn a_server_that_has_an_older_memory_back_is_read_anew() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_dropped_the_numbers_alone_is_read_anew() {
+    let redis = Redis::start();
+    let (first, mut second) = two(&settings(&redis.url())).await;
+    first.answers.keep_with(place("a", 1), kept("x"), ROOM, bearing(1));
+    assert_eq!(second.hear_of_questions().await, [1]);
+    second.tell("a", 5, 0).await;
+    let key = redis.ask(&["--scan", "--pattern", "*:cg:*"]);
+    redis.ask(&["DEL", &key]);
+    let heard = second.hear().await;
+    assert_eq!((heard.forgotten, heard.new.questions.len()), (vec![of(None)], 1));
+    assert_eq!(heard.new.standings, [(ground("a"), standing(5, 0))]);
+    second.tell("a", 1, 1).await;
+    assert_eq!(first.standings().await, [(ground("a"), standing(6, 1))]);
+    first.answers.keep_with(place("a", 2), kept("x"), ROOM, bearing(2));
+    assert_eq!(second.hear_of_questions().await.last(), Some(&2));
+}
+
+#[tokio::test]
 async fn while_the_store_is_away_nothing_is_heard_and_afterwards_all_is() {
     let mut redis = Redis::start();
     let hasty = Settings { timeout: Duration::from_millis(500), ..settings(&redis.url()) };
