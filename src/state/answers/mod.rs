@@ -43,7 +43,7 @@ pub trait Answers: Send + Sync {
         self.keep(place, kept, room);
     }
 
-    /// Notes how answers to similar questions have fared.
+    /// Notes how answers to similar questions have fared. A store that others share is told in the [news](Self::follow).
     fn note(&self, _: &Ground, _: &Standing) {}
 
     /// What was kept of a policy's questions before, where it was by this embedder. What was by others is dropped. `None` from

@@ -3,10 +3,11 @@
 //! New questions are taken in and trials are told within a second. Nobody waits for any of it. Where nothing has been heard for
 //! some seconds, nobody knows what others have found wrong meanwhile: until there is news again answers are only tried.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
@@ -19,6 +20,10 @@ use crate::state::answers::{Heard, News};
 pub struct Ear {
     heard: Mutex<Option<Instant>>,
     bell: Notify,
+    /// Something is being told.
+    is_telling: AtomicBool,
+    /// So often it was tried to tell and to hear.
+    tries: watch::Sender<u64>,
 }
 
 impl Ear {
@@ -31,6 +36,17 @@ impl Ear {
     /// There is something to tell.
     pub fn ring(&self) {
         self.bell.notify_one();
+    }
+
+    /// Waits until there is nothing to tell any more.
+    pub(super) async fn told(&self, is_left: impl Fn() -> bool) {
+        let mut tries = self.tries.subscribe();
+        while self.is_telling.load(Ordering::Acquire) || is_left() {
+            self.ring();
+            if tries.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// All was heard that was there to hear at that time.
@@ -55,7 +71,9 @@ impl Follower {
         while let Some(repertoire) = self.of.upgrade() {
             let policy = repertoire.policy.clone();
             let begun = Instant::now();
-            match self.exchange(repertoire).await {
+            let heard = self.exchange(repertoire).await;
+            self.ear.tries.send_modify(|tries| *tries += 1);
+            match heard {
                 Ok(has_more) => {
                     self.ear.heard(begun);
                     if std::mem::take(&mut is_deaf) {
@@ -83,10 +101,13 @@ impl Follower {
     /// Tells and hears once; whether there is more to hear.
     async fn exchange(&mut self, repertoire: Arc<Repertoire>) -> Result<bool, String> {
         if self.telling.is_empty() {
+            // Before they are taken out, so that they are never seen nowhere.
+            self.ear.is_telling.store(true, Ordering::Release);
             self.telling = self.trust.untold(&repertoire.policy, repertoire.embedder);
         }
         let heard = self.news.exchange(&self.telling).await?;
         self.telling.clear();
+        self.ear.is_telling.store(false, Ordering::Release);
         let has_more = heard.has_more;
         if !is_silence(&heard) {
             let trust = self.trust.clone();
@@ -195,6 +216,7 @@ mod tests {
     }
 
     struct House {
+        all: Repertoires,
         repertoire: Arc<Repertoire>,
         trust: Trust,
         told: Told,
@@ -205,10 +227,11 @@ mod tests {
         let (told, script): (Told, Script) = (Arc::default(), Arc::new(Mutex::new(script.into_iter().collect())));
         let shared = Shared { local: LocalAnswers::default(), script: Arc::clone(&script), told: Arc::clone(&told) };
         let answers: Arc<dyn Answers> = Arc::new(shared);
-        let (repertoire, trust) = (Repertoires::default().of(&policy(), EMBEDDER), Trust::default());
+        let (all, trust) = (Repertoires::default(), Trust::default());
+        let repertoire = all.of(&policy(), EMBEDDER);
         repertoire.recall(&answers, &trust, ROOM);
         repertoire.recall(&answers, &trust, ROOM);
-        House { repertoire, trust, told, script }
+        House { all, repertoire, trust, told, script }
     }
 
     fn heard(questions: &[u8], standings: Vec<(Ground, Standing)>) -> Heard {
@@ -266,6 +289,17 @@ mod tests {
         pass(1_000).await;
         assert_eq!(house.told.lock().unwrap()[3], [(1, 1)]);
         assert_eq!(house.trust.of(&ground()), Record { tried: 14, wrong: 2 });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_ends_may_wait_until_everything_is_told() {
+        let house = house([Ok(Heard::default()), Err("away".to_owned()), Ok(Heard::default())]);
+        house.trust.learn_to_tell(&ground(), true, 0.2, &Arc::from("m"));
+        pass(300).await;
+        house.trust.learn_to_tell(&ground(), false, 0.2, &Arc::from("m"));
+        house.all.told(&house.trust).await;
+        assert_eq!(*house.told.lock().unwrap(), [vec![(1, 0)], vec![(1, 1)], vec![(1, 1)]]);
+        house.all.told(&house.trust).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -86,6 +86,19 @@ impl Repertoires {
         }
     }
 
+    /// Waits until those who share them are told of all trials.
+    pub async fn told(&self, trust: &Trust) {
+        let all: Vec<_> = {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.values().filter_map(Weak::upgrade).collect()
+        };
+        for repertoire in all {
+            if let Some(ear) = repertoire.ear() {
+                ear.told(|| trust.is_untold(&repertoire.policy, repertoire.embedder)).await;
+            }
+        }
+    }
+
     fn all_of(&self, policy: &PolicyName) -> Vec<Arc<Repertoire>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = known.iter().filter(|((of, _), _)| of == policy);

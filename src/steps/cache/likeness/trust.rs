@@ -54,6 +54,12 @@ impl Trust {
         grounds.into_iter().filter_map(take).collect()
     }
 
+    /// Whether there is anything that others are to be told.
+    pub fn is_untold(&self, policy: &PolicyName, embedder: EmbedderHash) -> bool {
+        let known = self.lock();
+        known.untold.keys().any(|ground| ground.policy == *policy && ground.embedder == embedder)
+    }
+
     /// Takes up what was known before. What is known already is newer.
     pub fn recall(&self, standings: Vec<(Ground, Standing)>) {
         let mut known = self.lock();
