@@ -49,6 +49,8 @@ const CUT_OFF: u8 = 4;
 const CLOSING: Duration = Duration::from_secs(2);
 /// How long requests that are cut off may take to go.
 const CUTTING: Duration = Duration::from_secs(1);
+/// How long other gateways may take to be told how answers have fared here.
+const TELLING: Duration = Duration::from_secs(1);
 /// How long collectors may take the last traces, and after these the last metrics.
 const FLUSH: Duration = Duration::from_secs(3);
 
@@ -246,7 +248,9 @@ async fn run_until_stopped(
     // Traces that are lost are counted.
     gateway.world().traces.flush(FLUSH).await;
     gateway.world().meters.flush(FLUSH).await;
-    let _ = tokio::time::timeout(FLUSH, gateway.world().stores.answers.flush()).await;
+    let stores = &gateway.world().stores;
+    let _ = tokio::time::timeout(FLUSH, stores.answers.flush()).await;
+    let _ = tokio::time::timeout(TELLING, stores.repertoires.told(&stores.trust)).await;
     background.abort();
     gateway.world().access.flush();
     gateway.world().decisions.flush();

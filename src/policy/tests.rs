@@ -400,10 +400,6 @@ const BROKEN: &[(&str, &str)] = &[
         "policies that keep answers in one place otherwise",
         "policies:\n  - policy: a\n    for: { team: x }\n    steps: [ cache: { shared_by: everyone, keep: 1h } ]\n    route: openai\n  - policy: b\n    steps: [ cache: { shared_by: everyone, keep: 2h } ]\n    route: openai\n",
     ),
-    (
-        "similar questions in a shared store",
-        "state: { redis: \"redis://h\" }\npolicies:\n  - policy: a\n    steps: [ cache: { canonical: true, similar: { by: openai/text-embedding-3-small } } ]\n    route: openai\n",
-    ),
     ("an unknown step", "policies:\n  - policy: a\n    steps:\n      - rewirte: {}\n    route: openai\n"),
     (
         "a wrong setting of a step",
@@ -480,6 +476,18 @@ fn broken_files_are_explained() {
         let loaded = load_text(&if is_whole_file { (*text).to_owned() } else { format!("{BASE}{text}") });
         assert!(loaded.config.is_none(), "`{name}` was accepted");
         insta::assert_snapshot!(name.replace(' ', "_"), shown(&loaded), text);
+    }
+}
+
+#[test]
+fn similar_questions_are_looked_for_whatever_keeps_the_answers() {
+    for state in
+        ["", "state: { dir: s }\n", "state: { redis: \"redis://h\" }\n", "state: { redis: \"redis://h\", dir: s }\n"]
+    {
+        let text = format!(
+            "version: 1\ncallers: {{ anonymous: true }}\n{state}providers: {{ openai: {{ kind: openai, key: k }} }}\npolicies:\n  - policy: a\n    steps: [ cache: {{ canonical: true, similar: {{ by: openai/text-embedding-3-small }} }} ]\n    route: openai\n"
+        );
+        sound(&text);
     }
 }
 

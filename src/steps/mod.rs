@@ -205,11 +205,6 @@ impl StepConfig {
         matches!(self, Self::Redact(config) if config.session.is_some())
     }
 
-    /// Whether it looks for questions by where they lie, which not every store can.
-    pub fn looks_for_likeness(&self) -> bool {
-        matches!(self, Self::Cache(config) if config.similar.is_some())
-    }
-
     /// How much is kept in the place that policies share, if it keeps answers there.
     pub fn room_for_everyone(&self) -> Option<Room> {
         if let Self::Cache(config) = self { config.room_for_everyone() } else { None }

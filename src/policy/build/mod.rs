@@ -248,7 +248,6 @@ impl Builder<'_, '_> {
         if config.placeholder_key.is_none() {
             self.unshared_placeholders(config.state.as_ref(), policies);
         }
-        self.lost_likeness(config.state.as_ref(), policies);
         self.unlike_rooms(policies);
         let budgets = config.budgets.iter().map(|(name, budget)| (name.as_str(), budget.span));
         self.unused_by_policies(policies, "budgets", budgets);

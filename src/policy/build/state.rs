@@ -54,21 +54,6 @@ impl Builder<'_, '_> {
         );
     }
 
-    /// Questions that are looked for by where they lie, in a store that cannot look for that.
-    pub(super) fn lost_likeness(&mut self, state: Option<&State>, policies: &[PolicyConfig]) {
-        let Some(State::Shared(shared)) = state else { return };
-        let steps = policies.iter().flat_map(|policy| &policy.steps);
-        for step in steps.filter(|step| step.value.looks_for_likeness()) {
-            let message = "similar questions cannot be looked for in a store that gateways share";
-            let problem = Problem::error(codes::CONTRADICTION, message)
-                .at(step.span, "this step has `similar`")
-                .at(shared.url.span, "gateways share this store");
-            self.note(problem.help(
-                "leave `similar` out: `canonical` works with any store; or keep answers here, with `state: { dir: … }`",
-            ));
-        }
-    }
-
     fn shared(&mut self, document: StateDoc, url: At<Template>, folder: Option<PathBuf>) -> SharedState {
         if url.is_literal()
             && let Ok(text) = url.resolve(self.material.environment)

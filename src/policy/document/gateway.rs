@@ -124,7 +124,7 @@ pub struct StateDoc {
     /// A folder for the ledger and what is derived from it; with `redis`, for this gateway's own lines of the bill.
     /// Relative paths start from this file's folder.
     pub dir: Option<At<String>>,
-    /// The URL of a Redis or Valkey that keeps budgets and limits for all gateways: `redis://`, `rediss://` or
+    /// The URL of a Redis or Valkey that keeps budgets, limits and answers for all gateways: `redis://`, `rediss://` or
     /// `unix://`.
     pub redis: Option<At<Template>>,
     /// Gateways with the same prefix share everything; `tidegate` if not said.

@@ -43,12 +43,16 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
                         w.key("bytes").u64(bytes);
                     }
                     w.key("questions").u64(world.stores.repertoires.count(policy));
+                    if let Some(questions) = kept.and_then(|stock| stock.by_likeness) {
+                        w.key("questions_kept").u64(questions);
+                    }
                     w.key("since_start").object(|w| {
                         for (result, count) in results {
                             w.key(result).u64(count);
                         }
                     });
-                    w.key("similar").array(|w| similar(w, &world.stores.trust.all_of(policy)));
+                    let is_current = world.stores.repertoires.are_current(policy);
+                    w.key("similar").array(|w| similar(w, &world.stores.trust.all_of(policy), is_current));
                     w.key("saved_usd").str(&format!("{saved:.6}"));
                     w.key("charged_usd").str(&format!("{charged:.6}"));
                 });
@@ -58,8 +62,9 @@ pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
     json(200, writer.into_bytes())
 }
 
-/// How answers to similar questions have fared, by those who share them; the best known alone.
-fn similar(writer: &mut Writer, known: &[(Ground, Standing)]) {
+/// How answers to similar questions have fared, by those who share them; the best known alone. Where it is not known how
+/// they have fared at other gateways lately, none is given.
+fn similar(writer: &mut Writer, known: &[(Ground, Standing)], is_current: bool) {
     for (ground, standing) in known.iter().take(SHOWN) {
         writer.object(|w| {
             w.key("scope").str(&ground.shown());
@@ -67,7 +72,7 @@ fn similar(writer: &mut Writer, known: &[(Ground, Standing)]) {
             w.key("tried").u64(standing.record.tried);
             w.key("wrong").u64(standing.record.wrong);
             w.key("wrong_below").str(&standing.shown_below());
-            w.key("gives").bool(standing.serves());
+            w.key("gives").bool(is_current && standing.serves());
         });
     }
 }

@@ -25,7 +25,7 @@ impl std::fmt::Debug for Bearing {
 
 impl Bearing {
     /// As a store may write it, for the answer in a place.
-    pub(super) fn write(&self, place: &[[u8; 32]; 2]) -> Vec<u8> {
+    pub(in crate::state) fn write(&self, place: &[[u8; 32]; 2]) -> Vec<u8> {
         let length = u32::try_from(self.form.len()).unwrap_or(u32::MAX).to_be_bytes();
         let vector: Vec<u8> = self.vector.iter().map(|value| value.cast_unsigned()).collect();
         let rest = [self.embedder.as_slice(), &self.frame.0, &length, self.form.as_bytes(), &vector].concat();
@@ -34,7 +34,7 @@ impl Bearing {
 
     /// Reads what [`write`](Self::write) wrote for that place. `None` for anything else: another version's, another place's,
     /// and what is damaged.
-    pub(super) fn read(stored: &[u8], place: &[[u8; 32]; 2]) -> Option<Self> {
+    pub(in crate::state) fn read(stored: &[u8], place: &[[u8; 32]; 2]) -> Option<Self> {
         let (version, rest) = stored.split_first()?;
         let (checked, rest) = rest.split_first_chunk::<4>()?;
         if *version != VERSION || *checked != sum(place, rest) {

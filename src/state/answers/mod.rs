@@ -7,6 +7,7 @@ mod bearing;
 mod embedded;
 mod kept;
 mod local;
+mod news;
 mod standing;
 #[cfg(test)]
 pub(in crate::state) mod tests;
@@ -24,6 +25,7 @@ pub use embedded::EmbeddedAnswers;
 pub(in crate::state) use kept::VERSION;
 pub use kept::{Kept, Origin};
 pub use local::LocalAnswers;
+pub use news::{Heard, News};
 pub use standing::{EmbedderHash, Ground, Record, Standing};
 #[cfg(test)]
 pub(in crate::state) use tests::keeps_its_promises;
@@ -41,12 +43,18 @@ pub trait Answers: Send + Sync {
         self.keep(place, kept, room);
     }
 
-    /// Notes how answers to similar questions have fared.
+    /// Notes how answers to similar questions have fared. A store that others share is told in the [news](Self::follow).
     fn note(&self, _: &Ground, _: &Standing) {}
 
     /// What was kept of a policy's questions before, where it was by this embedder. What was by others is dropped. `None` from
     /// a store that has nothing of that.
     fn recall(&self, _policy: &PolicyName, _embedder: EmbedderHash) -> Option<Recalling> {
+        None
+    }
+
+    /// What those who share the store have to say of a policy's questions, and are to be told, by this embedder. `None` from a
+    /// store that is this gateway's alone.
+    fn follow(&self, _policy: &PolicyName, _embedder: EmbedderHash) -> Option<Box<dyn News>> {
         None
     }
 
@@ -76,8 +84,9 @@ pub type Recalling = BoxFuture<'static, Result<Recalled, String>>;
 #[derive(Debug, Clone)]
 pub enum Found {
     Answer(Arc<Kept>),
-    /// Also if the store cannot be asked.
     Nothing,
+    /// The store cannot be asked, and may have it or not.
+    Unknown,
     /// Something that is no whole answer, or none to the question of this place. It will not be found again.
     Damaged,
 }
@@ -137,6 +146,11 @@ impl Scope {
         Self { policy: policy.clone(), digest: hash.finalize().into() }
     }
 
+    /// The one that its hash is known of.
+    pub(in crate::state) fn of_digest(policy: &PolicyName, digest: [u8; 32]) -> Self {
+        Self { policy: policy.clone(), digest }
+    }
+
     /// Whether it is the one of a place's key.
     fn has(&self, scope: &[u8]) -> bool {
         self.digest == scope
@@ -178,13 +192,18 @@ impl Place {
         self.policy == whose.policy && whose.scope.as_ref().is_none_or(|scope| scope.has(&self.scope))
     }
 
+    /// The place with such a [key](Self::key).
+    pub(in crate::state) fn of_key(policy: &PolicyName, [scope, question]: [[u8; 32]; 2]) -> Self {
+        Self { policy: policy.clone(), scope, question }
+    }
+
     /// Whose answers lie there, as a hash.
     pub fn scope(&self) -> [u8; 32] {
         self.scope
     }
 
     /// The place without its policy, which is a part of the scope's hash.
-    pub(super) fn key(&self) -> [[u8; 32]; 2] {
+    pub(in crate::state) fn key(&self) -> [[u8; 32]; 2] {
         [self.scope, self.question]
     }
 }

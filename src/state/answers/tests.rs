@@ -1,5 +1,7 @@
 //! What every store of answers promises.
 
+pub(in crate::state) mod questions;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 

@@ -227,6 +227,11 @@ fn silence(limit: Duration) -> String {
 }
 
 impl Session {
+    /// What tells it from other connections of this gateway.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Waits until somebody has found that it does not answer.
     pub async fn is_lost(&self) {
         self.is_over.cancelled().await;
@@ -263,7 +268,7 @@ impl Session {
             answers = timeout(patience, pipeline.query_async::<Vec<RedisResult<Value>>>(&mut connection)) => answers,
             () = self.is_over.cancelled() => return Err("the connection was lost".to_owned()),
         };
-        let answers = answers.map_err(|_| silence(patience))?.map_err(|error| error.to_string())?;
+        let answers = answers.map_err(|_| silence(patience))?.map_err(|error| self.failed(&error))?;
         if answers.iter().flatten_errors().any(is_unknown) {
             script::load(&mut connection).await.map_err(|error| error.to_string())?;
             return Err("the store has forgotten the scripts".to_owned());
@@ -276,7 +281,15 @@ impl Session {
     pub async fn ask(&self, command: redis::Cmd, patience: Duration) -> Result<Value, String> {
         let mut connection = self.connection.clone();
         let answer = timeout(patience, command.query_async(&mut connection)).await;
-        answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error: RedisError| error.to_string())
+        answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| self.failed(&error))
+    }
+
+    /// Why an answer was none. Where the connection is gone nobody need wait on it any more.
+    fn failed(&self, error: &RedisError) -> String {
+        if error.is_connection_dropped() {
+            self.is_over.cancel();
+        }
+        error.to_string()
     }
 }
 

@@ -18,6 +18,7 @@ mod kv;
 mod ledger;
 mod link;
 mod near;
+mod news;
 mod places;
 mod queue;
 mod reply;

@@ -20,30 +20,48 @@ pub(super) enum Script {
     Leave,
     Keep,
     Shelve,
+    Learn,
+    Forget,
 }
 
 /// A script and what it is to be run with.
-#[derive(Debug)]
 pub(super) struct Call {
     pub script: Script,
     pub arguments: Vec<String>,
+    /// One more argument, if there is anything in it.
+    bytes: Vec<u8>,
+}
+
+/// What goes along in bytes may be a caller's words, and must not reach a log.
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("script", &self.script).field("arguments", &self.arguments).finish_non_exhaustive()
+    }
 }
 
 impl Call {
     pub fn new(script: Script, arguments: impl IntoIterator<Item = String>) -> Self {
-        Self { script, arguments: arguments.into_iter().collect() }
+        Self { script, arguments: arguments.into_iter().collect(), bytes: Vec::new() }
+    }
+
+    /// With bytes behind the other arguments.
+    pub fn with(self, bytes: Vec<u8>) -> Self {
+        Self { bytes, ..self }
     }
 
     /// The command that runs it, if the server knows the script.
     pub fn command(&self, root: &str) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command.arg(self.script.code().get_hash()).arg(1).arg(root).arg(&self.arguments);
+        if !self.bytes.is_empty() {
+            command.arg(&self.bytes);
+        }
         command
     }
 }
 
 impl Script {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Reserve,
         Self::Settle,
         Self::Lapse,
@@ -56,6 +74,8 @@ impl Script {
         Self::Leave,
         Self::Keep,
         Self::Shelve,
+        Self::Learn,
+        Self::Forget,
     ];
 
     fn text(self) -> &'static str {
@@ -71,12 +91,14 @@ impl Script {
             Self::Renew => include_str!("lua/renew.lua"),
             Self::Leave => include_str!("lua/leave.lua"),
             Self::Keep => include_str!("lua/keep.lua"),
-            Self::Shelve => include_str!("lua/shelve.lua"),
+            Self::Shelve => concat!(include_str!("lua/news.lua"), include_str!("lua/shelve.lua")),
+            Self::Learn => concat!(include_str!("lua/news.lua"), include_str!("lua/learn.lua")),
+            Self::Forget => concat!(include_str!("lua/news.lua"), include_str!("lua/forget.lua")),
         }
     }
 
     fn code(self) -> &'static Code {
-        static CODES: LazyLock<[Code; 12]> =
+        static CODES: LazyLock<[Code; 14]> =
             LazyLock::new(|| Script::ALL.map(|script| Code::new(&format!("{COMMON}\n{}", script.text()))));
         static NONE: LazyLock<Code> = LazyLock::new(|| Code::new("return redis.error_reply('ERR no such script')"));
         CODES.get(self as usize).unwrap_or(&NONE)

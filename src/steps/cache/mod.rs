@@ -69,12 +69,12 @@ use flight::{Joined, Lead};
 use keeping::{Keeping, PassedBy, given};
 pub use likeness::repertoire::Repertoires;
 pub use likeness::trust::{Ground, Standing, Trust};
-use likeness::{Lesson, Opening, Seen, Similar};
+use likeness::{Opening, Seen, Similar};
 use record::Shelf;
 pub use renewals::Renewals;
 use replay::Sending;
 pub use sharing::{SharedBy, everyones, whose};
-use wanted::Wanted;
+use wanted::{Asking, Wanted};
 use word::Word;
 
 /// The step, its settings checked.
@@ -217,7 +217,10 @@ impl Cache {
             _ => Seen::default(),
         };
         if let Some(like) = like {
-            match self.find(cx, &like.place).await {
+            let found = self.answers.find(&like.place).await;
+            // A store that cannot be asked may have it still.
+            let is_known = !matches!(found, Found::Unknown);
+            match self.sound(cx, found) {
                 Some((kept, Age::Fresh)) if like.may_be_given => {
                     if let Some(mut answer) = self.give(cx, request, &kept, "hit", "similar") {
                         answer.head.headers.insert(SIMILARITY, like.header());
@@ -226,7 +229,8 @@ impl Cache {
                 }
                 Some((kept, Age::Fresh)) => lesson.try_against(like, kept),
                 // It may be fresh again later, but then its question is known anew.
-                _ => lesson.forget(&like),
+                _ if is_known => lesson.forget(&like),
+                _ => {}
             }
         }
         self.ask(cx, request, "miss", wanted, Asking { lead: Some(lead), lesson })
@@ -263,9 +267,15 @@ impl Cache {
     }
 
     async fn find(&self, cx: &mut Cx, place: &Place) -> Option<(Arc<Kept>, Age)> {
-        let kept = match self.answers.find(place).await {
+        let found = self.answers.find(place).await;
+        self.sound(cx, found)
+    }
+
+    /// What was found, if that may be given.
+    fn sound(&self, cx: &mut Cx, found: Found) -> Option<(Arc<Kept>, Age)> {
+        let kept = match found {
             Found::Answer(kept) => kept,
-            Found::Nothing => return None,
+            Found::Nothing | Found::Unknown => return None,
             Found::Damaged => {
                 self.book.count(&self.policy, Event::Damaged);
                 cx.remarks.note("found", "damaged");
@@ -343,14 +353,6 @@ impl Cache {
             targets: self.targets.clone(),
         }))
     }
-}
-
-/// What goes along with a request that is asked.
-#[derive(Default)]
-struct Asking {
-    /// Others may hear the answer as well.
-    lead: Option<Lead>,
-    lesson: Lesson,
 }
 
 /// Whether an answer may still be given.

@@ -1,5 +1,7 @@
 //! Where a request's answer would lie, and how one that lies there is found.
 
+use super::flight::Lead;
+use super::likeness::Lesson;
 use crate::state::answers::{Kept, Place, Question};
 
 /// Where a request's answer would lie.
@@ -25,4 +27,12 @@ impl Wanted {
     pub fn tier(&self, wording: Option<Question>) -> &'static str {
         if self.wording == wording { "exact" } else { "canonical" }
     }
+}
+
+/// What goes along with a request that is asked.
+#[derive(Default)]
+pub struct Asking {
+    /// Others may hear the answer as well.
+    pub lead: Option<Lead>,
+    pub lesson: Lesson,
 }

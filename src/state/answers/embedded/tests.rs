@@ -37,6 +37,12 @@ async fn a_folder_keeps_its_promises() {
 }
 
 #[tokio::test]
+async fn a_folder_keeps_questions() {
+    let (_folder, answers) = in_folder();
+    crate::state::answers::tests::questions::keeps_questions(&answers).await;
+}
+
+#[tokio::test]
 async fn a_folder_keeps_what_it_was_given_and_counts_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("answers");

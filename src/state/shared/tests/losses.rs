@@ -17,13 +17,13 @@ use crate::state::shared::{OnLoss, Settings};
 use crate::state::{Claim, Denied, Durability, Full, Ledger, NoPlace, Settlement, Slot};
 
 /// Cuts connections after the server has answered and before the answer is passed on, so many times.
-struct Cutter {
+pub(super) struct Cutter {
     folder: tempfile::TempDir,
     left: Arc<AtomicUsize>,
 }
 
 impl Cutter {
-    fn before(server: PathBuf) -> Self {
+    pub fn before(server: PathBuf) -> Self {
         let (folder, left) = (tempfile::tempdir().unwrap(), Arc::new(AtomicUsize::new(0)));
         let listener = UnixListener::bind(folder.path().join("proxy.sock")).unwrap();
         let cuts = Arc::clone(&left);
@@ -35,11 +35,11 @@ impl Cutter {
         Self { folder, left }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("unix://{}", self.folder.path().join("proxy.sock").display())
     }
 
-    fn cut(&self, times: usize) {
+    pub fn cut(&self, times: usize) {
         self.left.store(times, Ordering::SeqCst);
     }
 }

@@ -2,6 +2,7 @@
 
 mod losses;
 mod model;
+mod questions;
 #[path = "../../../../tests/support/redis.rs"]
 mod redis;
 
@@ -51,6 +52,13 @@ async fn answers_keep_their_promises() {
     let redis = Redis::start();
     let shared = open(&settings(&redis.url())).await;
     crate::state::answers::keeps_its_promises(&*shared.answers()).await;
+}
+
+#[tokio::test]
+async fn questions_are_kept() {
+    let redis = Redis::start();
+    let shared = open(&settings(&redis.url())).await;
+    crate::state::answers::tests::questions::keeps_questions(&*shared.answers()).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,11 @@
 //! and found to be right: see [`trust`]. Everything else about the two requests is equal as ever. Whoever finds nothing, or does not
 //! hear of anything in time, asks as if there were no such tier.
 //!
+//! Whatever keeps the answers, questions are looked for in this process's memory alone: see [`index`]. A store that outlives
+//! the process has them read back, once; those of one that gateways share are [followed](following): what another gateway
+//! is asked is known here within a second, and what one finds wrong ends it at all of them. No store needs to be able to
+//! search for that.
+//!
 //! # Measured
 //!
 //! With likenesses of all-MiniLM-L6-v2; `cargo test --test score -- --nocapture` prints it. In each cell the share of
@@ -30,6 +35,7 @@ pub mod difference;
 mod embedder;
 mod far;
 pub mod features;
+mod following;
 mod identity;
 pub mod index;
 pub mod judge;
@@ -190,12 +196,16 @@ impl Experience {
     }
 
     fn serves(&self, ground: &Ground) -> bool {
-        self.trust.of(ground).below() <= self.at_most
+        self.repertoire.is_current() && self.trust.of(ground).below() <= self.at_most
     }
 
     /// An answer was tried.
     fn learn(&self, ground: &Ground, is_right: bool) {
         self.book.count(&self.policy, if is_right { Event::TriedRight } else { Event::TriedWrong });
+        if let Some(ear) = self.repertoire.ear() {
+            self.trust.learn_to_tell(ground, is_right, self.at_most, &self.by);
+            return ear.ring();
+        }
         // What is not fetched yet would be lost if this were kept in its place.
         if self.repertoire.is_whole()
             && let Some(standing) = self.trust.learn(ground, is_right, self.at_most, &self.by)

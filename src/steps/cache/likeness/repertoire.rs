@@ -4,21 +4,24 @@
 //! What was known before is fetched once, when it is wanted first, by a task of its own. Until that is done nobody waits
 //! for it: questions are taken in, but nothing is learnt of how answers fare, which would take the place of what is known
 //! of that.
+//!
+//! Where gateways share the store, its questions are followed for as long as they are of use: see `following`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::runtime::Handle;
 use tracing::warn;
 
 use super::features::Features;
+use super::following::{Ear, Follower};
 use super::index::{Index, Known};
 use super::trust::Trust;
 use super::vector::Vector;
 use crate::base::ids::PolicyName;
 use crate::state::Answers;
-use crate::state::answers::{Bearing, EmbedderHash, Place, Recalled, Room, Whose};
+use crate::state::answers::{Bearing, EmbedderHash, Heard, Place, Recalled, Room, Whose};
 
 /// Those of the process. Clones are the same.
 #[derive(Clone, Default)]
@@ -37,6 +40,10 @@ pub struct Repertoire {
     is_whole: AtomicBool,
     /// Something was forgotten before that was done, and must not come back.
     has_forgotten: AtomicBool,
+    /// Others share these questions, and are heard of here.
+    ear: OnceLock<Arc<Ear>>,
+    /// How much there is room for, as the policy has said last.
+    room: Mutex<Room>,
 }
 
 impl Repertoires {
@@ -55,6 +62,8 @@ impl Repertoires {
             is_begun: AtomicBool::new(false),
             is_whole: AtomicBool::new(false),
             has_forgotten: AtomicBool::new(false),
+            ear: OnceLock::new(),
+            room: Mutex::new(NONE),
         });
         known.insert(key, Arc::downgrade(&repertoire));
         repertoire
@@ -65,10 +74,28 @@ impl Repertoires {
         self.all_of(policy).iter().map(|repertoire| repertoire.index.len() as u64).sum()
     }
 
+    /// Whether it is known how answers to a policy's similar questions have fared elsewhere.
+    pub fn are_current(&self, policy: &PolicyName) -> bool {
+        self.all_of(policy).iter().all(|repertoire| repertoire.is_current())
+    }
+
     pub fn forget(&self, whose: &Whose) {
         for repertoire in self.all_of(&whose.policy) {
             repertoire.has_forgotten.store(!repertoire.is_whole(), Ordering::Release);
             repertoire.index.forget(whose);
+        }
+    }
+
+    /// Waits until those who share them are told of all trials.
+    pub async fn told(&self, trust: &Trust) {
+        let all: Vec<_> = {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.values().filter_map(Weak::upgrade).collect()
+        };
+        for repertoire in all {
+            if let Some(ear) = repertoire.ear() {
+                ear.told(|| trust.is_untold(&repertoire.policy, repertoire.embedder)).await;
+            }
         }
     }
 
@@ -80,11 +107,17 @@ impl Repertoires {
 }
 
 impl Repertoire {
-    /// Has fetched what was known before, once.
+    /// Has fetched what was known before, once; or follows from now on what others know.
     pub fn recall(self: &Arc<Self>, answers: &Arc<dyn Answers>, trust: &Trust, room: Room) {
         // Without a runtime nobody is served yet; whoever is first begins it.
         let Ok(runtime) = Handle::try_current() else { return };
+        *self.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
         if self.is_begun.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(news) = answers.follow(&self.policy, self.embedder) {
+            let (of, ear) = (Arc::downgrade(self), Arc::clone(self.ear.get_or_init(Arc::default)));
+            runtime.spawn(Follower { of, ear, trust: trust.clone(), news, telling: Vec::new() }.run());
             return;
         }
         let Some(recalling) = answers.recall(&self.policy, self.embedder) else {
@@ -106,13 +139,38 @@ impl Repertoire {
     fn take_up(&self, recalled: Recalled, trust: &Trust, room: Room) {
         let Recalled { questions, standings } =
             if self.has_forgotten.load(Ordering::Acquire) { Recalled::default() } else { recalled };
+        self.learn_of(questions, room);
+        trust.recall(standings);
+        self.is_whole.store(true, Ordering::Release);
+    }
+
+    fn learn_of(&self, questions: Vec<(Place, Bearing)>, room: Room) {
         for (place, Bearing { frame, form, vector, .. }) in questions {
             let Some(vector) = Vector::of_values(&vector) else { continue };
             let features = Arc::new(Features::of(&form));
             self.index.recall(&place.beside(frame), Known { vector: Arc::new(vector), features, place }, room);
         }
-        trust.recall(standings);
-        self.is_whole.store(true, Ordering::Release);
+    }
+
+    /// Takes in what was heard.
+    pub(super) fn take_in(&self, heard: Heard, trust: &Trust) {
+        for whose in &heard.forgotten {
+            self.index.forget(whose);
+            trust.forget_by(whose, self.embedder);
+        }
+        trust.hear(&self.policy, self.embedder, heard.new.standings, heard.are_all);
+        let room = *self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        self.learn_of(heard.new.questions, room);
+    }
+
+    /// Where others are heard of who share these questions, if there are any.
+    pub fn ear(&self) -> Option<&Ear> {
+        self.ear.get().map(|ear| &**ear)
+    }
+
+    /// Whether it is known how answers have fared elsewhere.
+    pub fn is_current(&self) -> bool {
+        self.ear().is_none_or(Ear::is_current)
     }
 
     /// Whether all is known that was known before.
@@ -125,6 +183,9 @@ impl Repertoire {
         Bearing { embedder: self.embedder, frame: frame.question(), form: form.into(), vector: vector.values().into() }
     }
 }
+
+/// Before anybody has said how much there is.
+const NONE: Room = Room { bytes: 0, entries: 0, lasts: std::time::Duration::ZERO };
 
 #[cfg(test)]
 mod tests {

@@ -8,61 +8,138 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::ids::PolicyName;
-use crate::state::answers::Whose;
+use crate::state::answers::{EmbedderHash, Whose};
 pub use crate::state::answers::{Ground, Record, Standing};
 
 /// The records of the process. Clones are the same.
 #[derive(Clone, Default)]
-pub struct Trust(Arc<Mutex<HashMap<Ground, Standing>>>);
+pub struct Trust(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    standings: HashMap<Ground, Standing>,
+    /// What of these others who share them have still to be told.
+    untold: HashMap<Ground, Record>,
+}
 
 impl Trust {
     pub fn of(&self, ground: &Ground) -> Record {
-        self.lock().get(ground).map(|standing| standing.record).unwrap_or_default()
+        self.lock().standings.get(ground).map(|standing| standing.record).unwrap_or_default()
     }
 
     /// Notes that an answer was tried, and says how that leaves it. Of more grounds than can be known of, nothing is learnt.
     pub fn learn(&self, ground: &Ground, is_right: bool, at_most: f64, by: &Arc<str>) -> Option<Standing> {
+        self.lock().learn(ground, is_right, at_most, by)
+    }
+
+    /// The same, where others are to be told of it.
+    pub fn learn_to_tell(&self, ground: &Ground, is_right: bool, at_most: f64, by: &Arc<str>) {
         let mut known = self.lock();
-        if known.len() >= MOST && !known.contains_key(ground) {
-            return None;
+        if known.learn(ground, is_right, at_most, by).is_some() {
+            known.untold.entry(ground.clone()).or_default().add(is_right);
         }
-        let by = Arc::clone(by);
-        let standing = known.entry(ground.clone()).or_insert(Standing { record: Record::default(), at_most, by });
-        standing.record.add(is_right);
-        standing.at_most = at_most;
-        Some(standing.clone())
+    }
+
+    /// Takes out what others are to be told now, each with what is to be added to its record.
+    pub fn untold(&self, policy: &PolicyName, embedder: EmbedderHash) -> Vec<(Ground, Standing)> {
+        let mut known = self.lock();
+        let Known { standings, untold } = &mut *known;
+        let theirs = untold.keys().filter(|ground| ground.policy == *policy && ground.embedder == embedder);
+        let grounds: Vec<Ground> = theirs.take(TOLD_AT_ONCE).cloned().collect();
+        let take = |ground: Ground| {
+            let record = untold.remove(&ground)?;
+            let standing = Standing { record, ..standings.get(&ground)?.clone() };
+            Some((ground, standing))
+        };
+        grounds.into_iter().filter_map(take).collect()
+    }
+
+    /// Whether there is anything that others are to be told.
+    pub fn is_untold(&self, policy: &PolicyName, embedder: EmbedderHash) -> bool {
+        let known = self.lock();
+        known.untold.keys().any(|ground| ground.policy == *policy && ground.embedder == embedder)
     }
 
     /// Takes up what was known before. What is known already is newer.
     pub fn recall(&self, standings: Vec<(Ground, Standing)>) {
         let mut known = self.lock();
         for (ground, standing) in standings {
-            if known.len() < MOST {
-                known.entry(ground).or_insert(standing);
+            if known.standings.len() < MOST {
+                known.standings.entry(ground).or_insert(standing);
+            }
+        }
+    }
+
+    /// Takes up what those who share them make of these, all trials included but for those that they are still to be told of.
+    /// There may be no others.
+    pub fn hear(&self, policy: &PolicyName, embedder: EmbedderHash, standings: Vec<(Ground, Standing)>, are_all: bool) {
+        let mut known = self.lock();
+        let Known { standings: ours, untold } = &mut *known;
+        if are_all {
+            ours.retain(|ground, _| {
+                ground.policy != *policy || ground.embedder != embedder || untold.contains_key(ground)
+            });
+            let here = ours.iter_mut().filter_map(|(ground, standing)| Some((standing, untold.get(ground)?)));
+            here.for_each(|(standing, untold)| standing.record = *untold);
+        }
+        for (ground, mut standing) in standings {
+            if let Some(untold) = untold.get(&ground) {
+                standing.record.tried = standing.record.tried.saturating_add(untold.tried);
+                standing.record.wrong = standing.record.wrong.saturating_add(untold.wrong);
+            }
+            if ours.len() < MOST || ours.contains_key(&ground) {
+                ours.insert(ground, standing);
             }
         }
     }
 
     pub fn forget(&self, whose: &Whose) {
-        self.lock().retain(|ground, _| !ground.is_of(whose));
+        self.forget_where(|ground| ground.is_of(whose));
+    }
+
+    /// Forgets what was found by an embedder alone.
+    pub fn forget_by(&self, whose: &Whose, embedder: EmbedderHash) {
+        self.forget_where(|ground| ground.embedder == embedder && ground.is_of(whose));
+    }
+
+    fn forget_where(&self, is_theirs: impl Fn(&Ground) -> bool) {
+        let mut known = self.lock();
+        known.standings.retain(|ground, _| !is_theirs(ground));
+        known.untold.retain(|ground, _| !is_theirs(ground));
     }
 
     /// Those of a policy, the best known first.
     pub fn all_of(&self, policy: &PolicyName) -> Vec<(Ground, Standing)> {
         let known = self.lock();
-        let theirs = known.iter().filter(|(ground, _)| ground.policy == *policy);
+        let theirs = known.standings.iter().filter(|(ground, _)| ground.policy == *policy);
         let mut all: Vec<_> = theirs.map(|(ground, standing)| (ground.clone(), standing.clone())).collect();
         let tried = |standing: &Standing| std::cmp::Reverse(standing.record.tried);
         all.sort_by(|(one, first), (other, second)| (tried(first), one).cmp(&(tried(second), other)));
         all
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Ground, Standing>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Known {
+    fn learn(&mut self, ground: &Ground, is_right: bool, at_most: f64, by: &Arc<str>) -> Option<Standing> {
+        if self.standings.len() >= MOST && !self.standings.contains_key(ground) {
+            return None;
+        }
+        let by = Arc::clone(by);
+        let new = Standing { record: Record::default(), at_most, by };
+        let standing = self.standings.entry(ground.clone()).or_insert(new);
+        standing.record.add(is_right);
+        standing.at_most = at_most;
+        Some(standing.clone())
+    }
+}
+
 const MOST: usize = 10_000;
+/// Grounds that others are told of in one go.
+const TOLD_AT_ONCE: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -103,5 +180,31 @@ mod tests {
         assert_eq!((trust.of(&ground("a")).tried, trust.of(&ground("b")).tried), (0, 800));
         trust.forget(&Whose { policy, scope: None });
         assert_eq!(trust.of(&ground("b")).tried, 0);
+    }
+
+    #[test]
+    fn what_others_make_of_it_counts_and_what_they_are_still_to_be_told_is_added() {
+        let (trust, by, policy) = (Trust::default(), Arc::from("t"), PolicyName::new("p"));
+        let theirs = |tried, wrong| Standing { record: Record { tried, wrong }, at_most: 0.01, by: Arc::from("t") };
+        let hear = |standings, are_all| trust.hear(&policy, [1; 32], standings, are_all);
+        trust.learn_to_tell(&ground("a"), false, 0.01, &by);
+        trust.learn_to_tell(&ground("b"), true, 0.01, &by);
+        hear(vec![(ground("a"), theirs(100, 2))], false);
+        assert_eq!(trust.of(&ground("a")), Record { tried: 101, wrong: 3 });
+        let mut told = trust.untold(&policy, [1; 32]);
+        told.sort_by_key(|(_, standing)| standing.record.wrong);
+        assert_eq!(told, [(ground("b"), theirs(1, 0)), (ground("a"), theirs(1, 1))]);
+        assert!(trust.untold(&policy, [1; 32]).is_empty());
+        // Until there is news of it, it counts as it did.
+        assert_eq!(trust.of(&ground("a")), Record { tried: 101, wrong: 3 });
+        trust.learn_to_tell(&ground("b"), true, 0.01, &by);
+        trust.learn(&Ground { embedder: [2; 32], ..ground("c") }, true, 0.01, &by);
+        trust.hear(&policy, [1; 32], Vec::new(), true);
+        assert_eq!((trust.of(&ground("a")).tried, trust.of(&ground("b")).tried), (0, 1), "there are no others");
+        assert_eq!(trust.all_of(&policy).len(), 2, "another embedder's are another's");
+        let all = Whose { policy: policy.clone(), scope: None };
+        trust.forget_by(&all, [1; 32]);
+        assert!(trust.untold(&policy, [1; 32]).is_empty());
+        assert_eq!(trust.all_of(&policy).len(), 1);
     }
 }
