@@ -50,6 +50,7 @@ fn hashed(tree: &Node, config: &Config, policy: &PolicyConfig, environment: &Env
         imprint.text(&entry.key.text);
         match entry.key.text.as_str() {
             "providers" => imprint.each(&entry.value, PROVIDER),
+            "state" => imprint.node_but(&entry.value, STATE),
             "targets" => imprint.each(&entry.value, TARGET),
             "policies" => imprint.policies(&entry.value, policy, scope),
             _ => imprint.node(&entry.value),
@@ -168,6 +169,8 @@ const SECTIONS: [&str; 10] =
     ["listen", "admin", "tls", "prices", "budgets", "lints", "alerts", "limits", "log", "telemetry"];
 /// Steps that let requests pass or refuse them, and leave what they say alone.
 const STEPS: [&str; 2] = ["limit", "budget"];
+/// Where answers are kept, and not with what placeholders.
+const STATE: &[&str] = &["dir", "redis", "prefix", "on_loss", "timeout", "gone_after"];
 const PROVIDER: &[&str] = &["key", "keys", "pick", "price", "discount"];
 const TARGET: &[&str] = &["price", "max_concurrent", "breaker"];
 /// Which policy it is, and which requests it is for.
@@ -202,6 +205,7 @@ mod tests {
 import: [policies/*.yaml]
 callers: { anonymous: true }
 limits: { body: 1MiB }
+state: { dir: one, placeholder_key: 0123456789abcdef0123456789abcdef }
 log: { level: info }
 telemetry: { otlp: \"http://127.0.0.1:4318\" }
 providers:
@@ -263,6 +267,8 @@ route: { fallback: [main, near/m], timeouts: { whole: 2m } }
             ("mode: enforce", "# a comment\nmode: \n  enforce  # another"),
             ("1MiB", "2MiB"),
             ("level: info", "level: debug"),
+            ("dir: one", "dir: another"),
+            ("dir: one", "redis: \"redis://h\", prefix: x"),
             ("4318", "4319"),
             ("telemetry: { otlp: \"http://127.0.0.1:4318\" }\n", ""),
             ("usd: 5", "usd: 6"),
@@ -307,6 +313,7 @@ route: { fallback: [main, near/m], timeouts: { whole: 2m } }
                 "kind: openai_compatible, headers: { a: b }, url: \"${env:UP:-",
             ),
             ("anonymous: true", "anonymous: true, user: header x-user"),
+            ("0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdeg"),
         ] {
             assert!(!keeps(from, to), "`{from}` → `{to}`");
         }

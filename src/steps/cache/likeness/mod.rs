@@ -68,7 +68,7 @@ use index::{Known, Near};
 use judge::Judge;
 use repertoire::Repertoire;
 pub use settings::Config;
-use trust::{Ground, Trust};
+use trust::{Ground, Standing, Trust};
 
 /// The tier, ready to be asked.
 pub struct Similar {
@@ -207,10 +207,9 @@ impl Experience {
             return ear.ring();
         }
         // What is not fetched yet would be lost if this were kept in its place.
-        if self.repertoire.is_whole()
-            && let Some(standing) = self.trust.learn(ground, is_right, self.at_most, &self.by)
-        {
-            self.answers.note(ground, &standing);
+        if self.repertoire.is_whole() {
+            let note = |standing: &Standing| self.answers.note(ground, standing);
+            self.trust.learn(ground, is_right, self.at_most, &self.by, note);
         }
     }
 }

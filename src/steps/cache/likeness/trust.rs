@@ -27,9 +27,13 @@ impl Trust {
         self.lock().standings.get(ground).map(|standing| standing.record).unwrap_or_default()
     }
 
-    /// Notes that an answer was tried, and says how that leaves it. Of more grounds than can be known of, nothing is learnt.
-    pub fn learn(&self, ground: &Ground, is_right: bool, at_most: f64, by: &Arc<str>) -> Option<Standing> {
-        self.lock().learn(ground, is_right, at_most, by)
+    /// Notes that an answer was tried, and tells how that leaves it, before anybody else does so. Of more grounds than can be
+    /// known of, nothing is learnt.
+    pub fn learn(&self, ground: &Ground, is_right: bool, at_most: f64, by: &Arc<str>, tell: impl FnOnce(&Standing)) {
+        let mut known = self.lock();
+        if let Some(standing) = known.learn(ground, is_right, at_most, by) {
+            tell(&standing);
+        }
     }
 
     /// The same, where others are to be told of it.
@@ -158,12 +162,12 @@ mod tests {
         assert_eq!(trust.of(&ground("a")).below(), 1.0);
         for _ in 0..380 {
             assert!(trust.of(&ground("a")).below() > 0.01);
-            trust.learn(&ground("a"), true, 0.01, &by);
+            trust.learn(&ground("a"), true, 0.01, &by, |_| {});
         }
-        trust.learn(&ground("a"), true, 0.01, &by);
+        trust.learn(&ground("a"), true, 0.01, &by, |_| {});
         assert!(trust.of(&ground("a")).below() <= 0.01);
         assert_eq!(trust.of(&ground("b")), Record::default(), "another scope has not earned it");
-        trust.learn(&ground("a"), false, 0.01, &by);
+        trust.learn(&ground("a"), false, 0.01, &by, |_| {});
         assert!(trust.of(&ground("a")).below() > 0.01);
     }
 
@@ -171,7 +175,7 @@ mod tests {
     fn what_was_known_before_is_no_better_than_what_is_known_now_and_can_be_forgotten() {
         let (trust, by) = (Trust::default(), Arc::from("t"));
         let before = |tried| Standing { record: Record { tried, wrong: 0 }, at_most: 0.01, by: Arc::from("t") };
-        trust.learn(&ground("a"), false, 0.01, &by);
+        trust.learn(&ground("a"), false, 0.01, &by, |_| {});
         trust.recall(vec![(ground("a"), before(900)), (ground("b"), before(800))]);
         assert_eq!((trust.of(&ground("a")).tried, trust.of(&ground("b")).tried), (1, 800));
         let policy = PolicyName::new("p");
@@ -198,7 +202,7 @@ mod tests {
         // Until there is news of it, it counts as it did.
         assert_eq!(trust.of(&ground("a")), Record { tried: 101, wrong: 3 });
         trust.learn_to_tell(&ground("b"), true, 0.01, &by);
-        trust.learn(&Ground { embedder: [2; 32], ..ground("c") }, true, 0.01, &by);
+        trust.learn(&Ground { embedder: [2; 32], ..ground("c") }, true, 0.01, &by, |_| {});
         trust.hear(&policy, [1; 32], Vec::new(), true);
         assert_eq!((trust.of(&ground("a")).tried, trust.of(&ground("b")).tried), (0, 1), "there are no others");
         assert_eq!(trust.all_of(&policy).len(), 2, "another embedder's are another's");
