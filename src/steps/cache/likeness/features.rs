@@ -224,9 +224,9 @@ fn is_name(at: usize, word: &str) -> bool {
         || word.contains(['/', '&', '+', '_', '.', '$', '€', '£', '%', '°'])
 }
 
-/// What a question without a word of [`ASKING`] begins with.
 /// Words of a question, but for those that only hold it together. Longer ones are hardly ever asked twice in other words.
 const MOST_CONTENT: usize = 40;
+/// What a question without a word of [`ASKING`] begins with.
 const VERBS: &[&str] = &[
     "is", "are", "was", "were", "do", "does", "did", "can", "could", "should", "would", "will", "has", "have", "had",
     "am", "must", "may", "might", "shall",
