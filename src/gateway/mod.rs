@@ -36,10 +36,8 @@ use crate::auth::Presented;
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::stop::Stop;
 use crate::base::trace::TraceContext;
-use crate::pipeline::charge::Basis;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
-use crate::pipeline::trail::Trail;
 use crate::policy::Snapshot;
 use crate::state::Unavailable;
 
@@ -138,22 +136,21 @@ impl Gateway {
             Ok(caller) => (caller, Ok(())),
             Err(refusal) => (Default::default(), Err(Stop::from(refusal))),
         };
-        let cx = Cx {
-            trace: TraceContext::of(&arrival.headers),
-            caller,
-            dialect: arrival.dialect,
-            headers: arrival.headers,
-            started: arrival.started,
-            trail: Trail { detail: self.world.detail(), ..Trail::default() },
-            texts: self.world.texts(&snapshot),
-            basis: Basis { unknown: snapshot.unknown_price, ..Basis::default() },
-            ..Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens))
-        };
+        // Boxed before it is filled: it is too large to be moved.
+        let mut cx = Box::new(Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens)));
+        cx.trace = TraceContext::of(&arrival.headers);
+        cx.caller = caller;
+        cx.dialect = arrival.dialect;
+        cx.headers = arrival.headers;
+        cx.started = arrival.started;
+        cx.trail.detail = self.world.detail();
+        cx.texts = self.world.texts(&snapshot);
+        cx.basis.unknown = snapshot.unknown_price;
         let mut account = Account::open(Arc::clone(&self.world), &cx, now);
         account.came_as(arrival.method, arrival.path, &cx.headers, &snapshot);
         if outcome.is_err() {
             account.turn_away();
         }
-        (Visit::new(Arc::clone(&self.world), snapshot, Box::new(cx), account), outcome)
+        (Visit::new(Arc::clone(&self.world), snapshot, cx, account), outcome)
     }
 }

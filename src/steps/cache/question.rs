@@ -100,13 +100,23 @@ impl Said {
         Question(self.hash.finalize().into())
     }
 
+    // In place, since most pieces are a few bytes, of a length that is known there.
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
-        if self.waiting.len() + bytes.len() > TOGETHER {
-            self.flush();
-            if bytes.len() > TOGETHER {
-                return self.hash.update(bytes);
-            }
+        if self.waiting.capacity() - self.waiting.len() < bytes.len() {
+            return self.put_full(bytes);
         }
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    #[cold]
+    fn put_full(&mut self, bytes: &[u8]) {
+        self.flush();
+        if bytes.len() > TOGETHER {
+            return self.hash.update(bytes);
+        }
+        // Clones have none.
+        self.waiting.reserve(TOGETHER);
         self.waiting.extend_from_slice(bytes);
     }
 
@@ -116,6 +126,7 @@ impl Said {
     }
 
     /// Seven bits to a byte, the lowest first, and all but the last of them marked: no length begins like another.
+    #[inline]
     fn length(&mut self, mut length: usize) {
         while length >= 0x80 {
             self.put(&[(length & 0x7f) as u8 | 0x80]);
@@ -124,6 +135,7 @@ impl Said {
         self.put(&[length as u8]);
     }
 
+    #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         match bytes.len() {
@@ -133,6 +145,7 @@ impl Said {
         }
     }
 
+    #[inline]
     fn word(&mut self, what: &'static str, word: &str) {
         self.bytes(what.as_bytes());
         self.bytes(word.as_bytes());
