@@ -5,6 +5,7 @@
 
 mod bearing;
 mod embedded;
+mod forgotten;
 mod kept;
 mod local;
 mod news;
@@ -22,6 +23,7 @@ use crate::base::ids::PolicyName;
 
 pub use bearing::{Bearing, Recalled};
 pub use embedded::EmbeddedAnswers;
+pub use forgotten::{Forgotten, Watch};
 pub(in crate::state) use kept::VERSION;
 pub use kept::{Kept, Origin};
 pub use local::LocalAnswers;

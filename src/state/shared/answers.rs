@@ -83,6 +83,9 @@ impl SharedAnswers {
     /// and once more when none are left that they may have read meanwhile.
     async fn drop_of(&self, whose: &Whose) -> Result<u64, String> {
         let session = self.session()?;
+        // What is on its way there is to be found there. It takes no longer than the link has patience.
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        drop(self.sending.acquire_many(all).await);
         self.disown(&session, whose).await?;
         let (mut dropped, mut place) = (0, None);
         loop {
@@ -213,6 +216,7 @@ impl Answers for SharedAnswers {
                 return Found::Answer(kept);
             }
             let Some(session) = self.hub.link.current() else { return Found::Unknown };
+            let cleared = self.near.cleared();
             let mut get = redis::cmd("GET");
             get.arg(self.key(ANSWER, place));
             match session.ask(get, self.hub.link.timeout).await {
@@ -221,7 +225,7 @@ impl Answers for SharedAnswers {
                 Ok(Value::BulkString(stored)) => match Kept::read(Bytes::from(stored), place) {
                     Some(kept) => {
                         let kept = Arc::new(kept);
-                        self.near.put(place, &kept);
+                        self.near.put_found(place, &kept, cleared);
                         Found::Answer(kept)
                     }
                     None => self.found_damaged(&session, place).await,

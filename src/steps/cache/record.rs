@@ -23,12 +23,14 @@ use crate::pipeline::trail::Counts;
 use crate::pipeline::{Burst, Head};
 use crate::pricing::Terms;
 use crate::state::Answers;
-use crate::state::answers::{Kept, Origin, Place, Question, Room};
+use crate::state::answers::{Kept, Origin, Place, Question, Room, Watch};
 
 /// Where an answer is to be kept, and on what terms.
 pub struct Shelf {
     pub answers: Arc<dyn Answers>,
     pub place: Place,
+    /// Whether that was forgotten since the answer was asked for.
+    pub watch: Watch,
     /// The question to the letter, if it is known otherwise.
     pub wording: Option<Question>,
     pub room: Room,
@@ -44,6 +46,24 @@ pub struct Shelf {
     pub renewal: Option<Renewal>,
     /// What is learnt of it once it is kept.
     pub lesson: Lesson,
+}
+
+impl Shelf {
+    /// Keeps the answer and learns of it, unless its place was forgotten meanwhile; says which.
+    fn put(self, kept: Kept, completion: &Completion) -> &'static str {
+        let Self { answers, place, watch, room, renewal, lesson, .. } = self;
+        let keep = || {
+            match lesson.bearing() {
+                Some(bearing) => answers.keep_with(place.clone(), Arc::new(kept), room, bearing),
+                None => answers.keep(place.clone(), Arc::new(kept), room),
+            }
+            if let Some(renewal) = renewal {
+                renewal.succeeded();
+            }
+            lesson.learn(completion);
+        };
+        watch.unless_forgotten(&place, keep).map_or("forgotten", |()| "kept")
+    }
 }
 
 /// An answer that is kept when it is over.
@@ -122,29 +142,19 @@ impl Recording {
 
     fn keep(&mut self, completion: &Completion, wire: Option<Bytes>) {
         let Some(shelf) = self.shelf.take() else { return };
+        let counts = Arc::clone(&shelf.counts);
         let outcome = match (worth::lack(completion, shelf.tool_calls), wire) {
             (Some(lack), _) => lack,
             (None, Some(wire)) if wire.len() as u64 <= shelf.largest => {
                 match Kept::new(self.origin(completion, &shelf), wire) {
-                    Ok(kept) => {
-                        let (place, kept) = (shelf.place, Arc::new(kept));
-                        match shelf.lesson.bearing() {
-                            Some(bearing) => shelf.answers.keep_with(place, kept, shelf.room, bearing),
-                            None => shelf.answers.keep(place, kept, shelf.room),
-                        }
-                        if let Some(renewal) = shelf.renewal {
-                            renewal.succeeded();
-                        }
-                        shelf.lesson.learn(completion);
-                        "kept"
-                    }
+                    Ok(kept) => shelf.put(kept, completion),
                     Err(_) => "unreadable",
                 }
             }
             (None, Some(_)) => "size",
             (None, None) => "unreadable",
         };
-        shelf.counts.add(outcome, 1);
+        counts.add(outcome, 1);
     }
 
     fn origin(&self, completion: &Completion, shelf: &Shelf) -> Origin {

@@ -439,3 +439,16 @@ async fn records_that_nobody_adds_to_for_ninety_days_are_over() {
     gateway.tell("a", 1, 0).await;
     assert_eq!(gateway.standings().await[0], (ground("a"), standing(1, 0)));
 }
+
+#[tokio::test]
+async fn what_is_on_its_way_to_be_kept_does_not_come_back_once_it_is_forgotten() {
+    let redis = Redis::start();
+    let gateway = Gateway::join(&settings(&redis.url())).await;
+    for round in 0..50 {
+        for number in 0..20 {
+            gateway.answers.keep_with(place("a", number), kept("x"), ROOM, bearing(number));
+        }
+        assert_eq!(gateway.answers.forget(&of(Some("a"))).await, Ok(20), "round {round}");
+        assert_eq!((count(&redis, "ca"), count(&redis, "cv")), (0, 0), "round {round}");
+    }
+}
