@@ -187,9 +187,9 @@ fn literal(bytes: &[u8], pattern: &mut Vec<u8>) {
 }
 
 impl SharedAnswers {
-    fn send(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<&Bearing>) {
-        let (Some(session), Ok(runtime)) = (self.hub.link.current(), Handle::try_current()) else { return };
-        let Ok(place_to_send) = Arc::clone(&self.sending).try_acquire_owned() else { return };
+    fn send(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<&Bearing>) -> bool {
+        let (Some(session), Ok(runtime)) = (self.hub.link.current(), Handle::try_current()) else { return false };
+        let Ok(place_to_send) = Arc::clone(&self.sending).try_acquire_owned() else { return false };
         self.near.put(&place, &kept);
         let mut set = redis::cmd("SET");
         let lasts = u64::try_from(room.lasts.as_millis()).unwrap_or(LONGEST).clamp(1, LONGEST);
@@ -205,6 +205,7 @@ impl SharedAnswers {
             }
             drop(place_to_send);
         });
+        true
     }
 }
 
@@ -235,12 +236,12 @@ impl Answers for SharedAnswers {
         })
     }
 
-    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
-        self.send(place, kept, room, None);
+    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) -> bool {
+        self.send(place, kept, room, None)
     }
 
-    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Bearing) {
-        self.send(place, kept, room, Some(&bearing));
+    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Bearing) -> bool {
+        self.send(place, kept, room, Some(&bearing))
     }
 
     fn follow(&self, policy: &PolicyName, embedder: EmbedderHash) -> Option<Box<dyn News>> {

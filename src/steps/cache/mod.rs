@@ -58,7 +58,7 @@ use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step};
 use crate::state::Answers;
-use crate::state::answers::{Forgotten, Found, Kept, Place};
+use crate::state::answers::{Forgotten, Found, Kept, Place, Room};
 use crate::steps::Site;
 
 pub use book::Book;
@@ -402,6 +402,10 @@ impl Step for Cache {
         deeds.extend(self.similar.is_some().then_some(Deed::Shows(Side::Request)));
         deeds.extend(self.settings.charges().then_some(Deed::Charges));
         deeds
+    }
+
+    fn shelf(&self) -> Option<(&PolicyName, Room)> {
+        Some((&self.home, self.settings.room))
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {

@@ -261,6 +261,11 @@ async fn while_the_store_is_away_nothing_is_heard_and_afterwards_all_is() {
     assert!(begun.elapsed() < Duration::from_secs(3));
     // Nor is it known whether there is an answer.
     assert!(matches!(second.answers.find(&place("a", 1)).await, Found::Unknown));
+    // Once that is noticed, nothing is taken.
+    while second.answers.keep(place("a", 9), kept("x"), ROOM) {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     redis.start_again();
     begun = std::time::Instant::now();
     let heard = loop {
