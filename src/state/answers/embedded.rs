@@ -9,6 +9,7 @@ mod likeness;
 mod order;
 mod removal;
 mod taken;
+mod used;
 mod waiting;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
 use order::Entry;
 use taken::Taken;
+use used::Used;
 use waiting::Waiting;
 
 /// The answers of one machine. Nobody else may use its folder.
@@ -52,6 +54,7 @@ pub struct EmbeddedAnswers {
     is_sent: Arc<AtomicBool>,
     /// Answers were turned away, which was said.
     is_full: Arc<AtomicBool>,
+    used: Used,
     /// Room for those that are being read.
     reading: Arc<Semaphore>,
 }
@@ -113,6 +116,7 @@ impl EmbeddedAnswers {
             standings: Waiting::with_room(u64::MAX, |_| 0),
             is_sent: Arc::default(),
             is_full: Arc::default(),
+            used: Used::default(),
             reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
         };
         answers.sweep(&mut answers.lock())?;
@@ -174,13 +178,14 @@ impl EmbeddedAnswers {
         let taken = books.taken.entry(policy).or_default();
         let mut batch = Batch::default();
         if let Some(old) = self.db.get(answer_key(place))?
-            && let Some(before) = Entry::before(&old, &entry)
+            && let Some(before) = self.entry_before(&old, &entry)?
         {
             let counted = self.db.get(before.key())?.and_then(|value| Entry::read(&before.key(), &value));
             taken.give_back(counted.map_or(old.len() as u64, |counted| counted.bytes));
             batch.remove(before.key());
         }
         taken.add(entry.bytes);
+        batch.remove(order::moved(&entry.place));
         batch.insert(entry.key(), entry.value());
         batch.insert(entry.answer(), value);
         if let Some(bearing) = bearing {
@@ -225,12 +230,14 @@ impl Answers for EmbeddedAnswers {
     fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
         Box::pin(async move {
             if let Some(kept) = self.near.look(place) {
+                self.used.note(place.key());
                 return Found::Answer(kept);
             }
             let forgets = self.forgets.load(Ordering::Acquire);
             match timeout(PATIENCE, self.read_aside(place.clone())).await {
                 Ok(Ok(found)) => {
                     if let Found::Answer(kept) = &found {
+                        self.used.note(place.key());
                         self.near.put_back(place, kept);
                         // Whoever forgets it after this takes it out of the near ones as well.
                         if self.forgets.load(Ordering::Acquire) != forgets {

@@ -60,17 +60,42 @@ impl EmbeddedAnswers {
         Ok(None)
     }
 
-    /// Drops the oldest of a policy until the others fit, but not the one that has just come.
+    /// Drops the oldest of a policy until the others fit, but not the one that has just come. What was used since it came, or
+    /// since it was its turn before, is left for once, as if it had come now.
     pub(super) fn make_room(&self, taken: &mut Taken, room: Room, newest: &Entry) -> sled::Result<()> {
-        for entry in self.entries(&order::prefix(&newest.policy)) {
-            let entry = entry?;
-            if taken.bytes <= room.bytes && taken.entries <= room.entries || entry == *newest {
-                break;
+        for leaves_what_was_used in [true, false] {
+            for entry in self.entries(&order::prefix(&newest.policy)) {
+                let entry = entry?;
+                if taken.bytes <= room.bytes && taken.entries <= room.entries {
+                    return Ok(());
+                }
+                if entry == *newest {
+                    continue;
+                }
+                if leaves_what_was_used && self.used.take(&entry.place) {
+                    self.move_beside(&entry, newest)?;
+                    continue;
+                }
+                taken.give_back(entry.bytes);
+                self.remove(&entry)?;
             }
-            taken.give_back(entry.bytes);
-            self.remove(&entry)?;
         }
         Ok(())
+    }
+
+    fn move_beside(&self, entry: &Entry, newest: &Entry) -> sled::Result<()> {
+        let moved = entry.beside(newest);
+        let mut batch = Batch::default();
+        batch.remove(entry.key());
+        batch.insert(moved.key(), moved.value());
+        batch.insert(order::moved(&entry.place), &moved.at());
+        self.db.apply_batch(batch)
+    }
+
+    /// The entry of the answer that was where a new one is written.
+    pub(super) fn entry_before(&self, old: &[u8], new: &Entry) -> sled::Result<Option<Entry>> {
+        let moved = self.db.get(order::moved(&new.place))?;
+        Ok(Entry::before(old, new, moved.as_deref()))
     }
 
     /// Drops what fits of a policy's, and says how many that were.
@@ -97,6 +122,7 @@ impl EmbeddedAnswers {
         let mut batch = Batch::default();
         batch.remove(entry.key());
         batch.remove(entry.answer());
+        batch.remove(order::moved(&entry.place));
         batch.remove(likeness::bearing_key(&entry.place));
         self.db.apply_batch(batch)
     }
