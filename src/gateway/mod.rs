@@ -98,6 +98,10 @@ impl Gateway {
         self.world.trace_to(&snapshot.exporters);
         self.world.report_to(&snapshot.metric_exporters, Watched::of(&self.world, &self.snapshot));
         self.world.record_in(snapshot.decisions.as_ref());
+        // Before requests of this revision come, and make shelves of their own.
+        let shelves = snapshot.policies.iter().flat_map(|policy| &policy.line.steps).filter_map(|step| step.shelf());
+        let rooms: Vec<_> = shelves.map(|(policy, room)| (policy.clone(), room)).collect();
+        self.world.stores.answers.stand(&rooms);
         self.snapshot.store(snapshot);
     }
 

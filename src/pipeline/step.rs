@@ -11,7 +11,7 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use http::HeaderMap;
 
-use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
+use crate::base::ids::{DialectId, ModelName, PolicyName, ProviderName, TargetName};
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Frame, Request, Verbatim};
 use crate::pipeline::cx::Cx;
@@ -19,6 +19,7 @@ use crate::pipeline::facts::Endpoint;
 use crate::pipeline::hold::Hold;
 use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::passing::ByteTap;
+use crate::state::answers::Room;
 
 /// One step of a policy.
 pub trait Step: Send + Sync {
@@ -44,6 +45,11 @@ pub trait Step: Send + Sync {
     /// What it does with texts, as far as it matters in which order steps do such things.
     fn deeds(&self) -> Vec<Deed> {
         Vec::new()
+    }
+
+    /// The policy in whose name it keeps answers, and how much room these have, if it keeps any.
+    fn shelf(&self) -> Option<(&PolicyName, Room)> {
+        None
     }
 
     /// Whether it judges texts, or takes out of them what others are not to see.

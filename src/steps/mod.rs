@@ -25,7 +25,7 @@ use crate::pipeline::run::Mode;
 use crate::pipeline::target::Target;
 use crate::provider::Pools;
 use crate::registry::{Library, Source};
-use crate::state::answers::Room;
+use crate::state::answers::{Forgotten, Room};
 use crate::state::{
     Alerts, Answers, Kv, Ledger, LocalAnswers, LocalKv, LocalPlaces, LocalWindows, Outputs, Places, Windows,
 };
@@ -44,6 +44,8 @@ pub struct Stores {
     pub kv: Arc<dyn Kv>,
     /// Answers that `cache` steps keep.
     pub answers: Arc<dyn Answers>,
+    /// What of these was forgotten lately.
+    pub forgotten: Forgotten,
     /// Answers under way that several callers wait for.
     pub flights: Flights,
     /// Kept answers that are being renewed.
@@ -84,6 +86,7 @@ impl Default for Stores {
             places: Arc::new(LocalPlaces::default()),
             kv: Arc::new(LocalKv::default()),
             answers: Arc::new(LocalAnswers::default()),
+            forgotten: Forgotten::default(),
             flights: Flights::default(),
             renewals: Renewals::default(),
             trust: Trust::default(),

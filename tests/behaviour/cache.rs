@@ -343,3 +343,29 @@ async fn a_reload_keeps_answers_unless_it_changes_what_bears_on_them() {
     }
     assert_eq!(result_with(&yaml).await, "hit");
 }
+
+#[tokio::test]
+async fn a_reload_that_says_otherwise_how_much_is_kept_and_for_how_long_loses_nothing() {
+    let upstream = FakeUpstream::answering(&completion("hello")).await;
+    let yaml = one_upstream(&upstream, "");
+    let house = House::with(&yaml).await;
+    let result = async |model: &str| ask(&house, &chat(model)).await.header("x-tidegate-cache").to_owned();
+    let mut model = 0;
+    assert_eq!(result("first").await, "miss");
+    for settings in ["keep: 2h", "keep: 2h, stale: 1h", "size: 32MiB", "size: 32MiB, entries: 500", "largest: 1KiB"] {
+        house.write("tidegate.yaml", &one_upstream(&upstream, settings));
+        assert!(house.reloader.reload(&house.gateway), "{settings}");
+        // Another one is kept, which is where the others were lost.
+        model += 1;
+        assert_eq!(result(&format!("m{model}")).await, "miss", "{settings}");
+        assert_eq!(result("first").await, "hit", "{settings}");
+    }
+    let kept = async || {
+        let told = house.admin.get("/cache").await.json();
+        told["policies"].as_array().unwrap().iter().filter_map(|policy| policy["answers"].as_u64()).sum::<u64>()
+    };
+    assert_eq!(kept().await, 6);
+    house.write("tidegate.yaml", &yaml.replace("cache: {  }", ""));
+    assert!(house.reloader.reload(&house.gateway));
+    assert_eq!(kept().await, 0, "nobody keeps answers any more");
+}

@@ -12,6 +12,7 @@ mod costs;
 mod crowds;
 mod decisions;
 mod fallback;
+mod forgotten;
 mod grpc;
 mod guards;
 mod isolation;

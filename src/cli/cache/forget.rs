@@ -10,7 +10,7 @@ use crate::steps::cache::whose;
 
 /// Forget the answers that are kept for a policy, or for some of its callers
 ///
-/// A running gateway is asked on its own machine. What is under way may be kept afterwards.
+/// A running gateway is asked on its own machine. What it is asking meanwhile is not kept; what others are that share its store may be.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

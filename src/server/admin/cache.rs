@@ -13,7 +13,7 @@ use crate::gateway::Gateway;
 use crate::server::body::Outgoing;
 use crate::server::outbound::json;
 use crate::state::answers::{Stock, Whose};
-use crate::steps::cache::{Ground, Standing, everyones, whose};
+use crate::steps::cache::{self, Ground, Standing, everyones, whose};
 
 /// The answers that are kept for each policy, and what came of looking for them since the start.
 pub async fn stats(gateway: &Gateway) -> Response<Outgoing> {
@@ -87,11 +87,7 @@ pub async fn forget(gateway: &Gateway, query: &str, peer: SocketAddr) -> Respons
         Ok(whose) => whose,
         Err(wrong) => return text(400, format!("{wrong}\n")),
     };
-    let stores = &gateway.world().stores;
-    // Before the answers, which may be somewhere that cannot be reached.
-    stores.trust.forget(&whose);
-    stores.repertoires.forget(&whose);
-    match stores.answers.forget(&whose).await {
+    match cache::forget(&gateway.world().stores, &whose).await {
         Ok(count) => {
             let mut writer = Writer::new();
             writer.object(|w| w.key("forgotten").u64(count));

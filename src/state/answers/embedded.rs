@@ -7,19 +7,24 @@
 
 mod likeness;
 mod order;
+mod removal;
 mod taken;
+mod used;
 mod waiting;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use jiff::Timestamp;
 use sled::Batch;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::{
@@ -29,8 +34,9 @@ use super::{
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
 use crate::state::trouble::Trouble;
-use order::{Entry, ORDER};
+use order::Entry;
 use taken::Taken;
+use used::Used;
 use waiting::Waiting;
 
 /// The answers of one machine. Nobody else may use its folder.
@@ -44,6 +50,13 @@ pub struct EmbeddedAnswers {
     forgets: Arc<AtomicU64>,
     answers: Waiting<Place, Put>,
     standings: Waiting<Ground, Standing>,
+    /// Somebody was sent to write what waits, and has not begun.
+    is_sent: Arc<AtomicBool>,
+    /// Answers were turned away, which was said.
+    is_full: Arc<AtomicBool>,
+    used: Used,
+    /// Room for those that are being read.
+    reading: Arc<Semaphore>,
 }
 
 /// An answer that is to be kept, and where its question lies.
@@ -51,6 +64,13 @@ struct Put {
     kept: Arc<Kept>,
     room: Room,
     bearing: Option<Bearing>,
+}
+
+impl Put {
+    /// Bytes that it takes, about.
+    fn size(&self) -> u64 {
+        self.kept.size() + self.bearing.as_ref().map_or(0, |bearing| (bearing.form.len() + bearing.vector.len()) as u64)
+    }
 }
 
 /// What is known of what there is. Held while that is changed.
@@ -91,8 +111,13 @@ impl EmbeddedAnswers {
             clock,
             books: Arc::default(),
             forgets: Arc::default(),
-            answers: Waiting::default(),
-            standings: Waiting::default(),
+            answers: Waiting::with_room(MOST_WAITING, Put::size),
+            // There are only so many grounds.
+            standings: Waiting::with_room(u64::MAX, |_| 0),
+            is_sent: Arc::default(),
+            is_full: Arc::default(),
+            used: Used::default(),
+            reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
         };
         answers.sweep(&mut answers.lock())?;
         Ok(answers)
@@ -104,30 +129,6 @@ impl EmbeddedAnswers {
 
     fn entries(&self, prefix: &[u8]) -> impl Iterator<Item = sled::Result<Entry>> + use<> {
         self.db.scan_prefix(prefix).filter_map(|entry| entry.map(|(key, value)| Entry::read(&key, &value)).transpose())
-    }
-
-    /// Drops what is of no use any more, and counts the rest.
-    fn sweep(&self, books: &mut Books) -> sled::Result<()> {
-        let now = self.clock.now();
-        books.swept = now;
-        books.taken.clear();
-        for entry in self.entries(&[ORDER]) {
-            let entry = entry?;
-            if entry.ends < now.as_millisecond() {
-                self.remove(&entry)?;
-            } else {
-                books.taken.entry(entry.policy).or_default().add(entry.bytes);
-            }
-        }
-        self.sweep_standings(now)
-    }
-
-    fn remove(&self, entry: &Entry) -> sled::Result<()> {
-        let mut batch = Batch::default();
-        batch.remove(entry.key());
-        batch.remove(entry.answer());
-        batch.remove(likeness::bearing_key(&entry.place));
-        self.db.apply_batch(batch)
     }
 
     fn read(&self, place: &Place) -> sled::Result<Found> {
@@ -177,52 +178,21 @@ impl EmbeddedAnswers {
         let taken = books.taken.entry(policy).or_default();
         let mut batch = Batch::default();
         if let Some(old) = self.db.get(answer_key(place))?
-            && let Some(before) = Entry::before(&old, &entry)
+            && let Some(before) = self.entry_before(&old, &entry)?
         {
             let counted = self.db.get(before.key())?.and_then(|value| Entry::read(&before.key(), &value));
             taken.give_back(counted.map_or(old.len() as u64, |counted| counted.bytes));
             batch.remove(before.key());
         }
         taken.add(entry.bytes);
+        batch.remove(order::moved(&entry.place));
         batch.insert(entry.key(), entry.value());
         batch.insert(entry.answer(), value);
         if let Some(bearing) = bearing {
             batch.insert(key, bearing);
         }
         self.db.apply_batch(batch)?;
-        self.make_room(taken, room, &entry)?;
-        if self.clock.now().duration_since(books.swept).as_secs() > SWEEP_EVERY {
-            self.sweep(books)?;
-        }
-        Ok(())
-    }
-
-    /// Drops the oldest of a policy until the others fit, but not the one that has just come.
-    fn make_room(&self, taken: &mut Taken, room: Room, newest: &Entry) -> sled::Result<()> {
-        for entry in self.entries(&order::prefix(&newest.policy)) {
-            let entry = entry?;
-            if taken.bytes <= room.bytes && taken.entries <= room.entries || entry == *newest {
-                break;
-            }
-            taken.give_back(entry.bytes);
-            self.remove(&entry)?;
-        }
-        Ok(())
-    }
-
-    /// Drops what fits of a policy's, and says how many that were.
-    fn drop_where(&self, books: &mut Books, policy: &[u8; 16], fits: impl Fn(&Entry) -> bool) -> sled::Result<u64> {
-        let taken = books.taken.entry(*policy).or_default();
-        let mut dropped = 0;
-        for entry in self.entries(&order::prefix(policy)) {
-            let entry = entry?;
-            if fits(&entry) {
-                taken.give_back(entry.bytes);
-                self.remove(&entry)?;
-                dropped += 1;
-            }
-        }
-        Ok(dropped)
+        self.make_room(taken, room, &entry)
     }
 
     /// What there is, by policy. Blocks.
@@ -260,12 +230,14 @@ impl Answers for EmbeddedAnswers {
     fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found> {
         Box::pin(async move {
             if let Some(kept) = self.near.look(place) {
+                self.used.note(place.key());
                 return Found::Answer(kept);
             }
-            let (this, far, forgets) = (self.clone(), place.clone(), self.forgets.load(Ordering::Acquire));
-            match tokio::task::spawn_blocking(move || this.read(&far)).await {
+            let forgets = self.forgets.load(Ordering::Acquire);
+            match timeout(PATIENCE, self.read_aside(place.clone())).await {
                 Ok(Ok(found)) => {
                     if let Found::Answer(kept) = &found {
+                        self.used.note(place.key());
                         self.near.put_back(place, kept);
                         // Whoever forgets it after this takes it out of the near ones as well.
                         if self.forgets.load(Ordering::Acquire) != forgets {
@@ -275,26 +247,29 @@ impl Answers for EmbeddedAnswers {
                     found
                 }
                 Ok(Err(error)) => {
-                    warn!(%error, "an answer that was kept cannot be read");
-                    Found::Nothing
+                    warn!(error, "an answer that was kept cannot be read");
+                    Found::Unknown
                 }
-                Err(_) => Found::Nothing,
+                Err(_) => Found::Unknown,
             }
         })
     }
 
-    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
-        self.put(place, kept, room, None);
+    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) -> bool {
+        self.put(place, kept, room, None)
     }
 
-    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Bearing) {
-        self.put(place, kept, room, Some(bearing));
+    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Bearing) -> bool {
+        self.put(place, kept, room, Some(bearing))
+    }
+
+    fn stand(&self, rooms: &[(PolicyName, Room)]) {
+        self.near.make_stand(rooms);
     }
 
     fn note(&self, ground: &Ground, standing: &Standing) {
-        if self.standings.put(ground.clone(), standing.clone(), |_, _| ()) {
-            self.send_to_write();
-        }
+        self.standings.put(ground.clone(), standing.clone(), |_, _| ());
+        self.send_to_write();
     }
 
     fn recall(&self, policy: &PolicyName, embedder: EmbedderHash) -> Option<Recalling> {
@@ -343,22 +318,50 @@ impl Answers for EmbeddedAnswers {
 }
 
 impl EmbeddedAnswers {
-    fn put(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<Bearing>) {
+    fn put(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<Bearing>) -> bool {
         self.near.put(&place, Arc::clone(&kept), room);
         // An answer that is renewed has the question that it had before.
         let take = |new: &mut Put, old: Put| new.bearing = new.bearing.take().or(old.bearing);
-        if self.answers.put(place, Put { kept, room, bearing }, take) {
-            self.send_to_write();
+        let is_taken = self.answers.put(place.clone(), Put { kept, room, bearing }, take);
+        if !is_taken {
+            self.near.remove(&place);
+            if !self.is_full.swap(true, Ordering::AcqRel) {
+                warn!("answers come faster than the disk takes them; some are not kept");
+            }
         }
+        self.send_to_write();
+        is_taken
     }
 
+    /// Has somebody write what waits, unless somebody is about to begin.
     fn send_to_write(&self) {
+        if self.is_sent.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let this = self.clone();
         aside(move || {
-            if let Err(error) = this.write_all(&mut this.lock()) {
+            let mut books = this.lock();
+            // What is put from here on may be seen here or not, so somebody else is sent.
+            this.is_sent.swap(false, Ordering::AcqRel);
+            let written = this.write_all(&mut books);
+            drop(books);
+            this.is_full.store(false, Ordering::Release);
+            if let Err(error) = written.and_then(|()| this.sweep_now_and_then()) {
                 warn!(%error, "an answer, or how similar ones have fared, cannot be kept");
             }
         });
+    }
+
+    async fn read_aside(&self, place: Place) -> Result<Found, String> {
+        // It is given back when the disk has answered, which may be long after anybody has waited for it.
+        let room = Arc::clone(&self.reading).acquire_owned().await.map_err(|_| "the gateway is stopping".to_owned())?;
+        let this = self.clone();
+        blocking(move || {
+            let found = this.read(&place);
+            drop(room);
+            found
+        })
+        .await
     }
 }
 
@@ -380,8 +383,11 @@ const NAME: u8 = b'n';
 const LAYOUT: (&[u8], &[u8]) = (b"layout", b"3");
 /// Bytes of memory for what was read lately, beside the answers themselves.
 const CACHE: u64 = 8 << 20;
-/// Seconds.
-const SWEEP_EVERY: i64 = 600;
+/// Bytes of answers that may wait to be written.
+const MOST_WAITING: u64 = 32 << 20;
+/// How long a request waits for the disk.
+const PATIENCE: Duration = Duration::from_millis(250);
+const READ_AT_ONCE: usize = 64;
 
 #[cfg(test)]
 mod tests;

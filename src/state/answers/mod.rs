@@ -5,6 +5,7 @@
 
 mod bearing;
 mod embedded;
+mod forgotten;
 mod kept;
 mod local;
 mod news;
@@ -22,6 +23,7 @@ use crate::base::ids::PolicyName;
 
 pub use bearing::{Bearing, Recalled};
 pub use embedded::EmbeddedAnswers;
+pub use forgotten::{Forgotten, Watch};
 pub(in crate::state) use kept::VERSION;
 pub use kept::{Kept, Origin};
 pub use local::LocalAnswers;
@@ -35,13 +37,18 @@ pub trait Answers: Send + Sync {
     /// What lies in a place, however old.
     fn find<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Found>;
 
-    /// Keeps an answer, in the place of the one there, if there is room at all. Nobody waits for it.
-    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room);
+    /// Keeps an answer, in the place of the one there, if there is room at all. Nobody waits for it. Whether it was taken;
+    /// if not, it is known already that it will not be there.
+    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) -> bool;
 
     /// The same, and where its question lies, which goes with it. A store that forgets everything with the process need not.
-    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, _: Bearing) {
-        self.keep(place, kept, room);
+    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, _: Bearing) -> bool {
+        self.keep(place, kept, room)
     }
+
+    /// These are the policies whose answers are kept from now on, and how much room each has. What is in memory of others
+    /// goes.
+    fn stand(&self, _rooms: &[(PolicyName, Room)]) {}
 
     /// Notes how answers to similar questions have fared. A store that others share is told in the [news](Self::follow).
     fn note(&self, _: &Ground, _: &Standing) {}

@@ -162,9 +162,9 @@ async fn memory_keeps_its_promises() {
 
 #[tokio::test]
 async fn memory_has_no_more_room_than_it_is_given() {
-    let answers = LocalAnswers::default();
     let size = kept("x").size();
     for (room, most) in [(Room { entries: 3, ..ROOM }, 3), (Room { bytes: 2 * size + 1, ..ROOM }, 2)] {
+        let answers = LocalAnswers::default();
         for number in 0..100 {
             answers.keep(place("room", number), kept("x"), room);
         }
@@ -174,6 +174,45 @@ async fn memory_has_no_more_room_than_it_is_given() {
         }
         assert!((1..=most).contains(&left), "{left} answers in {room:?}");
     }
+}
+
+/// How many of the first hundred are there.
+async fn left(answers: &LocalAnswers) -> usize {
+    let mut left = 0;
+    for number in 0..100 {
+        left += usize::from(!nothing(answers, &place("room", number)).await);
+    }
+    left
+}
+
+#[tokio::test]
+async fn memory_keeps_what_it_has_when_a_policy_says_otherwise_how_much_there_is_to_be() {
+    let (answers, policy) = (LocalAnswers::default(), PolicyName::new("p"));
+    let keep = |number: u8, room: Room| answers.keep(place("room", number), kept("x"), room);
+    (0..20).for_each(|number| assert!(keep(number, ROOM)));
+    assert!(keep(20, Room { lasts: Duration::from_secs(1), ..ROOM }));
+    assert_eq!(left(&answers).await, 21, "for how long bears on none");
+    answers.stand(&[(policy.clone(), Room { entries: 500, bytes: 2 << 20, ..ROOM })]);
+    assert!(keep(21, ROOM), "a request of the revision before");
+    assert_eq!(left(&answers).await, 22);
+    let small = Room { entries: 3, ..ROOM };
+    answers.stand(&[(policy, small)]);
+    assert!((1..=3).contains(&left(&answers).await));
+    (0..20).for_each(|number| assert!(keep(number, ROOM)));
+    assert!((1..=3).contains(&left(&answers).await), "what is said last is what holds");
+}
+
+#[tokio::test]
+async fn memory_has_no_room_for_policies_that_are_gone() {
+    let (answers, policy) = (LocalAnswers::default(), PolicyName::new("p"));
+    assert!(answers.keep(place("room", 1), kept("x"), ROOM));
+    answers.stand(&[(PolicyName::new("q"), ROOM)]);
+    assert_eq!(answers.stock(&[]).await, Ok(Vec::new()));
+    assert!(!answers.keep(place("room", 1), kept("x"), ROOM), "a request of the revision before");
+    assert_eq!((answers.stock(&[]).await, left(&answers).await), (Ok(Vec::new()), 0));
+    answers.stand(&[(policy, ROOM)]);
+    assert!(answers.keep(place("room", 1), kept("x"), ROOM));
+    assert_eq!(left(&answers).await, 1);
 }
 
 #[test]

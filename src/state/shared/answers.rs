@@ -83,6 +83,9 @@ impl SharedAnswers {
     /// and once more when none are left that they may have read meanwhile.
     async fn drop_of(&self, whose: &Whose) -> Result<u64, String> {
         let session = self.session()?;
+        // What is on its way there is to be found there. It takes no longer than the link has patience.
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        drop(self.sending.acquire_many(all).await);
         self.disown(&session, whose).await?;
         let (mut dropped, mut place) = (0, None);
         loop {
@@ -184,9 +187,9 @@ fn literal(bytes: &[u8], pattern: &mut Vec<u8>) {
 }
 
 impl SharedAnswers {
-    fn send(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<&Bearing>) {
-        let (Some(session), Ok(runtime)) = (self.hub.link.current(), Handle::try_current()) else { return };
-        let Ok(place_to_send) = Arc::clone(&self.sending).try_acquire_owned() else { return };
+    fn send(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Option<&Bearing>) -> bool {
+        let (Some(session), Ok(runtime)) = (self.hub.link.current(), Handle::try_current()) else { return false };
+        let Ok(place_to_send) = Arc::clone(&self.sending).try_acquire_owned() else { return false };
         self.near.put(&place, &kept);
         let mut set = redis::cmd("SET");
         let lasts = u64::try_from(room.lasts.as_millis()).unwrap_or(LONGEST).clamp(1, LONGEST);
@@ -202,6 +205,7 @@ impl SharedAnswers {
             }
             drop(place_to_send);
         });
+        true
     }
 }
 
@@ -213,6 +217,7 @@ impl Answers for SharedAnswers {
                 return Found::Answer(kept);
             }
             let Some(session) = self.hub.link.current() else { return Found::Unknown };
+            let cleared = self.near.cleared();
             let mut get = redis::cmd("GET");
             get.arg(self.key(ANSWER, place));
             match session.ask(get, self.hub.link.timeout).await {
@@ -221,7 +226,7 @@ impl Answers for SharedAnswers {
                 Ok(Value::BulkString(stored)) => match Kept::read(Bytes::from(stored), place) {
                     Some(kept) => {
                         let kept = Arc::new(kept);
-                        self.near.put(place, &kept);
+                        self.near.put_found(place, &kept, cleared);
                         Found::Answer(kept)
                     }
                     None => self.found_damaged(&session, place).await,
@@ -231,12 +236,12 @@ impl Answers for SharedAnswers {
         })
     }
 
-    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
-        self.send(place, kept, room, None);
+    fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) -> bool {
+        self.send(place, kept, room, None)
     }
 
-    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Bearing) {
-        self.send(place, kept, room, Some(&bearing));
+    fn keep_with(&self, place: Place, kept: Arc<Kept>, room: Room, bearing: Bearing) -> bool {
+        self.send(place, kept, room, Some(&bearing))
     }
 
     fn follow(&self, policy: &PolicyName, embedder: EmbedderHash) -> Option<Box<dyn News>> {

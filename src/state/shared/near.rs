@@ -4,6 +4,7 @@
 //! since other gateways may forget it or keep another one meanwhile.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use quick_cache::Weighter;
@@ -13,7 +14,11 @@ use tokio::time::Instant;
 use crate::state::answers::{Kept, Place};
 
 /// Bounded by what answers take.
-pub(super) struct Near(Cache<Place, Held, Weight>);
+pub(super) struct Near {
+    held: Cache<Place, Held, Weight>,
+    /// How often everything was forgotten.
+    cleared: AtomicU64,
+}
 
 #[derive(Clone)]
 struct Held {
@@ -32,27 +37,42 @@ impl Weighter<Place, Held> for Weight {
 
 impl Default for Near {
     fn default() -> Self {
-        Self(Cache::with_weighter(ABOUT, BYTES, Weight))
+        Self { held: Cache::with_weighter(ABOUT, BYTES, Weight), cleared: AtomicU64::new(0) }
     }
 }
 
 impl Near {
     pub fn look(&self, place: &Place) -> Option<Arc<Kept>> {
-        let held = self.0.get(place)?;
+        let held = self.held.get(place)?;
         if held.since.elapsed() < LASTS {
             return Some(held.kept);
         }
-        self.0.remove(place);
+        self.held.remove(place);
         None
     }
 
     pub fn put(&self, place: &Place, kept: &Arc<Kept>) {
-        self.0.insert(place.clone(), Held { kept: Arc::clone(kept), since: Instant::now() });
+        self.held.insert(place.clone(), Held { kept: Arc::clone(kept), since: Instant::now() });
+    }
+
+    /// How often everything was forgotten; to be asked before the store is.
+    pub fn cleared(&self) -> u64 {
+        self.cleared.load(Ordering::Acquire)
+    }
+
+    /// Puts what was found, unless everything was forgotten since.
+    pub fn put_found(&self, place: &Place, kept: &Arc<Kept>, cleared: u64) {
+        self.put(place, kept);
+        // Whoever forgets it after this takes it out of here as well.
+        if self.cleared() != cleared {
+            self.held.remove(place);
+        }
     }
 
     /// Forgets everything, which is more than need be and soon made good.
     pub fn clear(&self) {
-        self.0.clear();
+        self.cleared.fetch_add(1, Ordering::AcqRel);
+        self.held.clear();
     }
 }
 

@@ -23,7 +23,7 @@ use http::HeaderMap;
 use crate::base::stop::{Refusal, Stop};
 use crate::pipeline::step::{Audience, Listeners};
 use crate::pipeline::{Answer, Burst, Head};
-use crate::state::answers::{Place, Question};
+use crate::state::answers::{Place, Question, Whose};
 use crate::steps::cache::window::Window;
 
 /// The answers that are under way. Clones are the same.
@@ -58,6 +58,11 @@ impl Flights {
         });
         flights.insert(key, Arc::downgrade(&flight));
         Joined::First(Lead { present: Some(Present::at(flight)) })
+    }
+
+    /// Nobody joins these callers' answers under way any more.
+    pub fn forget(&self, whose: &Whose) {
+        self.lock().retain(|(place, _), _| !place.is_of(whose));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Weak<Flight>>> {

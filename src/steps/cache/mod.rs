@@ -21,6 +21,7 @@ mod book;
 pub mod canonical;
 mod config;
 mod flight;
+mod forgetting;
 mod keeping;
 pub mod likeness;
 mod moment;
@@ -57,7 +58,7 @@ use crate::pipeline::step::{Deed, Side};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Flow, Step};
 use crate::state::Answers;
-use crate::state::answers::{Found, Kept, Place};
+use crate::state::answers::{Forgotten, Found, Kept, Place, Room};
 use crate::steps::Site;
 
 pub use book::Book;
@@ -66,6 +67,7 @@ pub use config::Config;
 use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
+pub use forgetting::forget;
 use keeping::{Keeping, PassedBy, given};
 pub use likeness::repertoire::Repertoires;
 pub use likeness::trust::{Ground, Standing, Trust};
@@ -87,6 +89,7 @@ pub struct Cache {
     settings: Settings,
     similar: Option<Similar>,
     answers: Arc<dyn Answers>,
+    forgotten: Forgotten,
     flights: Flights,
     renewals: Renewals,
     book: Arc<Book>,
@@ -113,6 +116,7 @@ impl Cache {
             home,
             settings,
             answers: Arc::clone(&site.stores.answers),
+            forgotten: site.stores.forgotten.clone(),
             flights: site.stores.flights.clone(),
             renewals: site.stores.renewals.clone(),
             book: Arc::clone(&site.stores.kept),
@@ -257,7 +261,7 @@ impl Cache {
         let form = self.form(cx, request);
         let question::Asked { question, wording, frame } = question::of(&circumstances, cx, request, form.as_deref());
         let opening = frame.map(|frame| scope.place(frame)).zip(form);
-        Ok(Wanted { place: scope.place(question), wording, opening })
+        Ok(Wanted { place: scope.place(question), wording, opening, watch: self.forgotten.watch() })
     }
 
     /// The form that the request's question shares with others, where the policy wants that and it has one.
@@ -333,6 +337,7 @@ impl Cache {
         let shelf = Shelf {
             answers: Arc::clone(&self.answers),
             place: wanted.place,
+            watch: wanted.watch,
             wording: wanted.wording,
             room: self.settings.room,
             largest: self.settings.largest,
@@ -397,6 +402,10 @@ impl Step for Cache {
         deeds.extend(self.similar.is_some().then_some(Deed::Shows(Side::Request)));
         deeds.extend(self.settings.charges().then_some(Deed::Charges));
         deeds
+    }
+
+    fn shelf(&self) -> Option<(&PolicyName, Room)> {
+        Some((&self.home, self.settings.room))
     }
 
     fn begin<'a>(&'a self, cx: &'a mut Cx, request: &'a mut Verbatim<Request>) -> BoxFuture<'a, Result<Flow, Stop>> {

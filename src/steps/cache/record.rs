@@ -23,12 +23,14 @@ use crate::pipeline::trail::Counts;
 use crate::pipeline::{Burst, Head};
 use crate::pricing::Terms;
 use crate::state::Answers;
-use crate::state::answers::{Kept, Origin, Place, Question, Room};
+use crate::state::answers::{Kept, Origin, Place, Question, Room, Watch};
 
 /// Where an answer is to be kept, and on what terms.
 pub struct Shelf {
     pub answers: Arc<dyn Answers>,
     pub place: Place,
+    /// Whether that was forgotten since the answer was asked for.
+    pub watch: Watch,
     /// The question to the letter, if it is known otherwise.
     pub wording: Option<Question>,
     pub room: Room,
@@ -44,6 +46,28 @@ pub struct Shelf {
     pub renewal: Option<Renewal>,
     /// What is learnt of it once it is kept.
     pub lesson: Lesson,
+}
+
+impl Shelf {
+    /// Keeps the answer and learns of it, unless its place was forgotten meanwhile or the store does not take it; says which.
+    fn put(self, kept: Kept, completion: &Completion) -> &'static str {
+        let Self { answers, place, watch, room, renewal, lesson, .. } = self;
+        let keep = || {
+            let is_taken = match lesson.bearing() {
+                Some(bearing) => answers.keep_with(place.clone(), Arc::new(kept), room, bearing),
+                None => answers.keep(place.clone(), Arc::new(kept), room),
+            };
+            if !is_taken {
+                return "not_kept";
+            }
+            if let Some(renewal) = renewal {
+                renewal.succeeded();
+            }
+            lesson.learn(completion);
+            "kept"
+        };
+        watch.unless_forgotten(&place, keep).unwrap_or("forgotten")
+    }
 }
 
 /// An answer that is kept when it is over.
@@ -122,29 +146,19 @@ impl Recording {
 
     fn keep(&mut self, completion: &Completion, wire: Option<Bytes>) {
         let Some(shelf) = self.shelf.take() else { return };
+        let counts = Arc::clone(&shelf.counts);
         let outcome = match (worth::lack(completion, shelf.tool_calls), wire) {
             (Some(lack), _) => lack,
             (None, Some(wire)) if wire.len() as u64 <= shelf.largest => {
                 match Kept::new(self.origin(completion, &shelf), wire) {
-                    Ok(kept) => {
-                        let (place, kept) = (shelf.place, Arc::new(kept));
-                        match shelf.lesson.bearing() {
-                            Some(bearing) => shelf.answers.keep_with(place, kept, shelf.room, bearing),
-                            None => shelf.answers.keep(place, kept, shelf.room),
-                        }
-                        if let Some(renewal) = shelf.renewal {
-                            renewal.succeeded();
-                        }
-                        shelf.lesson.learn(completion);
-                        "kept"
-                    }
+                    Ok(kept) => shelf.put(kept, completion),
                     Err(_) => "unreadable",
                 }
             }
             (None, Some(_)) => "size",
             (None, None) => "unreadable",
         };
-        shelf.counts.add(outcome, 1);
+        counts.add(outcome, 1);
     }
 
     fn origin(&self, completion: &Completion, shelf: &Shelf) -> Origin {
@@ -184,3 +198,71 @@ impl Stream for Recording {
 
 /// Nobody's dialect: a whole answer that was made of pieces is written with all that its dialect wants of one.
 const GATHERED: DialectId = DialectId("gathered");
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::ids::{ModelName, PolicyName};
+    use crate::pipeline::renewal::Renews;
+    use crate::state::LocalAnswers;
+    use crate::state::answers::{Forgotten, Scope, Whose};
+
+    #[derive(Default)]
+    struct Errand(AtomicBool);
+
+    impl Renews for Errand {
+        fn succeeded(&self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_taken_or_was_forgotten_is_not_said_to_be_kept_nor_renewed() {
+        let policy = PolicyName::new("p");
+        let room = Room { bytes: 1 << 20, entries: 10, lasts: Duration::from_secs(60) };
+        let put = |stands: bool, forgets: bool| {
+            let (answers, forgotten, errand) =
+                (LocalAnswers::default(), Forgotten::default(), Arc::new(Errand::default()));
+            answers.stand(&[(policy.clone(), room)][..usize::from(stands)]);
+            let renewal: Renewal = errand.clone();
+            let shelf = Shelf {
+                answers: Arc::new(answers),
+                place: Scope::new(&policy, "all", &[]).place(Question([1; 32])),
+                watch: forgotten.watch(),
+                wording: None,
+                room,
+                largest: 1 << 10,
+                tool_calls: false,
+                clock: Clock::system(),
+                is_closed: false,
+                counts: Arc::default(),
+                renewal: Some(renewal),
+                lesson: Lesson::default(),
+            };
+            if forgets {
+                forgotten.note(&Whose { policy: policy.clone(), scope: None });
+            }
+            let origin = Origin {
+                at: Clock::system().now(),
+                dialect: DialectId::OPENAI_CHAT,
+                provider: None,
+                model: ModelName::new("m"),
+                cost: None,
+                wording: None,
+            };
+            let wire = Bytes::from_static(
+                br#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[]}"#,
+            );
+            let text = bytestring::ByteString::try_from(wire.clone()).unwrap();
+            let completion = dialect::by_id(DialectId::OPENAI_CHAT).unwrap().read_completion(&text).unwrap();
+            let outcome = shelf.put(Kept::new(origin, wire).unwrap(), &completion);
+            (outcome, errand.0.load(Ordering::Relaxed))
+        };
+        assert_eq!(put(true, false), ("kept", true));
+        assert_eq!(put(false, false), ("not_kept", false));
+        assert_eq!(put(true, true), ("forgotten", false));
+    }
+}

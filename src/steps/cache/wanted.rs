@@ -2,7 +2,7 @@
 
 use super::flight::Lead;
 use super::likeness::Lesson;
-use crate::state::answers::{Kept, Place, Question};
+use crate::state::answers::{Kept, Place, Question, Watch};
 
 /// Where a request's answer would lie.
 pub struct Wanted {
@@ -11,6 +11,8 @@ pub struct Wanted {
     pub wording: Option<Question>,
     /// What similar questions have in common with it, and its own canonical form, if it has one.
     pub opening: Option<(Place, String)>,
+    /// Whether that place was forgotten since it was looked for.
+    pub watch: Watch,
 }
 
 impl Wanted {

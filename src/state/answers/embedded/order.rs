@@ -8,7 +8,7 @@ use crate::state::answers::{Kept, Place, Room};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub policy: [u8; 16],
-    /// When it was made; Unix milliseconds.
+    /// When it was made, or had to go and was left since it was used; Unix milliseconds.
     at: i64,
     pub place: [[u8; 32]; 2],
     /// From when on it is of no use; Unix milliseconds.
@@ -23,10 +23,21 @@ impl Entry {
         Self { policy: policy_hash(place.policy()), at, place: place.key(), ends: at.saturating_add(lasts), bytes }
     }
 
-    /// The entry of the answer that was in this one's place.
-    pub fn before(old: &[u8], new: &Self) -> Option<Self> {
-        let at = Kept::made_at(old)?;
+    /// The entry of the answer that was in this one's place, whose order is that of its making unless it was `moved`.
+    pub fn before(old: &[u8], new: &Self, moved: Option<&[u8]>) -> Option<Self> {
+        let moved = moved.and_then(|at| Some(i64::from_be_bytes(at.try_into().ok()?)));
+        let at = moved.or_else(|| Kept::made_at(old))?;
         Some(Self { at, ..new.clone() })
+    }
+
+    /// This one as if its answer had been made when the other's was.
+    pub fn beside(&self, newest: &Self) -> Self {
+        Self { at: newest.at, ..self.clone() }
+    }
+
+    /// In which order it is.
+    pub fn at(&self) -> [u8; 8] {
+        self.at.to_be_bytes()
     }
 
     /// `None` for what is no entry.
@@ -73,5 +84,11 @@ pub fn answer([scope, question]: &[[u8; 32]; 2]) -> Vec<u8> {
     [&[ANSWER][..], scope, question].concat()
 }
 
+/// The key under which it is said where the entry of that place's answer has moved to.
+pub fn moved([scope, question]: &[[u8; 32]; 2]) -> Vec<u8> {
+    [&[MOVED][..], scope, question].concat()
+}
+
+const MOVED: u8 = b'm';
 pub const ORDER: u8 = b'o';
 const ANSWER: u8 = b'a';

@@ -1,3 +1,6 @@
+mod bounds;
+
+use super::order::ORDER;
 use super::*;
 use crate::state::answers::tests::{ROOM, damaged, keeps_its_promises, kept, place, said, scope};
 use crate::state::answers::{Question, Record};
@@ -291,7 +294,9 @@ async fn what_is_read_while_it_is_forgotten_is_not_remembered_either() {
     let (_folder, answers) = in_folder();
     let all = Whose { policy: PolicyName::new("p"), scope: None };
     for _ in 0..5 {
-        (0..200).for_each(|number| answers.keep(place("a", number), kept("one"), ROOM));
+        for number in 0..200 {
+            answers.keep(place("a", number), kept("one"), ROOM);
+        }
         answers.flush().await;
         answers.near.drop_of(&all);
         let looking = (0..200).rev().map(|number| {

@@ -261,6 +261,11 @@ async fn while_the_store_is_away_nothing_is_heard_and_afterwards_all_is() {
     assert!(begun.elapsed() < Duration::from_secs(3));
     // Nor is it known whether there is an answer.
     assert!(matches!(second.answers.find(&place("a", 1)).await, Found::Unknown));
+    // Once that is noticed, nothing is taken.
+    while second.answers.keep(place("a", 9), kept("x"), ROOM) {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     redis.start_again();
     begun = std::time::Instant::now();
     let heard = loop {
@@ -438,4 +443,17 @@ async fn records_that_nobody_adds_to_for_ninety_days_are_over() {
     assert_eq!(gateway.standings().await, [(ground("b"), standing(1, 0))]);
     gateway.tell("a", 1, 0).await;
     assert_eq!(gateway.standings().await[0], (ground("a"), standing(1, 0)));
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_be_kept_does_not_come_back_once_it_is_forgotten() {
+    let redis = Redis::start();
+    let gateway = Gateway::join(&settings(&redis.url())).await;
+    for round in 0..50 {
+        for number in 0..20 {
+            gateway.answers.keep_with(place("a", number), kept("x"), ROOM, bearing(number));
+        }
+        assert_eq!(gateway.answers.forget(&of(Some("a"))).await, Ok(20), "round {round}");
+        assert_eq!((count(&redis, "ca"), count(&redis, "cv")), (0, 0), "round {round}");
+    }
 }

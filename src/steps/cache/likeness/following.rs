@@ -198,8 +198,8 @@ mod tests {
             self.local.find(place)
         }
 
-        fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) {
-            self.local.keep(place, kept, room);
+        fn keep(&self, place: Place, kept: Arc<Kept>, room: Room) -> bool {
+            self.local.keep(place, kept, room)
         }
 
         fn follow(&self, _: &PolicyName, _: EmbedderHash) -> Option<Box<dyn News>> {

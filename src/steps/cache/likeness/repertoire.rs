@@ -38,8 +38,8 @@ pub struct Repertoire {
     is_begun: AtomicBool,
     /// That is done, or there is nothing to fetch.
     is_whole: AtomicBool,
-    /// Something was forgotten before that was done, and must not come back.
-    has_forgotten: AtomicBool,
+    /// What was forgotten before that was done, and must not come back.
+    forgotten: Mutex<Vec<Whose>>,
     /// Others share these questions, and are heard of here.
     ear: OnceLock<Arc<Ear>>,
     /// How much there is room for, as the policy has said last.
@@ -61,7 +61,7 @@ impl Repertoires {
             index: Index::default(),
             is_begun: AtomicBool::new(false),
             is_whole: AtomicBool::new(false),
-            has_forgotten: AtomicBool::new(false),
+            forgotten: Mutex::default(),
             ear: OnceLock::new(),
             room: Mutex::new(NONE),
         });
@@ -81,8 +81,7 @@ impl Repertoires {
 
     pub fn forget(&self, whose: &Whose) {
         for repertoire in self.all_of(&whose.policy) {
-            repertoire.has_forgotten.store(!repertoire.is_whole(), Ordering::Release);
-            repertoire.index.forget(whose);
+            repertoire.forget(whose);
         }
     }
 
@@ -137,11 +136,24 @@ impl Repertoire {
     }
 
     fn take_up(&self, recalled: Recalled, trust: &Trust, room: Room) {
-        let Recalled { questions, standings } =
-            if self.has_forgotten.load(Ordering::Acquire) { Recalled::default() } else { recalled };
+        // What is forgotten from here on finds all that there was.
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let Recalled { mut questions, mut standings } = recalled;
+        questions.retain(|(place, _)| !forgotten.iter().any(|whose| place.is_of(whose)));
+        standings.retain(|(ground, _)| !forgotten.iter().any(|whose| ground.is_of(whose)));
         self.learn_of(questions, room);
         trust.recall(standings);
+        forgotten.clear();
         self.is_whole.store(true, Ordering::Release);
+    }
+
+    fn forget(&self, whose: &Whose) {
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_whole() && !forgotten.contains(whose) {
+            forgotten.push(whose.clone());
+        }
+        drop(forgotten);
+        self.index.forget(whose);
     }
 
     fn learn_of(&self, questions: Vec<(Place, Bearing)>, room: Room) {
@@ -203,5 +215,32 @@ mod tests {
         all.of(&policy, [3; 32]);
         assert!(gone.upgrade().is_none());
         assert_eq!(all.0.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_forgotten_before_the_rest_was_read_back_does_not_come_back_and_the_rest_does() {
+        use crate::state::answers::{Ground, Question, Record, Scope, Standing};
+        let (all, trust, policy) = (Repertoires::default(), Trust::default(), PolicyName::new("p"));
+        let room = Room { bytes: 1 << 20, entries: 10, lasts: std::time::Duration::MAX };
+        let scope = |team: &str| Scope::new(&policy, "team", &[Some(team)]);
+        let place = |team: &str| scope(team).place(Question([1; 32]));
+        let ground =
+            |team: &str| Ground { policy: policy.clone(), scope: place(team).scope(), embedder: [1; 32], least: 9_000 };
+        let bearing = Bearing {
+            embedder: [1; 32],
+            frame: Question([0; 32]),
+            form: "how to do it".into(),
+            vector: vec![1, 2, 3].into(),
+        };
+        let standing = Standing { record: Record { tried: 9, wrong: 0 }, at_most: 0.2, by: "m".into() };
+        let repertoire = all.of(&policy, [1; 32]);
+        all.forget(&Whose { policy: policy.clone(), scope: Some(scope("a")) });
+        all.forget(&Whose { policy: policy.clone(), scope: Some(scope("c")) });
+        let questions = ["a", "b", "c"].map(|team| (place(team), bearing.clone())).into();
+        let standings = ["a", "b", "c"].map(|team| (ground(team), standing.clone())).into();
+        repertoire.take_up(Recalled { questions, standings }, &trust, room);
+        assert_eq!((repertoire.index.len(), trust.all_of(&policy)), (1, vec![(ground("b"), standing)]));
+        all.forget(&Whose { policy: policy.clone(), scope: Some(scope("b")) });
+        assert_eq!(repertoire.index.len(), 0);
     }
 }
