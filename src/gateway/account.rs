@@ -22,12 +22,13 @@ use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::{Bill, Payee, Tab};
 use crate::gateway::closing::Closing;
+use crate::gateway::outlive::Rest;
 use crate::gateway::settle;
 use crate::gateway::told::Traced;
 use crate::gateway::world::World;
 use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
-use crate::pipeline::cx::Cx;
+use crate::pipeline::cx::{Cached, Cx};
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::step::Audience;
@@ -50,6 +51,8 @@ pub struct Account {
     beside: Option<Asides>,
     /// What the ledger holds for it until it is over.
     held: Option<Held>,
+    /// What came of looking for its answer among those that are kept.
+    cached: Option<Cached>,
     /// What was decided, once it is.
     trail: Trail,
     /// What its trace says beside; `None` if nobody wants to know.
@@ -132,6 +135,7 @@ impl Account {
             failed: Vec::new(),
             beside: None,
             held: None,
+            cached: None,
             trail: Trail::default(),
             traced: None,
             has_left: false,
@@ -162,10 +166,12 @@ impl Account {
         let line = &mut self.line;
         line.attempts = cx.trail.asked();
         line.overhead = Some(overhead);
-        line.cache = cx.cached.map(|cached| cached.result);
-        line.cache_tier = cx.cached.and_then(|cached| cached.tier);
-        line.saved = cx.cached.and_then(|cached| cached.saved);
-        line.charged = cx.cached.and_then(|cached| cached.charged);
+        self.cached.clone_from(&cx.cached);
+        let cached = cx.cached.as_ref();
+        line.cache = cached.map(|cached| cached.result);
+        line.cache_tier = cached.and_then(|cached| cached.tier);
+        line.saved = cached.and_then(|cached| cached.saved);
+        line.charged = cached.and_then(|cached| cached.charged);
         for attempt in &cx.trail.attempts {
             self.world.metrics.attempt(&attempt.target, attempt.outcome);
             let losses = attempt.losses.iter().map(|loss| format!("{}: {}", loss.what, loss.instead));
@@ -292,6 +298,7 @@ impl Account {
             bill: std::mem::take(&mut self.bill),
             failed: std::mem::take(&mut self.failed),
             held: self.held.take(),
+            cached: self.cached.take(),
             trail: std::mem::take(&mut self.trail),
             traced: self.traced.take(),
         };
@@ -352,7 +359,8 @@ impl Drop for Accounted {
             && let Some(account) = self.account.take_if(|account| !account.is_closed)
         {
             let frames = std::mem::replace(&mut self.frames, futures_util::stream::empty().boxed());
-            Arc::clone(account.world()).afterlife.drain(frames, account);
+            let rest = Rest { frames, audience: self.audience.take(), on_disconnect: self.on_disconnect };
+            Arc::clone(account.world()).afterlife.drain(rest, account);
         }
     }
 }

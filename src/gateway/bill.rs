@@ -186,6 +186,12 @@ impl Bill {
         Some(Cost { nanos: rates.cost(&usage, terms), usage, is_estimate: true })
     }
 
+    /// What the provider has said was used, at another one's price; `None` if it has not said it all.
+    pub fn worth(&self, quote: &Quote) -> Option<Nanos> {
+        self.usage.input_said().and(self.usage.output_said())?;
+        Some(quote.rates.cost(&self.usage, terms(&self.usage, self.service)))
+    }
+
     /// What was read from the provider's own cache, and what that has saved: what it would have cost as fresh input, less
     /// what it did. `None` if nothing was, or the provider did not say.
     pub fn read_from_cache(&self) -> Option<(u64, Option<Nanos>)> {

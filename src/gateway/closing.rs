@@ -15,6 +15,7 @@ use crate::gateway::told::{Told, Traced};
 use crate::gateway::witness::Decision;
 use crate::gateway::world::World;
 use crate::pipeline::charge::Held;
+use crate::pipeline::cx::Cached;
 use crate::pipeline::trail::Trail;
 use crate::telemetry::metrics::PromptCache;
 use crate::telemetry::{Line, metrics};
@@ -27,6 +28,8 @@ pub struct Closing {
     /// Attempts that came to nothing, and cost something.
     pub failed: Vec<settle::Failed>,
     pub held: Option<Held>,
+    /// What came of looking for its answer among those that are kept.
+    pub cached: Option<Cached>,
     pub trail: Trail,
     /// What its trace says beside; `None` if nobody wants to know.
     pub traced: Option<Box<Traced>>,
@@ -67,8 +70,14 @@ impl Closing {
         let line = &mut self.line;
         line.input_tokens = self.bill.usage.input_said();
         line.output_tokens = self.bill.usage.output_said();
-        if let Some((read, saved)) = self.bill.read_from_cache() {
+        // What is kept here tells what its provider did when it was made.
+        if let Some((read, saved)) = self.bill.read_from_cache().filter(|_| self.bill.payee.is_some()) {
             (line.cached_tokens, line.cached_saved) = (Some(read), saved);
+        }
+        if let Some(quote) = self.cached.as_ref().and_then(|cached| cached.worth.as_ref())
+            && line.outcome == "ok"
+        {
+            line.saved = self.bill.worth(quote);
         }
         line.cost = cost.map(|cost| cost.nanos).or(line.charged);
         line.is_cost_estimated = cost.is_some_and(|cost| cost.is_estimate);
@@ -102,7 +111,7 @@ impl Closing {
             charged: line.charged,
             prompt_cache: PromptCache {
                 read: line.cached_tokens.unwrap_or(0),
-                written: self.bill.usage.cache_write(),
+                written: self.bill.payee.as_ref().map_or(0, |_| self.bill.usage.cache_write()),
                 saved: line.cached_saved,
             },
             trace: trace.filter(|of| self.world.traces.tells_of(line, of.trace)),
@@ -125,9 +134,10 @@ impl Closing {
             of(&failed.bill, failed.bill.cost().map(|cost| cost.nanos));
         }
         of(&self.bill, cost.map(|cost| cost.nanos));
-        // A kept answer has no payee: what is charged for it goes under the target that it is from.
-        if let (None, Some(charged), Some(target)) = (cost, line.charged, &line.target) {
-            metrics.spent(target, team, charged);
+        // A kept answer has no payee: what is charged for it goes under the target that made it.
+        let maker = self.cached.as_ref().and_then(|cached| cached.maker.as_ref());
+        if let (None, Some(charged), Some(maker)) = (cost, line.charged, maker) {
+            metrics.spent(maker, team, charged);
         }
     }
 
@@ -205,6 +215,7 @@ mod tests {
             bill,
             failed: Vec::new(),
             held: None,
+            cached: None,
             trail: Trail::default(),
             traced: None,
         }

@@ -3,7 +3,11 @@
 //! Where a policy says `on_disconnect: drain`, an answer is read to its end for nobody, so that its provider's word on
 //! what it used is known. No further attempt is made. Only so many requests do this at a time; any more are
 //! cancelled like those of other policies.
+//!
+//! An answer that others hear as well goes on for as long as they do, and is paid for by its caller; elsewhere it ends
+//! with the last of them.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,6 +21,8 @@ use crate::base::stop::Stop;
 use crate::gateway::account::{Account, Accounted};
 use crate::pipeline::Burst;
 use crate::pipeline::presence::Presence;
+use crate::pipeline::retry::OnDisconnect;
+use crate::pipeline::step::Audience;
 
 /// Room for requests without callers.
 pub struct Afterlife(Arc<Semaphore>);
@@ -28,19 +34,38 @@ impl Default for Afterlife {
 }
 
 impl Afterlife {
-    /// Reads an answer that nobody waits for any more.
-    pub fn drain(&self, frames: BoxStream<'static, Result<Burst, Stop>>, mut account: Box<Account>) {
+    /// Reads an answer on that its caller does not wait for any more.
+    pub fn drain(&self, rest: Rest, mut account: Box<Account>) {
         let (Ok(place), Ok(runtime)) = (Arc::clone(&self.0).try_acquire_owned(), tokio::runtime::Handle::try_current())
         else {
             return;
         };
         account.leave();
+        let Rest { frames, audience, on_disconnect } = rest;
+        audience.iter().for_each(|audience| audience.0.leave(on_disconnect));
+        let ends_with = audience.filter(|_| on_disconnect == OnDisconnect::Cancel);
         runtime.spawn(async move {
             let mut rest = Accounted::cancelled(frames, account);
-            while rest.next().await.is_some() {}
-            drop(place);
+            let mut next = |cx: &mut Context<'_>| {
+                // Before hearing what there is: the last to leave may have drawn it.
+                let is_left = ends_with.as_ref().is_some_and(|audience| audience.0.poll_left_by_all(cx).is_ready());
+                match rest.poll_next_unpin(cx) {
+                    Poll::Pending if is_left => Poll::Ready(None),
+                    next => next,
+                }
+            };
+            while poll_fn(&mut next).await.is_some() {}
+            drop((rest, place));
         });
     }
+}
+
+/// What is left of an answer whose caller has hung up.
+pub struct Rest {
+    pub frames: BoxStream<'static, Result<Burst, Stop>>,
+    /// Others who hear it, if there are any.
+    pub audience: Option<Audience>,
+    pub on_disconnect: OnDisconnect,
 }
 
 /// A request that is served in a task of its own. The task ends with its caller, unless it is to outlive it.

@@ -37,6 +37,9 @@ fn stand(metrics: &Metrics, world: &World, snapshot: &Snapshot) {
     metrics.decisions_dropped(world.decisions.dropped());
     metrics.reservations_open(world.stores.reservations.load(Ordering::Relaxed));
     metrics.cache_events_are(world.stores.kept.counts());
+    for (target, cost) in world.stores.kept.take_spent() {
+        metrics.spent(&target, None, cost);
+    }
     metrics.guard_actions_are("redact", world.stores.guards.counts());
     metrics.guard_hold_backs_are(snapshot.hold_backs().map(|(policy, step, bytes)| (policy.to_string(), step, bytes)));
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::auth::Caller;
 use crate::base::clock::Clock;
-use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId};
+use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::money::Nanos;
 use crate::base::trace::TraceContext;
 use crate::chat::{Numbers, Request, Tool, Usage};
@@ -17,6 +17,7 @@ use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
 use crate::pipeline::renewal::Renewal;
 use crate::pipeline::target::Target;
+use crate::pipeline::tariff::Quote;
 use crate::pipeline::trail::{Remarks, Trail};
 use crate::telemetry::otlp::Texts;
 use crate::tokens::Tokens;
@@ -122,7 +123,7 @@ impl Cx {
 }
 
 /// What came of looking for an answer among those that are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Cached {
     /// `hit`, `stale`, `shared`, `miss`, `refresh` or `bypass`.
     pub result: &'static str,
@@ -134,12 +135,16 @@ pub struct Cached {
     pub saved: Option<Nanos>,
     /// What its caller is charged for it.
     pub charged: Option<Nanos>,
+    /// The target that made it, if it was kept.
+    pub maker: Option<TargetName>,
+    /// The price of an answer that another request is answered by as well, which is saved once it is known what that took.
+    pub worth: Option<Quote>,
 }
 
 impl Cached {
     /// Of which there is no more to say.
     pub fn of(result: &'static str) -> Self {
-        Self { result, tier: None, saved: None, charged: None }
+        Self { result, tier: None, saved: None, charged: None, maker: None, worth: None }
     }
 }
 

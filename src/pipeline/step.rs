@@ -6,6 +6,7 @@
 //! steps only, and a refusal drops the taps, so that what they hold is given back.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
@@ -19,6 +20,7 @@ use crate::pipeline::facts::Endpoint;
 use crate::pipeline::hold::Hold;
 use crate::pipeline::opaque::OpaqueRequest;
 use crate::pipeline::passing::ByteTap;
+use crate::pipeline::retry::OnDisconnect;
 use crate::state::answers::Room;
 
 /// One step of a policy.
@@ -177,14 +179,21 @@ pub struct Head {
     pub audience: Option<Audience>,
 }
 
-/// Others than its caller who hear an answer. While there are any, it is heard to its end, whatever becomes of its own
-/// caller, so that what it cost is known.
+/// Others than its caller who hear an answer. While there are any, it is heard on, whatever becomes of its own caller, so
+/// that what it cost is known.
 #[derive(Clone)]
 pub struct Audience(pub Arc<dyn Listeners>);
 
 pub trait Listeners: Send + Sync {
     /// How many there are beside the caller whose request it was.
     fn others(&self) -> usize;
+
+    /// The caller whose request it was has left. The answer goes on as fast as others want it; once there are none, it goes
+    /// on only where the policy says so.
+    fn leave(&self, rule: OnDisconnect);
+
+    /// Ready once there are no others.
+    fn poll_left_by_all(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 impl std::fmt::Debug for Audience {

@@ -1,8 +1,9 @@
 //! Bounds how much may be asked for in a stretch of time, and how much at a time.
 //!
 //! Requests and tokens are counted against a rate, concurrent requests against a number of places. Tokens are taken
-//! by an estimate before a request leaves, and corrected by what the provider counted once its answer is over. What a
-//! request has taken is kept by the process: neither a reload nor another rate makes anybody's count begin anew.
+//! by an estimate before a request leaves, and corrected by what the provider counted once its answer is over; where no
+//! provider was asked for it, they are given back. What a request has taken is kept by the process: neither a reload nor
+//! another rate makes anybody's count begin anew.
 //!
 //! Requests that a later step refuses have still been asked; the tokens they did not use are given back.
 
@@ -218,6 +219,8 @@ impl Tap for Admitted {
                 what.tell(room, &mut answer.head.headers);
             }
         }
+        // An answer that was made before, or for somebody else, has counted then.
+        debit.take_if(|_| answer.head.target.is_none());
         if let Some(debit) = &mut debit {
             // From here on the request has been served, and what it took is not simply given back.
             debit.is_settled = true;

@@ -54,7 +54,7 @@ pub struct Line {
     pub cache: Option<&'static str>,
     /// How the answer was found, if one was given.
     pub cache_tier: Option<&'static str>,
-    /// What a kept answer cost when it was made.
+    /// What an answer cost when it was made that was kept or made for another, less what is charged for it.
     pub saved: Option<Nanos>,
     /// What is charged for it, which is then all that it costs.
     pub charged: Option<Nanos>,

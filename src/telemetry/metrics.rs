@@ -157,7 +157,7 @@ pub struct Counted<'a> {
     pub cache: Option<&'static str>,
     /// How the answer was found, if one was given.
     pub cache_tier: Option<&'static str>,
-    /// What a kept answer cost when it was made.
+    /// What an answer cost when it was made that was kept or made for another, less what is charged for it.
     pub saved: Option<Nanos>,
     /// What was charged for it.
     pub charged: Option<Nanos>,

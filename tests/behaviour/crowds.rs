@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::Method;
+use http::{Method, Response};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
 
 use crate::cache::{after, ask, with_steps};
 use crate::support::{Act, Answered, FakeUpstream, House, chat, completion, sse, stream_of, streamed, whole};
@@ -183,4 +184,56 @@ async fn a_renewal_is_paid_for_by_its_callers_budget() {
     let accounts = house.admin.get("/budgets").await.json();
     // Two of three requests have been asked: 10 tokens in and 2 out each, at 1 and 2 dollars for a million.
     assert_eq!(accounts["accounts"][0]["spent_usd"].to_string(), "0.000028", "{accounts}");
+}
+
+/// The frames of a stream whose provider says that it took 10 tokens and made 2.
+pub fn metered(words: &[&str]) -> Vec<String> {
+    let mut frames = stream_of(words);
+    let usage = json!({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12});
+    let said = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": usage});
+    frames.insert(frames.len() - 1, said.to_string());
+    frames
+}
+
+/// Somebody who hears an answer as it comes.
+async fn hearer(house: &House, body: &Value) -> Response<Incoming> {
+    let json = [("content-type", "application/json")];
+    let mut hearer = house.http.begin(Method::POST, PATH, &json, Bytes::from(body.to_string())).await;
+    assert!(hearer.body_mut().frame().await.is_some());
+    hearer
+}
+
+#[tokio::test]
+async fn when_the_last_who_hear_an_answer_have_hung_up_its_provider_is_hung_up_on() {
+    let mut upstream = FakeUpstream::start(vec![sse::broken_off(&stream_of(&["one ", "two"]), 2, Act::Stall)]).await;
+    let house = House::with(&with_steps(&upstream, "cache: {}")).await;
+    let (first, second) = (hearer(&house, &streamed("m")).await, hearer(&house, &streamed("m")).await);
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drop(second);
+    upstream.hung_up_on(1).await;
+    let lines = house.access_lines(2).await;
+    assert!(lines.iter().all(|line| line["outcome"] == "hang_up"), "{lines:?}");
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_goes_on_without_its_caller_no_faster_than_the_others_hear_it() {
+    // Far more than the sockets on its way hold, and than is held for those who are behind.
+    let word = "x".repeat(64 << 10);
+    let words: Vec<_> = (0..800).map(|_| word.as_str()).collect();
+    let mut script = sse::stream(&metered(&words));
+    // Until then nobody is late to join; of an answer nothing is passed on before its first word.
+    script.insert(3, Act::Wait(Duration::from_secs(1)));
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&with_steps(&upstream, "cache: {}")).await;
+    let (first, second) = (hearer(&house, &streamed("m")).await, hearer(&house, &streamed("m")).await);
+    drop(first);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let rest = second.into_body().collect().await.unwrap().to_bytes();
+    assert!(rest.ends_with(b"data: [DONE]\n\n"), "{:?}", String::from_utf8_lossy(&rest[rest.len() - 300..]));
+    // What it cost is known, to whoever asked for it, by the provider's word.
+    let lines = house.access_lines(2).await;
+    let paid: Vec<_> = lines.iter().filter(|line| line.get("cost_usd").is_some()).collect();
+    assert_eq!((paid.len(), paid[0]["cost_usd"].as_f64(), paid[0].get("cost_estimated")), (1, Some(0.000_014), None));
 }

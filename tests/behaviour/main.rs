@@ -27,6 +27,7 @@ mod providers;
 mod reload;
 mod screens;
 mod server;
+mod sharers;
 mod similar;
 mod streams;
 mod tokens;

@@ -12,7 +12,7 @@ const PATH: &str = "/v1/chat/completions";
 /// Ways to ask for the same, of which no two have one canonical form; the pages are other questions each.
 const WAYS: [&str; 2] = ["How do I select page {} of the photo?", "How do I choose page {} of the photograph?"];
 
-fn question(way: usize, page: usize) -> String {
+pub fn question(way: usize, page: usize) -> String {
     WAYS[way].replace("{}", &page.to_string())
 }
 
@@ -21,7 +21,7 @@ fn asking(text: &str) -> Value {
 }
 
 /// A model that finds all texts alike.
-fn embedding(texts: usize) -> String {
+pub fn embedding(texts: usize) -> String {
     let data: Vec<_> = (0..texts).map(|index| json!({"index": index, "embedding": [0.5, 0.5, 0.1]})).collect();
     json!({"object": "list", "data": data, "usage": {"prompt_tokens": 9, "total_tokens": 9}}).to_string()
 }
@@ -30,7 +30,7 @@ async fn house(upstream: &FakeUpstream, embedder: &FakeUpstream, settings: &str)
     House::with(&gateway_file(upstream, embedder, settings)).await
 }
 
-fn gateway_file(upstream: &FakeUpstream, embedder: &FakeUpstream, settings: &str) -> String {
+pub fn gateway_file(upstream: &FakeUpstream, embedder: &FakeUpstream, settings: &str) -> String {
     format!(
         "providers:\n  up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\n  near: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 0 }} }}\npolicies:\n  - policy: p\n    steps: [ cache: {{ canonical: true, similar: {{ by: near/small, timeout: 5s{settings} }} }} ]\n    route: up\n",
         upstream.url(),
@@ -47,7 +47,7 @@ fn tier(answer: &Answered) -> (&str, &str) {
 }
 
 /// Asks a page both ways until this many answers have been tried.
-async fn try_out(house: &House, pages: std::ops::Range<usize>) {
+pub async fn try_out(house: &House, pages: std::ops::Range<usize>) {
     for page in pages {
         for way in 0..2 {
             assert_eq!(ask(house, &question(way, page)).await.header("x-tidegate-cache"), "miss", "{way} {page}");

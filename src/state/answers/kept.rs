@@ -4,7 +4,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use jiff::Timestamp;
 
-use crate::base::ids::{DialectId, ModelName, ProviderName};
+use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
 use crate::base::json::Malformed;
 use crate::base::money::Nanos;
 use crate::base::text::Place as Span;
@@ -36,6 +36,8 @@ impl std::fmt::Debug for Kept {
 pub struct Origin {
     pub at: Timestamp,
     pub dialect: DialectId,
+    /// The target that made it.
+    pub target: Option<TargetName>,
     pub provider: Option<ProviderName>,
     pub model: ModelName,
     /// What it cost, if that is known.
@@ -75,10 +77,11 @@ impl Kept {
 
     /// The answer as a store may write it: whose and to which question it is, and all that is needed to know it again.
     pub fn write(&self, place: &Place) -> Vec<u8> {
-        let Origin { at, dialect, provider, model, cost, wording } = &self.origin;
+        let Origin { at, dialect, target, provider, model, cost, wording } = &self.origin;
         let head = Head {
             at: at.as_millisecond(),
             dialect: dialect.0.to_owned(),
+            target: target.clone(),
             provider: provider.clone(),
             model: model.clone(),
             cost: *cost,
@@ -108,10 +111,11 @@ impl Kept {
         }
         let (length, rest) = rest.split_first_chunk()?;
         let length = u32::from_be_bytes(*length) as usize;
-        let Head { at, dialect, provider, model, cost, wording } = serde_json::from_slice(rest.get(..length)?).ok()?;
+        let Head { at, dialect, target, provider, model, cost, wording } =
+            serde_json::from_slice(rest.get(..length)?).ok()?;
         let known = dialect::ALL.iter().find(|known| known.id().0 == dialect)?;
         let (at, wording) = (Timestamp::from_millisecond(at).ok()?, wording.map(Question));
-        let origin = Origin { at, dialect: known.id(), provider, model, cost, wording };
+        let origin = Origin { at, dialect: known.id(), target, provider, model, cost, wording };
         Self::new(origin, stored.slice(BEFORE + length..)).ok()
     }
 
@@ -134,6 +138,7 @@ struct Head {
     /// Unix milliseconds.
     at: i64,
     dialect: String,
+    target: Option<TargetName>,
     provider: Option<ProviderName>,
     model: ModelName,
     cost: Option<Nanos>,
@@ -141,7 +146,7 @@ struct Head {
 }
 
 /// Another one whenever what is written means something else.
-pub(in crate::state) const VERSION: u8 = 3;
+pub(in crate::state) const VERSION: u8 = 4;
 /// Version, checksum, scope, question and length.
 const BEFORE: usize = 73;
 /// What is kept beside the body.

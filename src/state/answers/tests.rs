@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::*;
-use crate::base::ids::{DialectId, ModelName, ProviderName};
+use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
 use crate::base::money::Nanos;
 
 pub(in crate::state) const ROOM: Room = Room { bytes: 1 << 20, entries: 1_000, lasts: Duration::from_secs(1 << 30) };
@@ -27,6 +27,7 @@ pub(in crate::state) fn kept(text: &str) -> Arc<Kept> {
     let origin = Origin {
         at: "2026-11-22T10:00:00Z".parse::<Timestamp>().unwrap(),
         dialect: DialectId::OPENAI_CHAT,
+        target: Some(TargetName::new("up/m")),
         provider: Some(ProviderName::new("up")),
         model: ModelName::new("m"),
         cost: Some(Nanos(7)),

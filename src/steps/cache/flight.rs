@@ -2,8 +2,9 @@
 //!
 //! The first to ask goes on to the target; the others take a [`Seat`]. Once the answer begins, any of them draws the
 //! next burst from its source when it wants one, and all hear it: nobody is held up by a slower one, nor does it matter
-//! who leaves. When the last has left, the source is dropped. If the first comes to nothing before there is an answer,
-//! one of the others is the first.
+//! who leaves. When the last has left, the source is dropped. The first, whose request it is, hears what the others want
+//! when its caller has left, but wants nothing more itself. If it comes to nothing before there is an answer, one of the
+//! others is the first.
 //!
 //! Of an answer that grows beyond what is kept, only the latest part is held for those who are behind: nobody joins it
 //! any more, who waits for it and has heard nothing goes on alone, and who is further behind than that is cut off.
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_core::Stream;
@@ -21,9 +22,11 @@ use futures_util::StreamExt as _;
 use http::HeaderMap;
 
 use crate::base::stop::{Refusal, Stop};
+use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::step::{Audience, Listeners};
 use crate::pipeline::{Answer, Burst, Head};
 use crate::state::answers::{Place, Question, Whose};
+use crate::steps::cache::whence::Whence;
 use crate::steps::cache::window::Window;
 
 /// The answers that are under way. Clones are the same.
@@ -55,6 +58,7 @@ impl Flights {
             stage: Mutex::new(Stage::Awaited),
             bell: Arc::default(),
             present: AtomicUsize::new(0),
+            left: OnceLock::new(),
         });
         flights.insert(key, Arc::downgrade(&flight));
         Joined::First(Lead { present: Some(Present::at(flight)) })
@@ -86,6 +90,8 @@ struct Flight {
     bell: Arc<Bell>,
     /// How many wait for it or hear it.
     present: AtomicUsize,
+    /// What becomes of the request of who was first, once its caller has left.
+    left: OnceLock<OnDisconnect>,
 }
 
 enum Stage {
@@ -98,6 +104,7 @@ enum Stage {
 
 struct Begun {
     head: Head,
+    whence: Whence,
     /// `None` once it is over.
     source: Option<BoxStream<'static, Result<Burst, Stop>>>,
     heard: Window,
@@ -110,23 +117,30 @@ impl Flight {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The burst of this number.
-    fn burst(&self, number: usize, cx: &Context<'_>) -> Poll<Option<Result<Burst, Stop>>> {
+    /// The burst of this number, or if that is gone and nobody waits for it, the first that is not.
+    fn burst(&self, number: &mut usize, role: Role, cx: &Context<'_>) -> Poll<Option<Result<Burst, Stop>>> {
+        let left = self.left.get().filter(|_| role == Role::First);
         let mut stage = self.stage();
         let Stage::Begun(begun) = &mut *stage else { return Poll::Ready(None) };
-        if let Some(burst) = begun.heard.get(number) {
+        if left.is_some() {
+            *number = begun.heard.first().max(*number);
+        }
+        if let Some(burst) = begun.heard.get(*number) {
             return Poll::Ready(Some(Ok(burst.clone())));
         }
-        if begun.heard.is_gone(number) {
+        if begun.heard.is_gone(*number) {
             return Poll::Ready(Some(Err(behind())));
         }
         let Some(source) = &mut begun.source else {
             // The end, and the reason for it before that.
-            let is_next = number == begun.heard.end();
+            let is_next = *number == begun.heard.end();
             return Poll::Ready(begun.broken.clone().filter(|_| is_next).map(Err));
         };
-        // Before the source is asked, which may call at any time from then on.
+        // Before the source is asked, which may call at any time from then on, and before looking who is there.
         self.bell.tell(cx.waker());
+        if left.is_some_and(|rule| *rule == OnDisconnect::Cancel || self.others() > 0) {
+            return Poll::Pending;
+        }
         let waker = Waker::from(Arc::clone(&self.bell));
         let drawn = match source.as_mut().poll_next(&mut Context::from_waker(&waker)) {
             Poll::Pending => return Poll::Pending,
@@ -158,6 +172,15 @@ impl Drop for Flight {
 impl Listeners for Flight {
     fn others(&self) -> usize {
         self.present.load(Ordering::Acquire).saturating_sub(1)
+    }
+
+    fn leave(&self, rule: OnDisconnect) {
+        let _ = self.left.set(rule);
+    }
+
+    fn poll_left_by_all(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.bell.tell(cx.waker());
+        if self.others() == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -201,7 +224,10 @@ impl Present {
 
 impl Drop for Present {
     fn drop(&mut self) {
-        self.0.present.fetch_sub(1, Ordering::AcqRel);
+        // Whose caller has left may wait for the last of the others to leave.
+        if self.0.present.fetch_sub(1, Ordering::AcqRel) == 2 {
+            self.0.bell.ring();
+        }
     }
 }
 
@@ -212,15 +238,20 @@ pub struct Lead {
 
 impl Lead {
     /// There is an answer, for all who wait. Of what has been heard, no more than `room` bytes are held.
-    pub fn begin(mut self, answer: Answer, room: u64) -> Answer {
+    pub fn begin(mut self, answer: Answer, whence: Whence, room: u64) -> Answer {
         let Some(present) = self.present.take() else { return answer };
         let Answer { head, frames } = answer;
-        let told = Head { target: None, headers: HeaderMap::new(), audience: None, ..head.clone() };
-        let begun = Begun { head: told, source: Some(frames), heard: Window::with_room(room), broken: None };
+        let headers = match whence {
+            // What a target says beside its answer is for who has asked it.
+            Whence::Target(_) => HeaderMap::new(),
+            Whence::Kept { .. } => head.headers.clone(),
+        };
+        let told = Head { target: None, headers, audience: None, ..head.clone() };
+        let begun = Begun { head: told, whence, source: Some(frames), heard: Window::with_room(room), broken: None };
         *present.0.stage() = Stage::Begun(Box::new(begun));
         present.0.bell.ring();
         let audience = Some(Audience(Arc::clone(&present.0) as _));
-        Answer { head: Head { audience, ..head }, frames: Hearing { present, next: 0 }.boxed() }
+        Answer { head: Head { audience, ..head }, frames: Hearing { present, role: Role::First, next: 0 }.boxed() }
     }
 }
 
@@ -243,36 +274,46 @@ impl Seat {
     }
 
     /// Waits for the answer to begin. `None` if there will be none.
-    pub async fn hear(self) -> Option<Answer> {
+    pub async fn hear(self) -> Option<(Answer, Whence)> {
         let flight = &self.0.0;
-        let head = poll_fn(|cx| {
+        let (head, whence) = poll_fn(|cx| {
             // Before looking, so that nothing is missed in between.
             flight.bell.tell(cx.waker());
             match &*flight.stage() {
                 Stage::Awaited => Poll::Pending,
                 Stage::Begun(begun) if begun.heard.is_gone(0) => Poll::Ready(None),
-                Stage::Begun(begun) => Poll::Ready(Some(begun.head.clone())),
+                Stage::Begun(begun) => Poll::Ready(Some((begun.head.clone(), begun.whence.clone()))),
                 Stage::Lost => Poll::Ready(None),
             }
         })
         .await?;
-        Some(Answer { head, frames: Hearing { present: self.0, next: 0 }.boxed() })
+        let frames = Hearing { present: self.0, role: Role::Later, next: 0 }.boxed();
+        Some((Answer { head, frames }, whence))
     }
 }
 
 /// An answer as one of several hears it.
 struct Hearing {
     present: Present,
+    role: Role,
     next: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It is its request that was put to the target.
+    First,
+    Later,
 }
 
 impl Stream for Hearing {
     type Item = Result<Burst, Stop>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let burst = self.present.0.burst(self.next, cx);
+        let Self { present, role, next } = &mut *self;
+        let burst = present.0.burst(next, *role, cx);
         if burst.is_ready() {
-            self.next += 1;
+            *next += 1;
         }
         burst
     }

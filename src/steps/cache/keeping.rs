@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::flight::Lead;
 use super::record::{Recording, Shelf};
+use super::whence::Whence;
 use crate::base::ids::ModelName;
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Tap};
@@ -36,9 +37,9 @@ impl Tap for Keeping {
         let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
         let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
         let room = shelf.largest;
-        let recording = Recording::new(frames, &head, quote, shelf).boxed();
+        let recording = Recording::new(frames, &head, quote.clone(), shelf).boxed();
         let answer = match lead {
-            Some(lead) => lead.begin(Answer { head, frames: recording }, room),
+            Some(lead) => lead.begin(Answer { head, frames: recording }, Whence::Target(quote), room),
             None => Answer { head, frames: recording },
         };
         marked(answer, result)

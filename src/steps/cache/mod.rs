@@ -34,6 +34,7 @@ mod sharing;
 #[cfg(test)]
 mod tests;
 mod wanted;
+mod whence;
 mod window;
 mod word;
 mod worth;
@@ -48,7 +49,6 @@ use tokio::time::Instant;
 
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
-use crate::base::money::Nanos;
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::cx::{Cached, Cx};
@@ -77,6 +77,7 @@ pub use renewals::Renewals;
 use replay::Sending;
 pub use sharing::{SharedBy, everyones, whose};
 use wanted::{Asking, Wanted};
+use whence::Whence;
 use word::Word;
 
 /// The step, its settings checked.
@@ -203,9 +204,8 @@ impl Cache {
             let begun = Instant::now();
             let heard = seat.hear().await;
             cx.trail.pauses += begun.elapsed();
-            if let Some(answer) = heard {
-                conclude(cx, Cached { tier: Some(tier), ..Cached::of("shared") });
-                return Flow::Answer(given(answer, "shared", tier));
+            if let Some((answer, whence)) = heard {
+                return Flow::Answer(self.share(cx, answer, whence, tier));
             }
         }
         self.ask(cx, request, "miss", wanted, Asking::default())
@@ -228,7 +228,8 @@ impl Cache {
                 Some((kept, Age::Fresh)) if like.may_be_given => {
                     if let Some(mut answer) = self.give(cx, request, &kept, "hit", "similar") {
                         answer.head.headers.insert(SIMILARITY, like.header());
-                        return Flow::Answer(lead.begin(answer, self.settings.largest));
+                        let whence = Whence::Kept { origin: Box::new(kept.origin.clone()), tier: "similar" };
+                        return Flow::Answer(lead.begin(answer, whence, self.settings.largest));
                     }
                 }
                 Some((kept, Age::Fresh)) => lesson.try_against(like, kept),
@@ -304,7 +305,7 @@ impl Cache {
         tier: &'static str,
     ) -> Option<Answer> {
         let mut answer = replay::answer(kept, cx, self.sending(request))?;
-        let (charged, saved) = self.price(cx, kept);
+        let cached = self.priced(cx, &kept.origin, result);
         if let Some(renewal) = &cx.renews {
             // Somebody was faster.
             renewal.succeeded();
@@ -312,22 +313,12 @@ impl Cache {
         let age = age(kept, self.clock.now()).as_secs();
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
         cx.remarks.note("age", age.to_string());
-        conclude(cx, Cached { tier: Some(tier), saved, charged, ..Cached::of(result) });
+        conclude(cx, Cached { tier: Some(tier), ..cached });
         Some(given(answer, result, tier))
     }
 
     fn sending(&self, request: &Request) -> Sending {
         if request.stream { Sending::Stream { pace: self.settings.pace } } else { Sending::Whole }
-    }
-
-    /// What is charged for a kept answer, and what it saves.
-    fn price(&self, cx: &Cx, kept: &Kept) -> (Option<Nanos>, Option<Nanos>) {
-        // A renewal that comes too late has no reader.
-        let Some(cost) = kept.origin.cost.filter(|_| cx.renews.is_none()) else { return (None, None) };
-        // A strict budget is never charged more than was set aside.
-        let most = cx.held.as_ref().and_then(|held| held.most).unwrap_or(Nanos(i64::MAX));
-        let charged = self.settings.charge(cost).min(most);
-        (Some(charged).filter(|charged| *charged > Nanos::ZERO), Some(Nanos(cost.0.saturating_sub(charged.0))))
     }
 
     /// Has the request asked, and its answer kept.

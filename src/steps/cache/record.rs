@@ -166,6 +166,7 @@ impl Recording {
         Origin {
             at: shelf.clock.now(),
             dialect: self.head.dialect,
+            target: self.head.target.clone(),
             provider: self.head.provider.clone(),
             model: self.head.model.clone(),
             cost: self.quote.as_ref().and_then(cost),

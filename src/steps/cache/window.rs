@@ -22,6 +22,11 @@ impl Window {
         Self { bursts: VecDeque::new(), first: 0, bytes: 0, room }
     }
 
+    /// The number of the oldest that is held.
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
     pub fn end(&self) -> usize {
         self.first + self.bursts.len()
     }

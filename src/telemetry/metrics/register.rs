@@ -22,7 +22,8 @@ impl Metrics {
             self.first_token.clone(),
         );
         r.register("gen_ai_client_token_usage", "Tokens used by a request", self.tokens.clone());
-        r.register("tidegate_cost_usd", "What requests cost, in US dollars", self.cost.clone());
+        let help = "What requests cost, and what is embedded for them, in US dollars";
+        r.register("tidegate_cost_usd", help, self.cost.clone());
         let help = "Tokens of input that providers have read from their own caches, or written to them";
         r.register("tidegate_prompt_cache_tokens", help, self.prompt_cache.clone());
         let help = "What input would have cost more that was read from providers' own caches, in US dollars";
@@ -74,7 +75,7 @@ impl Metrics {
         r.register("tidegate_cache_events", help, self.cache_events.clone());
         let help = "Answers that were given to others than those they were made for, by how they were found";
         r.register("tidegate_cache_given", help, self.cache_given.clone());
-        let help = "What answers cost when they were made that were given again, in US dollars";
+        let help = "What answers cost when they were made that were given again or to others as well, in US dollars";
         r.register("tidegate_cache_saved_usd", help, self.cache_saved.clone());
         let help = "What was charged for answers that were given again, in US dollars";
         r.register("tidegate_cache_charged_usd", help, self.cache_charged.clone());

@@ -2,8 +2,8 @@
 //!
 //! Texts wait in a queue of a certain length for the next batch; there is no more than a few of these under way. A target that
 //! keeps failing is left alone for a while.
-//! What a batch has cost is a line of its own in the ledger, on the policy and on nobody's budget: it is for
-//! many. One that fails has cost nothing if the target says that it failed, and what its texts are guessed at if it does not
+//! What a batch has cost is a line of its own in the ledger, on the policy and on nobody's budget, and counted in the metrics
+//! as no team's: it is for many. One that fails has cost nothing if the target says that it failed, and what its texts are guessed at if it does not
 //! answer in time, breaks off in its answer or says what is none.
 
 use std::sync::{Arc, OnceLock};
@@ -34,6 +34,7 @@ use crate::pipeline::route::Plan;
 use crate::pipeline::target::Target;
 use crate::pricing::{Terms, Unknown};
 use crate::state::{CostLine, Counts, HoldId, Ledger, Mark, Settlement};
+use crate::steps::cache::Book;
 use crate::tokens::Tokens;
 
 /// A way to a model elsewhere.
@@ -51,6 +52,7 @@ pub struct Source {
     /// How long a batch may take.
     pub limit: Duration,
     pub ledger: Option<Arc<dyn Ledger>>,
+    pub counts: Arc<Book>,
     pub tokens: Arc<Tokens>,
     pub clock: Clock,
     /// Beside the target's own, which lets a request through where there is no other target: a text can do without.
@@ -164,11 +166,12 @@ impl Source {
 
     /// Notes what a batch has cost.
     fn book(&self, tokens: u64, marks: &[Mark]) {
-        let Some(ledger) = &self.ledger else { return };
         let usage = Usage { text_in: Some(tokens), ..Usage::default() };
         let at = self.clock.now();
         let quote = quote(&self.target, &self.model, Unknown::Zero, at);
         let cost = quote.as_ref().map(|quote| quote.rates.cost(&usage, Terms::default()));
+        self.counts.spend(&self.target.name, cost.unwrap_or_default());
+        let Some(ledger) = &self.ledger else { return };
         let request = RequestId::fresh(u64::try_from(at.as_millisecond()).unwrap_or(0));
         let line = CostLine {
             request,

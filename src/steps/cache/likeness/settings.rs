@@ -101,6 +101,7 @@ fn source(target: Arc<Target>, site: &Site<'_>) -> Result<Source, String> {
         target,
         limit: LONGEST_BATCH,
         ledger: site.stores.ledger.clone(),
+        counts: Arc::clone(&site.stores.kept),
         tokens: Arc::clone(&site.stores.tokens),
         clock: site.stores.clock,
         breaker: Breaker::default(),
