@@ -35,9 +35,11 @@ pub struct Shelf {
     /// Bytes of the largest answer that is kept.
     pub largest: u64,
     pub tool_calls: bool,
+    /// How many choices were asked for.
+    pub choices: f64,
     pub clock: Clock,
-    /// Nothing is kept, whatever comes.
-    pub is_closed: bool,
+    /// Why nothing is kept, whatever comes.
+    pub closed: Option<&'static str>,
     /// What came of it.
     pub counts: Arc<Counts>,
     /// Whoever waits for it to be kept.
@@ -67,8 +69,8 @@ impl Recording {
     ) -> Self {
         let mut recording =
             Self { frames, head: head.clone(), quote, gathered: Gathered::default(), size: 0, shelf: Some(shelf) };
-        if recording.shelf.as_ref().is_some_and(|shelf| shelf.is_closed) {
-            recording.drop_for("logprobs");
+        if let Some(why) = recording.shelf.as_ref().and_then(|shelf| shelf.closed) {
+            recording.drop_for(why);
         }
         recording
     }
@@ -122,7 +124,7 @@ impl Recording {
 
     fn keep(&mut self, completion: &Completion, wire: Option<Bytes>) {
         let Some(shelf) = self.shelf.take() else { return };
-        let outcome = match (worth::lack(completion, shelf.tool_calls), wire) {
+        let outcome = match (worth::lack(completion, shelf.choices, shelf.tool_calls), wire) {
             (Some(lack), _) => lack,
             (None, Some(wire)) if wire.len() as u64 <= shelf.largest => {
                 match Kept::new(self.origin(completion, &shelf), wire) {
