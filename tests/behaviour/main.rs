@@ -15,6 +15,7 @@ mod fallback;
 mod grpc;
 mod guards;
 mod isolation;
+mod keeping;
 mod metrics;
 mod near;
 mod observed;

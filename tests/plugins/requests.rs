@@ -235,7 +235,8 @@ async fn a_component_for_another_version_is_told_so() {
 async fn an_answer_of_a_plugins_own_is_not_kept_by_a_cache_before_it() {
     let upstream = FakeUpstream::answering(&completion("fine")).await;
     let respond = "config: { request: { do: respond, text: from the probe } }";
-    let file = crate::probe::file(&upstream, Hooks::Request, respond).replace("steps:\n", "steps:\n      - cache: {}\n");
+    let file =
+        crate::probe::file(&upstream, Hooks::Request, respond).replace("steps:\n", "steps:\n      - cache: {}\n");
     let house = House::with(&file).await;
     for _ in 0..2 {
         let answer = house.http.post(CHAT, &chat("m")).await;

@@ -105,28 +105,33 @@ impl Recording {
 
     fn keep_whole(&mut self, frame: &Frame, completion: &Completion) {
         let dialect = self.head.dialect;
-        let wire = frame.wire(dialect).or_else(|| written(dialect, completion));
-        self.keep(completion, wire);
+        let written = || written(dialect, completion, &mut Losses::default());
+        let wire = frame.wire(dialect).or_else(written);
+        self.keep(completion, wire.ok_or(UNREADABLE));
     }
 
     fn keep_gathered(&mut self) {
         let gathered = std::mem::take(&mut self.gathered);
         if gathered.is_lossy() {
-            return self.drop_for("parts");
+            return self.drop_for(PARTS);
         }
         let (mut completion, _) = gathered.whole(GATHERED);
         if completion.model.is_empty() {
             completion.model = self.head.model.as_str().into();
         }
-        let wire = written(self.head.dialect, &completion);
+        let mut losses = Losses::default();
+        let wire = written(self.head.dialect, &completion, &mut losses);
+        // Whoever heard the stream was told all of it: a proof of thinking, say.
+        let wire = if losses.is_empty() { wire.ok_or(UNREADABLE) } else { Err(PARTS) };
         self.keep(&completion, wire);
     }
 
-    fn keep(&mut self, completion: &Completion, wire: Option<Bytes>) {
+    /// Keeps an answer that is worth it, as it is written, or not for this reason.
+    fn keep(&mut self, completion: &Completion, wire: Result<Bytes, &'static str>) {
         let Some(shelf) = self.shelf.take() else { return };
         let outcome = match (worth::lack(completion, shelf.choices, shelf.tool_calls), wire) {
             (Some(lack), _) => lack,
-            (None, Some(wire)) if wire.len() as u64 <= shelf.largest => {
+            (None, Ok(wire)) if wire.len() as u64 <= shelf.largest => {
                 match Kept::new(self.origin(completion, &shelf), wire) {
                     Ok(kept) => {
                         let (place, kept) = (shelf.place, Arc::new(kept));
@@ -140,11 +145,11 @@ impl Recording {
                         shelf.lesson.learn(completion);
                         "kept"
                     }
-                    Err(_) => "unreadable",
+                    Err(_) => UNREADABLE,
                 }
             }
-            (None, Some(_)) => "size",
-            (None, None) => "unreadable",
+            (None, Ok(_)) => "size",
+            (None, Err(why)) => why,
         };
         shelf.counts.add(outcome, 1);
     }
@@ -163,9 +168,9 @@ impl Recording {
 }
 
 /// A whole answer, written in the dialect of the target that gave it.
-fn written(dialect: DialectId, completion: &Completion) -> Option<Bytes> {
+fn written(dialect: DialectId, completion: &Completion, losses: &mut Losses) -> Option<Bytes> {
     let dialect = dialect::by_id(dialect)?;
-    Some(dialect.write_completion(completion, &mut Losses::default()).into())
+    Some(dialect.write_completion(completion, losses).into())
 }
 
 impl Stream for Recording {
@@ -184,5 +189,8 @@ impl Stream for Recording {
     }
 }
 
+/// More was said than a whole answer would say.
+const PARTS: &str = "parts";
+const UNREADABLE: &str = "unreadable";
 /// Nobody's dialect: a whole answer that was made of pieces is written with all that its dialect wants of one.
 const GATHERED: DialectId = DialectId("gathered");
