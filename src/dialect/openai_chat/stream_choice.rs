@@ -89,7 +89,7 @@ impl Delta {
 
 /// Reads an item of a content array: a text, or Mistral's thinking.
 fn content_part(reader: &mut Reader<'_>, rare: &mut Rare, says_more: &mut bool) -> Result<()> {
-    let (mut is_known, mut texts) = (false, None);
+    let (mut is_known, mut texts, mut has_more) = (false, None, false);
     let mut thinking = Vec::new();
     let ((), raw) = reader.with_raw(|reader| {
         reader.object(|reader, key| match (key, reader.peek()?) {
@@ -111,10 +111,11 @@ fn content_part(reader: &mut Reader<'_>, rare: &mut Rare, says_more: &mut bool) 
             }),
             // Mistral's word for thinking that is complete.
             ("closed", _) => reader.skip(),
-            (key, _) => pass_by(key, reader, says_more),
+            (key, _) => pass_by(key, reader, &mut has_more),
         })
     })?;
     if is_known {
+        *says_more |= has_more;
         rare.texts.extend(texts);
         rare.thinking.append(&mut thinking);
     } else {
@@ -139,7 +140,7 @@ fn detail(reader: &mut Reader<'_>, rare: &mut Rare) -> Result<()> {
 
 fn call(reader: &mut Reader<'_>, says_more: &mut bool) -> Result<CallPiece> {
     let mut piece = CallPiece::default();
-    let mut is_other = false;
+    let (mut is_other, mut has_more) = (false, false);
     let ((), raw) = reader.with_raw(|reader| {
         reader.object(|reader, key| match (key, reader.peek()?) {
             ("index", Kind::Number) => {
@@ -152,9 +153,11 @@ fn call(reader: &mut Reader<'_>, says_more: &mut bool) -> Result<CallPiece> {
                 is_other = true;
                 reader.skip()
             }
-            (key, _) => pass_by(key, reader, says_more),
+            (key, _) => pass_by(key, reader, &mut has_more),
         })
     })?;
+    // One of another kind is kept as it is.
+    *says_more |= has_more && !is_other;
     piece.other = is_other.then_some(raw);
     Ok(piece)
 }
