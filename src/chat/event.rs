@@ -41,7 +41,7 @@ pub enum Event {
     Usage(Box<Usage>),
     /// Nothing but a sign of life.
     Ping,
-    /// The frame's own bytes say something of the answer that no event does. Once is enough.
+    /// The frame's own bytes say something of the answer that no event does.
     Unread,
     /// The provider reports, inside the stream, that it has failed.
     Failed(Box<Failure>),

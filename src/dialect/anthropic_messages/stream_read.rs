@@ -28,10 +28,8 @@ pub(super) struct Reader {
     /// A block had not been closed when the answer was said to have finished.
     left_open: bool,
     tally: Tally,
-    /// A frame has said more than is read.
+    /// The frame says more than is read of it.
     says_more: bool,
-    /// Whoever hears the events has been told so.
-    has_told: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +61,7 @@ impl Records for Reader {
             return Ok(());
         }
         let read = self.event(kind.as_deref().unwrap_or_default(), record, events);
-        if self.says_more && !self.has_told {
-            self.has_told = true;
+        if std::mem::take(&mut self.says_more) {
             events.push(Event::Unread);
         }
         read

@@ -24,10 +24,8 @@ pub struct Chunks {
     has_started: bool,
     is_done: bool,
     has_failed: bool,
-    /// A frame has said more than is read.
+    /// The frame says more than is read of it.
     says_more: bool,
-    /// Whoever hears the events has been told so.
-    has_told: bool,
     choices: SmallVec<[Progress; 1]>,
 }
 
@@ -117,8 +115,7 @@ impl Chunks {
         })?;
         reader.end()?;
         self.head(&mut chunk, events);
-        if self.says_more && self.has_started && !self.has_told {
-            self.has_told = true;
+        if self.has_started && std::mem::take(&mut self.says_more) {
             events.push(Event::Unread);
         }
         if let Some(mut usage) = chunk.usage {

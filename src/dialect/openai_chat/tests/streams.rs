@@ -192,7 +192,9 @@ fn a_stream_without_done_ends_when_its_choices_have_finished() {
             "delta 0.0 Text \" 2\"",
             "close 0.0",
             "finish 0 stop stop",
+            "unread",
             "usage 8+3",
+            "unread",
             "usage 8+3",
             "end"
         ]
