@@ -41,6 +41,8 @@ pub enum Event {
     Usage(Box<Usage>),
     /// Nothing but a sign of life.
     Ping,
+    /// The frame's own bytes say something of the answer that no event does.
+    Unread,
     /// The provider reports, inside the stream, that it has failed.
     Failed(Box<Failure>),
     /// The provider says that the stream is complete.
@@ -67,7 +69,13 @@ impl Event {
                 matches!(what, Opening::ToolCall { .. } | Opening::Sealed(_) | Opening::Other(_))
             }
             Self::Finish { .. } | Self::Whole(_) => true,
-            Self::Start(_) | Self::Close { .. } | Self::Usage(_) | Self::Ping | Self::Failed(_) | Self::End => false,
+            Self::Start(_)
+            | Self::Close { .. }
+            | Self::Usage(_)
+            | Self::Ping
+            | Self::Unread
+            | Self::Failed(_)
+            | Self::End => false,
         }
     }
 }

@@ -61,6 +61,9 @@ pub trait Dialect: Send + Sync {
 
     fn write_completion(&self, completion: &Completion, losses: &mut Losses) -> Vec<u8>;
 
+    /// Whether what is written of a whole answer as a stream says all that it says as a whole, but for how it was made.
+    fn can_be_streamed(&self, completion: &Completion) -> bool;
+
     /// A reader for one streamed answer.
     fn stream_reader(&self) -> Box<dyn StreamReader>;
 

@@ -53,6 +53,7 @@ impl Gathered {
             Event::Delta { lane, delta } => self.delta(*lane, delta),
             Event::Finish { choice, finish } => drop(self.finishes.insert(*choice, (**finish).clone())),
             Event::Usage(usage) => self.usage.get_or_insert_default().update(usage),
+            Event::Unread => self.is_lossy = true,
             Event::Close { .. } | Event::Ping | Event::Failed(_) | Event::End | Event::Whole(_) => {}
         }
     }

@@ -241,9 +241,13 @@ impl Stream for Windows {
 /// Whether nothing in a frame is a model's.
 fn is_wordless(frame: &Frame) -> bool {
     let is_wordless = |event: &Event| match event {
-        Event::Start(_) | Event::Usage(_) | Event::Ping | Event::Close { .. } | Event::Finish { .. } | Event::End => {
-            true
-        }
+        Event::Start(_)
+        | Event::Usage(_)
+        | Event::Ping
+        | Event::Unread
+        | Event::Close { .. }
+        | Event::Finish { .. }
+        | Event::End => true,
         Event::Open { .. } | Event::Delta { .. } | Event::Whole(_) | Event::Failed(_) => false,
     };
     frame.iter().all(is_wordless)

@@ -24,9 +24,10 @@ pub(super) fn of(tree: &Node, config: &Config, policy: &PolicyConfig, environmen
 }
 
 /// The same but for its name and whom it is for: two policies with one imprint answer alike. No two have one where a step
-/// hears the policy's name.
+/// hears the policy's name, or a guard does.
 pub(super) fn in_common(tree: &Node, config: &Config, policy: &PolicyConfig, environment: &Environment) -> String {
-    let hears_its_name = policy.steps.iter().any(|step| step.value.hears_its_policys_name());
+    let guard = |name: &str| config.screens.get(name).map(|screen| &screen.kind);
+    let hears_its_name = policy.steps.iter().any(|step| step.value.hears_its_policys_name(guard));
     hashed(tree, config, policy, environment, if hears_its_name { Scope::Own } else { Scope::Common })
 }
 

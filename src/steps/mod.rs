@@ -189,9 +189,14 @@ impl StepConfig {
         matches!(self, Self::Plugin(config) if config.follows_tags())
     }
 
-    /// Whether it is told which policy it is of, and may act by that.
-    pub fn hears_its_policys_name(&self) -> bool {
-        matches!(self, Self::Plugin(_))
+    /// Whether it, or whom it asks, is told which policy it is of, and may act by that. `guard` finds what a guard speaks by its
+    /// name; one that is not to be found may be of any kind.
+    pub fn hears_its_policys_name<'a>(&self, guard: impl FnOnce(&str) -> Option<&'a screen::Kind>) -> bool {
+        match self {
+            Self::Plugin(_) => true,
+            Self::Screen(config) => guard(&config.by).is_none_or(screen::Kind::hears_the_policys_name),
+            _ => false,
+        }
     }
 
     /// Targets that it asks by itself.

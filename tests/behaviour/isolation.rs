@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 use tidegate::auth::{KeyHash, VirtualKey};
 
-use crate::support::{FakeUpstream, House, completion, whole};
+use crate::support::{FakeUpstream, House, chat, completion, whole};
 
 /// A request and how things stand when it is made, each by a number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -250,5 +250,38 @@ async fn whatever_single_thing_differs_it_is_another_question() {
         let settings = Settings { shared_by, canonical: false };
         let hits = go(&settings, &walk).await.unwrap();
         assert!(hits > walk.len() / 2, "{hits} hits of {} requests", walk.len());
+    }
+}
+
+/// A guard that hears for which policy it is asked may refuse one what it lets another have.
+#[tokio::test]
+async fn what_a_webhook_let_pass_for_one_policy_is_not_given_to_another() {
+    for (kind, verdict, shared) in [
+        ("kind: webhook", json!({"action": "allow"}), "miss"),
+        // This one is not told.
+        ("kind: openai_moderation, key: \"${env:PATH}\"", json!({"results": [{"categories": {"hate": false}}]}), "hit"),
+    ] {
+        let (guard, up) =
+            (FakeUpstream::answering(&verdict.to_string()).await, FakeUpstream::answering(&completion("hi")).await);
+        let policy = |name: &str, when: &str| {
+            format!(
+                "  - policy: {name}\n{when}    steps: [ cache: {{ shared_by: everyone }}, screen: {{ by: ours, where: [answer] }} ]\n    route: up\n"
+            )
+        };
+        let house = House::with(&format!(
+            "screens:\n  ours: {{ {kind}, url: \"{}\" }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\npolicies:\n{}{}",
+            guard.url(),
+            up.url(),
+            policy("strict", "    when: 'request.header(\"x-policy\") == \"strict\"'\n"),
+            policy("lax", ""),
+        ))
+        .await;
+        let ask = async |policy: &str| {
+            let headers = [("x-policy", policy)];
+            let answer = house.http.post_with("/v1/chat/completions", &headers, chat("m").to_string()).await;
+            answer.header("x-tidegate-cache").to_owned()
+        };
+        assert_eq!([ask("lax").await, ask("lax").await], ["miss", "hit"], "{kind}");
+        assert_eq!(ask("strict").await, shared, "{kind}");
     }
 }

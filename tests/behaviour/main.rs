@@ -16,6 +16,7 @@ mod forgotten;
 mod grpc;
 mod guards;
 mod isolation;
+mod keeping;
 mod metrics;
 mod near;
 mod observed;

@@ -238,3 +238,36 @@ async fn a_policy_that_cannot_have_it_does_not_load() {
         assert!(!loads && said.contains(expected), "{cache}: {said}");
     }
 }
+
+#[tokio::test]
+async fn policies_that_share_no_answers_earn_no_trust_for_each_other() {
+    let upstream = FakeUpstream::answering(&completion("by glue")).await;
+    let embedder = FakeUpstream::answering(&embedding(1)).await;
+    let cache = "cache: { shared_by: everyone, canonical: true, similar: { by: near/small, timeout: 5s, false_hits_at_most: 21%, check: 0% } }";
+    let when = "    when: 'request.header(\"x-policy\") == \"other\"'\n";
+    let house = House::with(&format!(
+        "providers:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\n  near: {{ kind: openai_compatible, url: \"{}\" }}\npolicies:\n  - policy: other\n{when}    steps: [ {cache} ]\n    route: up/other\n  - policy: p\n    steps: [ {cache} ]\n    route: up/m\n",
+        upstream.url(),
+        embedder.url()
+    ))
+    .await;
+    try_out(&house, 0..15).await;
+    ask(&house, &question(0, 99)).await;
+    assert_eq!(tier(&ask(&house, &question(1, 99)).await), ("hit", "similar"));
+    let ask_other = async |way: usize| {
+        let body = asking(&question(way, 99)).to_string();
+        house.http.post_with(PATH, &[("x-policy", "other")], body).await.header("x-tidegate-cache").to_owned()
+    };
+    assert_eq!([ask_other(0).await, ask_other(1).await], ["miss", "miss"]);
+    let tried = async || {
+        let told = house.admin.get("/cache").await.json();
+        let all = told["policies"].as_array().unwrap().iter().find(|policy| policy["policy"] == "*").cloned();
+        let similar = all.map(|all| all["similar"].as_array().unwrap().clone()).unwrap_or_default();
+        similar.iter().map(|known| known["tried"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(tried().await, [15, 1]);
+    // Whoever forgets what everyone shares forgets both.
+    house.admin.send(http::Method::DELETE, "/cache?scope=everyone", &[], bytes::Bytes::new()).await;
+    ask(&house, &question(0, 99)).await;
+    assert_eq!(tried().await, [0_u64; 0]);
+}

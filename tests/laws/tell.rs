@@ -81,6 +81,7 @@ pub fn event(event: &Event) -> String {
         Event::Finish { choice, finish } => format!("finish {choice} {}", self::finish(finish)),
         Event::Usage(usage) => format!("usage {}", self::usage(usage)),
         Event::Ping => "ping".into(),
+        Event::Unread => "unread".into(),
         Event::Failed(failure) => format!("failed {} {:?}", failure.class.name(), failure.reply),
         Event::End => "end".into(),
         Event::Whole(_) => "whole".into(),

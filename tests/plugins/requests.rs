@@ -229,3 +229,17 @@ async fn a_component_for_another_version_is_told_so() {
     ));
     assert!(report.contains("it is built for tidegate:plugin@0.3.0, this gateway speaks 0.1"), "{report}");
 }
+
+/// What a plugin answers by itself it answers for whoever asks, and when.
+#[tokio::test]
+async fn an_answer_of_a_plugins_own_is_not_kept_by_a_cache_before_it() {
+    let upstream = FakeUpstream::answering(&completion("fine")).await;
+    let respond = "config: { request: { do: respond, text: from the probe } }";
+    let file =
+        crate::probe::file(&upstream, Hooks::Request, respond).replace("steps:\n", "steps:\n      - cache: {}\n");
+    let house = House::with(&file).await;
+    for _ in 0..2 {
+        let answer = house.http.post(CHAT, &chat("m")).await;
+        assert_eq!((answer.says().as_str(), answer.header("x-tidegate-cache")), ("from the probe", "miss"));
+    }
+}

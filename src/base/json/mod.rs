@@ -121,6 +121,17 @@ mod tests {
     }
 
     #[test]
+    fn nulls_and_what_is_empty_are_void() {
+        let is_void = |text: &'static str| Json(ByteString::from_static(text)).is_void();
+        for void in ["null", "\"\"", "[]", "{}", "[ ]", "{\n}"] {
+            assert!(is_void(void), "{void}");
+        }
+        for value in ["\" \"", "\"]\"", "[0]", "[[]]", "{\"a\":null}", "0", "false"] {
+            assert!(!is_void(value), "{value}");
+        }
+    }
+
+    #[test]
     fn a_value_that_was_only_looked_at_is_passed_by() {
         let source = ByteString::from(r#"{"a" : {"b": [ 1 , 2 ]} , "c": 3}"#);
         let mut keys = Vec::new();

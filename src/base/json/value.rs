@@ -19,6 +19,17 @@ impl Json {
         &*self.0 == "null"
     }
 
+    /// Whether it is a null, or an empty text, list or object.
+    pub fn is_void(&self) -> bool {
+        match self.kind() {
+            Kind::Null => true,
+            Kind::String => self.0.len() == 2,
+            // Its second letter is its last.
+            Kind::Array | Kind::Object => self.0.bytes().filter(|byte| !byte.is_ascii_whitespace()).nth(2).is_none(),
+            Kind::Number | Kind::Bool => false,
+        }
+    }
+
     /// What kind of value this is.
     pub fn kind(&self) -> Kind {
         self.reader().peek().unwrap_or(Kind::Null)

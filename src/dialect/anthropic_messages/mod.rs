@@ -81,6 +81,10 @@ impl Dialect for AnthropicMessages {
         completion::write(completion, losses)
     }
 
+    fn can_be_streamed(&self, completion: &Completion) -> bool {
+        stream_write::can_say(completion)
+    }
+
     fn stream_reader(&self) -> Box<dyn StreamReader> {
         Box::new(SseReader::new(stream_read::Reader::default()))
     }

@@ -28,6 +28,8 @@ pub(super) struct Reader {
     /// A block had not been closed when the answer was said to have finished.
     left_open: bool,
     tally: Tally,
+    /// The frame says more than is read of it.
+    says_more: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +60,31 @@ impl Records for Reader {
         if self.stage >= Stage::Ended {
             return Ok(());
         }
-        match kind.as_deref().unwrap_or_default() {
+        let read = self.event(kind.as_deref().unwrap_or_default(), record, events);
+        if std::mem::take(&mut self.says_more) {
+            events.push(Event::Unread);
+        }
+        read
+    }
+
+    fn end(&mut self, events: &mut Events) -> std::result::Result<(), Cut> {
+        match self.stage {
+            Stage::Ended => Ok(()),
+            Stage::Finished if self.open.is_empty() && !self.left_open => {
+                self.stage = Stage::Ended;
+                events.push(Event::End);
+                Ok(())
+            }
+            Stage::Before => Err(Cut("the stream ended before `message_start`".into())),
+            Stage::Started | Stage::Finished => Err(Cut("the stream ended before `message_stop`".into())),
+            Stage::Failed => Err(Cut("the stream ended with an error".into())),
+        }
+    }
+}
+
+impl Reader {
+    fn event(&mut self, kind: &str, record: &Record, events: &mut Events) -> Result<()> {
+        match kind {
             "content_block_delta" => self.block_delta(&record.data, events),
             "content_block_start" => self.block_start(&record.data, events),
             "content_block_stop" => self.block_stop(&record.data, events),
@@ -85,22 +111,6 @@ impl Records for Reader {
         }
     }
 
-    fn end(&mut self, events: &mut Events) -> std::result::Result<(), Cut> {
-        match self.stage {
-            Stage::Ended => Ok(()),
-            Stage::Finished if self.open.is_empty() && !self.left_open => {
-                self.stage = Stage::Ended;
-                events.push(Event::End);
-                Ok(())
-            }
-            Stage::Before => Err(Cut("the stream ended before `message_start`".into())),
-            Stage::Started | Stage::Finished => Err(Cut("the stream ended before `message_stop`".into())),
-            Stage::Failed => Err(Cut("the stream ended with an error".into())),
-        }
-    }
-}
-
-impl Reader {
     fn message_start(&mut self, data: &ByteString, events: &mut Events) -> Result<()> {
         let (mut start, mut usage) = (None, None);
         members(data, |reader, key| {
@@ -111,7 +121,8 @@ impl Reader {
                         ("id", Kind::String) => start.id = reader.text()?,
                         ("model", Kind::String) => start.model = reader.text()?,
                         ("usage", Kind::Object) => usage = Some(reader.raw()?),
-                        _ => {}
+                        ("type" | "role", _) => {}
+                        _ => self.says_more |= !reader.raw()?.is_void(),
                     }
                     Ok(())
                 })?;
@@ -134,7 +145,7 @@ impl Reader {
         members(data, |reader, key| {
             match key {
                 "index" => index = reader.u64()?,
-                "content_block" => block = Some(Block::read(reader)?),
+                "content_block" => block = Some(Block::read(reader, &mut self.says_more)?),
                 _ => {}
             }
             Ok(())
@@ -187,12 +198,13 @@ impl Reader {
                     match key {
                         "stop_reason" => word = reader.nullable(json::Reader::text)?,
                         "stop_sequence" => stop_sequence = reader.nullable(json::Reader::text)?,
-                        _ => {}
+                        _ => self.says_more |= !reader.raw()?.is_void(),
                     }
                     Ok(())
                 })?,
                 ("usage", Kind::Object) => usage = Some(raw_object(reader)?),
-                _ => {}
+                ("type", _) => {}
+                _ => self.says_more |= !reader.raw()?.is_void(),
             }
             Ok(())
         })?;
@@ -235,12 +247,13 @@ struct Block {
 }
 
 impl Block {
-    fn read(reader: &mut json::Reader<'_>) -> Result<Self> {
+    /// Takes note if it says more than what is read.
+    fn read(reader: &mut json::Reader<'_>, says_more: &mut bool) -> Result<Self> {
         let kind = required(reader.glimpse("type"), "type")?;
         match &*kind {
-            "text" => Self::held(Opening::Text, reader),
-            "thinking" => Self::held(Opening::Thinking, reader),
-            "tool_use" => Self::tool_call(reader),
+            "text" => Self::held(Opening::Text, reader, says_more),
+            "thinking" => Self::held(Opening::Thinking, reader, says_more),
+            "tool_use" => Self::tool_call(reader, says_more),
             "redacted_thinking" => {
                 let mut sealed = Text::default();
                 reader.object(|reader, key| {
@@ -255,14 +268,18 @@ impl Block {
         }
     }
 
-    fn held(what: Opening, reader: &mut json::Reader<'_>) -> Result<Self> {
+    fn held(what: Opening, reader: &mut json::Reader<'_>, says_more: &mut bool) -> Result<Self> {
         let mut first = SmallVec::new();
         reader.object(|reader, key| {
             let delta = match (key, reader.peek()?) {
                 ("text", Kind::String) => Delta::Text(reader.text()?),
                 ("thinking", Kind::String) => Delta::Thinking(reader.text()?),
                 ("signature", Kind::String) => Delta::Signature(reader.text()?),
-                _ => return Ok(()),
+                ("type", _) => return Ok(()),
+                _ => {
+                    *says_more |= !reader.raw()?.is_void();
+                    return Ok(());
+                }
             };
             if !delta.is_empty() {
                 first.push(delta);
@@ -272,7 +289,7 @@ impl Block {
         Ok(Self { what, first })
     }
 
-    fn tool_call(reader: &mut json::Reader<'_>) -> Result<Self> {
+    fn tool_call(reader: &mut json::Reader<'_>, says_more: &mut bool) -> Result<Self> {
         let (mut id, mut name, mut first) = (None, None, SmallVec::new());
         reader.object(|reader, key| {
             match key {
@@ -285,7 +302,8 @@ impl Block {
                         first.push(Delta::Arguments(input));
                     }
                 }
-                _ => {}
+                "type" => {}
+                _ => *says_more |= !reader.raw()?.is_void(),
             }
             Ok(())
         })?;

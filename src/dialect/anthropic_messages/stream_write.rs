@@ -19,8 +19,8 @@ use crate::base::json::{Json, Writer as JsonWriter};
 use crate::base::stop::Stop;
 use crate::base::text::Text;
 use crate::chat::{
-    Completion, Content, Delta, Event, Finish, FinishReason, Frame, Lane, Losses, Opening, Part, Start, Thinking,
-    ToolCall, Usage,
+    Completion, Content, Delta, Event, Extra, Finish, FinishReason, Frame, Lane, Losses, Opening, Part, Start,
+    Thinking, ToolCall, Usage,
 };
 use crate::dialect::{Asked, StreamWriter};
 
@@ -99,7 +99,7 @@ impl Writer {
             Event::Close { lane } => open.take() == Some(*lane) && lane.part.saturating_add(1) == opened,
             Event::Finish { .. } => !is_held && open.is_none() && stage == Stage::Started,
             Event::End => !is_held && open.is_none(),
-            Event::Usage(_) | Event::Ping | Event::Failed(_) => true,
+            Event::Usage(_) | Event::Ping | Event::Failed(_) | Event::Unread => true,
             Event::Whole(_) => false,
         })
     }
@@ -114,7 +114,7 @@ impl Writer {
                 Event::Usage(usage) => self.usage.update(usage),
                 Event::Finish { .. } => self.stage = Stage::Finished,
                 Event::End | Event::Failed(_) => self.stage = Stage::Ended,
-                Event::Delta { .. } | Event::Ping | Event::Whole(_) => {}
+                Event::Delta { .. } | Event::Ping | Event::Unread | Event::Whole(_) => {}
             }
         }
     }
@@ -139,6 +139,7 @@ impl Writer {
             }
             // A failure is told by `fail`, which knows the request's id.
             Event::Failed(_)
+            | Event::Unread
             | Event::Start(_)
             | Event::Open { .. }
             | Event::Delta { .. }
@@ -241,6 +242,21 @@ impl Writer {
         }
         self.blocks.close(lane, out);
     }
+}
+
+/// Whether all that an answer says can be written as a stream. One of another dialect is said as far as this one can say it.
+pub(super) fn can_say(completion: &Completion) -> bool {
+    let says_more = |extra: &Extra, but: &str| {
+        extra.telling().any(|key| key != but && extra.get(key).is_some_and(|value| !value.is_void()))
+    };
+    let is_said = |part: &Part| match &part.content {
+        Content::Text(_) => !says_more(&part.extra, "citations"),
+        Content::Image(_) | Content::File(_) | Content::Audio { .. } | Content::ToolResult(_) => false,
+        _ => !says_more(&part.extra, ""),
+    };
+    completion.dialect != ID
+        || !says_more(&completion.extra, "")
+            && completion.choices.iter().all(|choice| !says_more(&choice.extra, "") && choice.parts.iter().all(is_said))
 }
 
 /// A part as it would have been streamed; `None` for one that no answer holds.

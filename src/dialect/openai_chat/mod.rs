@@ -7,6 +7,7 @@
 //!
 //! It does not judge what a vendor will accept: an unedited request leaves as it came.
 
+mod beside;
 mod completion;
 mod failure;
 mod finish;
@@ -77,6 +78,10 @@ impl Dialect for OpenAiChat {
 
     fn write_completion(&self, completion: &Completion, losses: &mut Losses) -> Vec<u8> {
         write_completion::write(completion, losses)
+    }
+
+    fn can_be_streamed(&self, completion: &Completion) -> bool {
+        beside::can_be_streamed(completion)
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {

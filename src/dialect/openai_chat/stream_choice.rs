@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::base::json::{Json, Kind, Reader, Result};
 use crate::base::text::Text;
 use crate::chat::{self, Event, Events, FinishReason, Lane, Opening};
+use crate::dialect::openai_chat::beside::pass_by;
 use crate::dialect::openai_chat::completion::known_finish;
 use crate::dialect::openai_chat::stream_read::text;
 
@@ -45,9 +46,10 @@ struct CallPiece {
 }
 
 impl Delta {
-    pub fn read(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+    /// Takes note if it says more than what is read.
+    pub fn read(&mut self, reader: &mut Reader<'_>, says_more: &mut bool) -> Result<()> {
         reader.object(|reader, key| match key {
-            "content" => self.content(reader),
+            "content" => self.content(reader, says_more),
             "reasoning_content" => text(reader, &mut self.reasoning_content),
             "reasoning" => text(reader, &mut self.reasoning),
             "refusal" => text(reader, &mut self.refusal),
@@ -56,7 +58,7 @@ impl Delta {
                 reader.array(|reader, _| detail(reader, rare))
             }
             "tool_calls" if reader.peek()? == Kind::Array => reader.array(|reader, _| {
-                self.calls.push(call(reader)?);
+                self.calls.push(call(reader, says_more)?);
                 Ok(())
             }),
             "function_call" if reader.peek()? == Kind::Object => {
@@ -65,7 +67,8 @@ impl Delta {
                 self.calls.push(piece);
                 Ok(())
             }
-            _ => reader.skip(),
+            "role" => reader.skip(),
+            key => pass_by(key, reader, says_more),
         })
     }
 
@@ -73,20 +76,20 @@ impl Delta {
         self.rare.get_or_insert_default()
     }
 
-    fn content(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+    fn content(&mut self, reader: &mut Reader<'_>, says_more: &mut bool) -> Result<()> {
         match reader.peek()? {
             Kind::String | Kind::Null => text(reader, &mut self.content),
             _ => {
                 let rare = self.rare();
-                reader.array(|reader, _| content_part(reader, rare))
+                reader.array(|reader, _| content_part(reader, rare, says_more))
             }
         }
     }
 }
 
 /// Reads an item of a content array: a text, or Mistral's thinking.
-fn content_part(reader: &mut Reader<'_>, rare: &mut Rare) -> Result<()> {
-    let (mut is_known, mut texts) = (false, None);
+fn content_part(reader: &mut Reader<'_>, rare: &mut Rare, says_more: &mut bool) -> Result<()> {
+    let (mut is_known, mut texts, mut has_more) = (false, None, false);
     let mut thinking = Vec::new();
     let ((), raw) = reader.with_raw(|reader| {
         reader.object(|reader, key| match (key, reader.peek()?) {
@@ -106,10 +109,13 @@ fn content_part(reader: &mut Reader<'_>, rare: &mut Rare) -> Result<()> {
                 thinking.extend(piece);
                 Ok(())
             }),
-            _ => reader.skip(),
+            // Mistral's word for thinking that is complete.
+            ("closed", _) => reader.skip(),
+            (key, _) => pass_by(key, reader, &mut has_more),
         })
     })?;
     if is_known {
+        *says_more |= has_more;
         rare.texts.extend(texts);
         rare.thinking.append(&mut thinking);
     } else {
@@ -132,9 +138,9 @@ fn detail(reader: &mut Reader<'_>, rare: &mut Rare) -> Result<()> {
     Ok(())
 }
 
-fn call(reader: &mut Reader<'_>) -> Result<CallPiece> {
+fn call(reader: &mut Reader<'_>, says_more: &mut bool) -> Result<CallPiece> {
     let mut piece = CallPiece::default();
-    let mut is_other = false;
+    let (mut is_other, mut has_more) = (false, false);
     let ((), raw) = reader.with_raw(|reader| {
         reader.object(|reader, key| match (key, reader.peek()?) {
             ("index", Kind::Number) => {
@@ -147,9 +153,11 @@ fn call(reader: &mut Reader<'_>) -> Result<CallPiece> {
                 is_other = true;
                 reader.skip()
             }
-            _ => reader.skip(),
+            (key, _) => pass_by(key, reader, &mut has_more),
         })
     })?;
+    // One of another kind is kept as it is.
+    *says_more |= has_more && !is_other;
     piece.other = is_other.then_some(raw);
     Ok(piece)
 }

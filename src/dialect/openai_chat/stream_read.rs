@@ -13,6 +13,7 @@ use crate::base::ids::DialectId;
 use crate::base::json::{Json, Kind, Malformed, Number, Reader, Result};
 use crate::base::text::Text;
 use crate::chat::{Event, Events, Start, Usage};
+use crate::dialect::openai_chat::beside::pass_by;
 use crate::dialect::openai_chat::stream_choice::{Delta, Progress};
 use crate::dialect::openai_chat::{ID, failure, usage};
 use crate::dialect::{Cut, Record, Records};
@@ -23,6 +24,8 @@ pub struct Chunks {
     has_started: bool,
     is_done: bool,
     has_failed: bool,
+    /// The frame says more than is read of it.
+    says_more: bool,
     choices: SmallVec<[Progress; 1]>,
 }
 
@@ -100,16 +103,21 @@ impl Chunks {
                 Ok(())
             }
             "service_tier" => text(reader, &mut chunk.service),
+            "object" | "system_fingerprint" | "obfuscation" => reader.skip(),
             "id" if wants_head => text(reader, &mut chunk.id),
             "model" if wants_head => text(reader, &mut chunk.model),
             "created" if wants_head && reader.peek()? == Kind::Number => {
                 chunk.created = Some(reader.number()?);
                 Ok(())
             }
-            _ => reader.skip(),
+            "id" | "model" | "created" => reader.skip(),
+            key => pass_by(key, reader, &mut self.says_more),
         })?;
         reader.end()?;
         self.head(&mut chunk, events);
+        if self.has_started && std::mem::take(&mut self.says_more) {
+            events.push(Event::Unread);
+        }
         if let Some(mut usage) = chunk.usage {
             usage.service = chunk.service;
             events.push(Event::Usage(usage));
@@ -151,13 +159,13 @@ impl Chunks {
                 index = reader.count()?;
                 Ok(())
             }
-            "delta" if reader.peek()? == Kind::Object => delta.read(reader),
+            "delta" if reader.peek()? == Kind::Object => delta.read(reader, &mut self.says_more),
             "finish_reason" => text(reader, &mut finish),
             "error" if reader.peek()? != Kind::Null => {
                 chunk.error = Some(reader.raw()?);
                 Ok(())
             }
-            _ => reader.skip(),
+            key => pass_by(key, reader, &mut self.says_more),
         })?;
         let index = u32::try_from(index.unwrap_or(position as u64))
             .map_err(|_| Malformed::new("the number is too large").within("index"))?;

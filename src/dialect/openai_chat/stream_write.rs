@@ -79,6 +79,7 @@ impl Chunks {
                 Event::Usage(_) => has_usage = true,
                 // `fail` says so.
                 Event::Failed(_) => return,
+                Event::Unread => {}
                 Event::End => {
                     self.tell_usage(out);
                     self.is_done = true;
@@ -138,7 +139,7 @@ impl Chunks {
             Event::Whole(completion) => self.whole(completion, out),
             Event::End => self.end(out),
             Event::Close { lane } => self.close(*lane, out),
-            Event::Open { .. } | Event::Failed(_) => {}
+            Event::Open { .. } | Event::Failed(_) | Event::Unread => {}
         }
     }
 

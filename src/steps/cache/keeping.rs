@@ -29,9 +29,15 @@ impl Tap for Keeping {
     fn wrap(self: Box<Self>, answer: Answer) -> Answer {
         let Self { mut shelf, mut lead, result, asked, is_detoured, targets } = *self;
         let Answer { head, frames } = answer;
-        if head.is_detoured != is_detoured {
+        let why = match &head.target {
+            // A later step has made it up, for whoever asked and for now: it is to be asked again for the others.
+            None => Some("unasked"),
             // Others who ask this are not sent there: it is no answer for them.
-            shelf.is_closed = true;
+            Some(_) if head.is_detoured != is_detoured => Some("detoured"),
+            Some(_) => None,
+        };
+        if why.is_some() {
+            shelf.closed = why;
             lead = None;
         }
         let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));

@@ -49,6 +49,7 @@ use tokio::time::Instant;
 
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
+use crate::base::json::Number;
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
 use crate::pipeline::cx::{Cached, Cx};
@@ -333,9 +334,10 @@ impl Cache {
             room: self.settings.room,
             largest: self.settings.largest,
             tool_calls: self.settings.tool_calls,
+            choices: request.params.n.as_ref().map_or(1.0, Number::as_f64),
             clock: self.clock,
             // Pieces of a stream say more of these than a whole answer made of them would.
-            is_closed: has_logprobs && request.stream,
+            closed: (has_logprobs && request.stream).then_some("logprobs"),
             counts: cx.remarks.count_answer(),
             renewal: cx.renews.clone(),
             lesson: asking.lesson,

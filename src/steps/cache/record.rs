@@ -37,9 +37,11 @@ pub struct Shelf {
     /// Bytes of the largest answer that is kept.
     pub largest: u64,
     pub tool_calls: bool,
+    /// How many choices were asked for.
+    pub choices: f64,
     pub clock: Clock,
-    /// Nothing is kept, whatever comes.
-    pub is_closed: bool,
+    /// Why nothing is kept, whatever comes.
+    pub closed: Option<&'static str>,
     /// What came of it.
     pub counts: Arc<Counts>,
     /// Whoever waits for it to be kept.
@@ -91,8 +93,8 @@ impl Recording {
     ) -> Self {
         let mut recording =
             Self { frames, head: head.clone(), quote, gathered: Gathered::default(), size: 0, shelf: Some(shelf) };
-        if recording.shelf.as_ref().is_some_and(|shelf| shelf.is_closed) {
-            recording.drop_for("logprobs");
+        if let Some(why) = recording.shelf.as_ref().and_then(|shelf| shelf.closed) {
+            recording.drop_for(why);
         }
         recording
     }
@@ -127,36 +129,41 @@ impl Recording {
 
     fn keep_whole(&mut self, frame: &Frame, completion: &Completion) {
         let dialect = self.head.dialect;
-        let wire = frame.wire(dialect).or_else(|| written(dialect, completion));
-        self.keep(completion, wire);
+        let written = || written(dialect, completion, &mut Losses::default());
+        let wire = frame.wire(dialect).or_else(written);
+        self.keep(completion, wire.ok_or(UNREADABLE));
     }
 
     fn keep_gathered(&mut self) {
         let gathered = std::mem::take(&mut self.gathered);
         if gathered.is_lossy() {
-            return self.drop_for("parts");
+            return self.drop_for(PARTS);
         }
         let (mut completion, _) = gathered.whole(GATHERED);
         if completion.model.is_empty() {
             completion.model = self.head.model.as_str().into();
         }
-        let wire = written(self.head.dialect, &completion);
+        let mut losses = Losses::default();
+        let wire = written(self.head.dialect, &completion, &mut losses);
+        // Whoever heard the stream was told all of it: a proof of thinking, say.
+        let wire = if losses.is_empty() { wire.ok_or(UNREADABLE) } else { Err(PARTS) };
         self.keep(&completion, wire);
     }
 
-    fn keep(&mut self, completion: &Completion, wire: Option<Bytes>) {
+    /// Keeps an answer that is worth it, as it is written, or not for this reason.
+    fn keep(&mut self, completion: &Completion, wire: Result<Bytes, &'static str>) {
         let Some(shelf) = self.shelf.take() else { return };
         let counts = Arc::clone(&shelf.counts);
-        let outcome = match (worth::lack(completion, shelf.tool_calls), wire) {
+        let outcome = match (worth::lack(completion, shelf.choices, shelf.tool_calls), wire) {
             (Some(lack), _) => lack,
-            (None, Some(wire)) if wire.len() as u64 <= shelf.largest => {
+            (None, Ok(wire)) if wire.len() as u64 <= shelf.largest => {
                 match Kept::new(self.origin(completion, &shelf), wire) {
                     Ok(kept) => shelf.put(kept, completion),
-                    Err(_) => "unreadable",
+                    Err(_) => UNREADABLE,
                 }
             }
-            (None, Some(_)) => "size",
-            (None, None) => "unreadable",
+            (None, Ok(_)) => "size",
+            (None, Err(why)) => why,
         };
         counts.add(outcome, 1);
     }
@@ -176,9 +183,9 @@ impl Recording {
 }
 
 /// A whole answer, written in the dialect of the target that gave it.
-fn written(dialect: DialectId, completion: &Completion) -> Option<Bytes> {
+fn written(dialect: DialectId, completion: &Completion, losses: &mut Losses) -> Option<Bytes> {
     let dialect = dialect::by_id(dialect)?;
-    Some(dialect.write_completion(completion, &mut Losses::default()).into())
+    Some(dialect.write_completion(completion, losses).into())
 }
 
 impl Stream for Recording {
@@ -197,6 +204,9 @@ impl Stream for Recording {
     }
 }
 
+/// More was said than a whole answer would say.
+const PARTS: &str = "parts";
+const UNREADABLE: &str = "unreadable";
 /// Nobody's dialect: a whole answer that was made of pieces is written with all that its dialect wants of one.
 const GATHERED: DialectId = DialectId("gathered");
 
@@ -238,7 +248,8 @@ mod tests {
                 largest: 1 << 10,
                 tool_calls: false,
                 clock: Clock::system(),
-                is_closed: false,
+                choices: 1.0,
+                closed: None,
                 counts: Arc::default(),
                 renewal: Some(renewal),
                 lesson: Lesson::default(),
@@ -249,6 +260,7 @@ mod tests {
             let origin = Origin {
                 at: Clock::system().now(),
                 dialect: DialectId::OPENAI_CHAT,
+                target: None,
                 provider: None,
                 model: ModelName::new("m"),
                 cost: None,

@@ -25,7 +25,7 @@ pub enum Sending {
     },
 }
 
-/// `None` if what is kept cannot be read, which is as if it were not there.
+/// `None` if what is kept cannot be read, or not be said as it is to be sent, which is as if it were not there.
 pub fn answer(kept: &Kept, cx: &Cx, sending: Sending) -> Option<Answer> {
     let is_stream = sending != Sending::Whole;
     let origin = &kept.origin;
@@ -39,6 +39,10 @@ pub fn answer(kept: &Kept, cx: &Cx, sending: Sending) -> Option<Answer> {
     } else {
         let text = ByteString::try_from(wire.clone()).ok()?;
         let completion = dialect::by_id(origin.dialect)?.read_completion(&text).ok()?;
+        // Whoever asks for a stream is not to miss what is given to others.
+        if is_stream && !dialect::by_id(cx.dialect.unwrap_or(origin.dialect))?.can_be_streamed(&completion) {
+            return None;
+        }
         match streamed(&completion).filter(|_| is_stream) {
             Some(frames) => frames,
             None => {
@@ -101,7 +105,7 @@ fn say(choice: &Choice, events: &mut Vec<Event>) -> Option<()> {
 }
 
 fn pieces(part: &Part) -> Option<(Opening, Vec<Delta>)> {
-    if !part.extra.is_empty() {
+    if part.extra.telling().next().is_some() {
         return None;
     }
     match &part.content {

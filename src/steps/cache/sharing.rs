@@ -20,7 +20,7 @@ pub enum SharedBy {
     /// All callers of the policy.
     Policy,
     /// All callers of all policies that say so and that, but for their names and whom they are for, say the same. Where a
-    /// plugin hears a policy's name, those of the policy.
+    /// plugin or a webhook hears a policy's name, those of the policy.
     Everyone,
 }
 

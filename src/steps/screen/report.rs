@@ -96,6 +96,11 @@ impl Kind {
         words.chain(rule).all(is_word).then_some(report)
     }
 
+    /// Whether the guard is told which policy it is asked for, and may go by that.
+    pub fn hears_the_policys_name(&self) -> bool {
+        matches!(self, Self::Webhook)
+    }
+
     /// Whether the guard itself decides what is refused.
     pub fn decides(&self) -> bool {
         matches!(self, Self::Webhook)

@@ -100,6 +100,7 @@ fn show(event: &Event) -> String {
         Event::Ping => "ping".into(),
         Event::Failed(failure) => format!("failed {} {}", failure.class.name(), failure.reply.message),
         Event::End => "end".into(),
+        Event::Unread => "unread".into(),
         Event::Whole(_) => "whole".into(),
     }
 }

@@ -98,6 +98,7 @@ fn line(event: &Event) -> String {
         Event::Ping => "ping".into(),
         Event::Failed(failure) => format!("failed {} {}", failure.class.name(), failure.reply.message),
         Event::End => "end".into(),
+        Event::Unread => "unread".into(),
         Event::Whole(_) => "whole".into(),
     }
 }

@@ -53,6 +53,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
 
 use super::book::{Book, Event};
 use crate::base::ids::PolicyName;
@@ -83,6 +84,8 @@ struct Experience {
     /// In whose name things are counted.
     policy: PolicyName,
     repertoire: Arc<Repertoire>,
+    /// The imprint of those who share these answers, where others keep theirs under the same name.
+    imprint: Option<Box<str>>,
     trust: Trust,
     answers: Arc<dyn Answers>,
     room: Room,
@@ -189,7 +192,7 @@ impl Experience {
         let least = (f64::from(self.judge.least) * 10_000.0).round() as u32;
         Ground {
             policy: self.repertoire.policy.clone(),
-            scope: place.scope(),
+            scope: self.imprint.as_ref().map_or_else(|| place.scope(), |imprint| narrowed(place.scope(), imprint)),
             embedder: self.repertoire.embedder,
             least,
         }
@@ -251,6 +254,11 @@ impl Lesson {
         let Some(before) = read(&kept) else { return };
         experience.learn(&ground, agree::agree(&before, completion));
     }
+}
+
+/// Those of a scope who have an imprint in common.
+fn narrowed(scope: [u8; 32], imprint: &str) -> [u8; 32] {
+    Sha256::new().chain_update(scope).chain_update(imprint).finalize().into()
 }
 
 fn read(kept: &Kept) -> Option<Completion> {

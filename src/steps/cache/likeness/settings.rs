@@ -13,6 +13,7 @@ use crate::pipeline::breaker::Breaker;
 use crate::pipeline::target::Target;
 use crate::state::answers::{EmbedderHash, Room};
 use crate::steps::Site;
+use crate::steps::cache::everyones;
 
 /// How questions in other words are found.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
@@ -56,7 +57,9 @@ impl Config {
         }
         let Some((embedder, identity)) = self.embedder(site, patience)? else { return Ok(None) };
         let (stores, pin) = (site.stores, site.embedders.get(&self.by).map(|local| local.pin()));
+        let [_, common] = site.imprints;
         let experience = Experience {
+            imprint: (*home == everyones()).then(|| common.into()),
             policy: site.policy.clone(),
             repertoire: stores.repertoires.of(home, identity),
             trust: stores.trust.clone(),

@@ -250,7 +250,7 @@ fn is_of_interest(event: &Event) -> bool {
     match event {
         Event::Delta { .. } | Event::Close { .. } | Event::Finish { .. } | Event::End | Event::Whole(_) => true,
         Event::Open { what, .. } => matches!(what, Opening::Other(_)),
-        Event::Start(_) | Event::Usage(_) | Event::Ping | Event::Failed(_) => false,
+        Event::Start(_) | Event::Usage(_) | Event::Ping | Event::Unread | Event::Failed(_) => false,
     }
 }
 
