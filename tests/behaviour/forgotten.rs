@@ -69,7 +69,10 @@ async fn a_renewal_that_was_under_way_brings_nothing_back() {
     asked(&upstream, 2).await;
     forget(&house, "policy=p").await;
     let over = "tidegate_cache_events_total{policy=\"p\",event=\"not_renewed\"} 1";
-    while !house.admin.get("/metrics").await.text().contains(over) {
+    for _ in 0..300 {
+        if house.admin.get("/metrics").await.text().contains(over) {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let next = ask(&house, &chat("m")).await;
