@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidegate::auth::{KeyHash, VirtualKey};
@@ -27,9 +28,16 @@ async fn house(scripts: Vec<crate::support::Script>) -> (FakeUpstream, House) {
     (up, house)
 }
 
-/// What the admin port says at this path.
-async fn told(house: &House, path: &str) -> Value {
-    let answer = house.admin.get(path).await;
+/// What the admin port says at this path. Decisions are written by a thread, which may be late on a busy machine.
+pub async fn told(house: &House, path: &str) -> Value {
+    let mut answer = house.admin.get(path).await;
+    for _ in 0..400 {
+        if answer.status == 200 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        answer = house.admin.get(path).await;
+    }
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     answer.json()
 }

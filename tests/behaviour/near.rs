@@ -13,6 +13,7 @@ use notify::event::{AccessKind, AccessMode};
 use serde_json::{Value, json};
 use tidegate::embedding::Local;
 
+use crate::decisions::told;
 use crate::support::tiny::Tiny;
 use crate::support::{Answered, FakeUpstream, House, completion};
 
@@ -102,7 +103,7 @@ async fn a_model_that_is_late_costs_its_budget_of_time_and_is_left_alone_for_a_w
             (answer.status, answer.header("x-tidegate-cache"), answer.says().as_str()),
             (200, "miss", "by glue")
         );
-        let decision = house.admin.get(&format!("/decisions/{}", answer.header("x-request-id"))).await.json();
+        let decision = told(&house, &format!("/decisions/{}", answer.header("x-request-id"))).await;
         noted.push(decision["steps"][0]["notes"]["similar"].as_str().unwrap().to_owned());
     }
     let expected = [["late"; 5].as_slice(), ["not_embedded"; 3].as_slice()].concat();

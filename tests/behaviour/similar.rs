@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tidegate::state::{CostLine, Mark, read};
 
+use crate::decisions::told;
 use crate::support::{Act, Answered, FakeUpstream, House, Script, completion, whole};
 
 const PATH: &str = "/v1/chat/completions";
@@ -130,7 +131,7 @@ async fn an_embedder_that_is_down_is_left_alone_after_a_while_and_nobody_notices
 
 /// What the trail says of looking for a similar question.
 async fn noted(house: &House, answer: &Answered) -> Value {
-    let decision = house.admin.get(&format!("/decisions/{}", answer.header("x-request-id"))).await.json();
+    let decision = told(&house, &format!("/decisions/{}", answer.header("x-request-id"))).await;
     decision["steps"][0]["notes"]["similar"].clone()
 }
 
