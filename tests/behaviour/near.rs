@@ -126,16 +126,21 @@ impl Busy {
     fn keep(local: Arc<Local>) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&is_over);
+        let (begun, has_begun) = mpsc::channel();
         let work = move || {
             let mut waiting = VecDeque::new();
             while !until.load(Ordering::Relaxed) {
                 while waiting.len() < 200 {
                     waiting.push_back(local.embed(&"page of the photo ".repeat(9)).unwrap());
                 }
+                // Nobody listens any more after the first time.
+                let _ = begun.send(());
                 drop(waiting.pop_front().map(tokio::sync::oneshot::Receiver::blocking_recv));
             }
         };
-        Self(is_over, Some(std::thread::spawn(work)))
+        let thread = std::thread::spawn(work);
+        has_begun.recv().unwrap();
+        Self(is_over, Some(thread))
     }
 }
 

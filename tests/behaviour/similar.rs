@@ -131,7 +131,7 @@ async fn an_embedder_that_is_down_is_left_alone_after_a_while_and_nobody_notices
 
 /// What the trail says of looking for a similar question.
 async fn noted(house: &House, answer: &Answered) -> Value {
-    let decision = told(&house, &format!("/decisions/{}", answer.header("x-request-id"))).await;
+    let decision = told(house, &format!("/decisions/{}", answer.header("x-request-id"))).await;
     decision["steps"][0]["notes"]["similar"].clone()
 }
 

@@ -19,6 +19,7 @@
 
 mod book;
 pub mod canonical;
+mod conclusion;
 mod config;
 mod flight;
 mod forgetting;
@@ -64,12 +65,13 @@ use crate::steps::Site;
 
 pub use book::Book;
 use book::Event;
+use conclusion::{conclude, pass_by};
 pub use config::Config;
 use config::Settings;
 pub use flight::Flights;
 use flight::{Joined, Lead};
 pub use forgetting::forget;
-use keeping::{Keeping, PassedBy, given};
+use keeping::{Keeping, given};
 pub use likeness::repertoire::Repertoires;
 pub use likeness::trust::{Ground, Standing, Trust};
 use likeness::{Opening, Seen, Similar};
@@ -363,26 +365,6 @@ enum Age {
 
 fn age(kept: &Kept, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(kept.origin.at)).unwrap_or_default()
-}
-
-/// The request is none of those whose answers are kept.
-fn pass_by(cx: &mut Cx, why: &'static str) -> Flow {
-    cx.remarks.note("why", why);
-    conclude(cx, Cached::of("bypass"));
-    Flow::Tap(Box::new(PassedBy))
-}
-
-fn conclude(cx: &mut Cx, cached: Cached) {
-    cx.remarks.conclude(cached.result);
-    if let Some(tier) = cached.tier {
-        cx.remarks.note("tier", tier);
-    }
-    for (name, amount) in [("saved_usd", cached.saved), ("charged_usd", cached.charged)] {
-        if let Some(amount) = amount {
-            cx.remarks.note(name, amount.to_string());
-        }
-    }
-    cx.cached = Some(cached);
 }
 
 impl Step for Cache {
