@@ -201,7 +201,8 @@ async fn without_the_store_each_budget_says_what_happens_and_nothing_is_lost() {
             while member.status("tight") != "503" {}
             assert_eq!(member.status("loose"), "200");
             assert!(get(&member.running.admin, "/readyz").starts_with("HTTP/1.1 200"));
-            assert!(get(&member.running.admin, "/budgets").starts_with("HTTP/1.1 503"));
+            let told = get(&member.running.admin, "/budgets");
+            assert!(told.starts_with("HTTP/1.1 503"), "{told}");
             if round % 2 == 0 {
                 redis.thaw()
             } else {
