@@ -6,6 +6,7 @@ pub mod aside;
 pub mod baggage;
 pub mod bound;
 pub mod clock;
+pub mod digest;
 pub mod duration;
 pub mod gather;
 pub mod ids;

@@ -15,10 +15,11 @@ use crate::chat::{Numbers, Request, Tool, Usage};
 use crate::pipeline::charge::{Asked, Basis, Beside, Charge, Held, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
+use crate::pipeline::remarks::Remarks;
 use crate::pipeline::renewal::Renewal;
 use crate::pipeline::target::Target;
 use crate::pipeline::tariff::Quote;
-use crate::pipeline::trail::{Remarks, Trail};
+use crate::pipeline::trail::Trail;
 use crate::telemetry::otlp::Texts;
 use crate::tokens::Tokens;
 

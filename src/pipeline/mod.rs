@@ -20,6 +20,7 @@ mod mirror;
 pub mod opaque;
 pub mod passing;
 pub mod presence;
+pub mod remarks;
 pub mod renewal;
 pub mod retry;
 pub mod route;

@@ -310,7 +310,7 @@ fn note(cx: &mut Cx, step: &dyn Step, verdict: Result<&'static str, &Stop>, begu
     let verdict = match verdict {
         Ok(verdict) => remarks.verdict().unwrap_or(verdict),
         Err(stop) => {
-            remarks.note("code", stop.code());
+            remarks.note("code", stop.code().to_owned());
             "refuse"
         }
     };

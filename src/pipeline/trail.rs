@@ -4,18 +4,17 @@
 //! and reasons, never text of the request.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::base::ids::{PolicyName, TargetName};
-use crate::base::json::Writer;
 use crate::base::trace::SpanId;
 use crate::chat::Loss;
 use crate::pipeline::charge::Asked;
 use crate::pipeline::hold::{Late, Ruling};
+use crate::pipeline::remarks::Remarks;
 
 /// The decisions made about one request, in order.
 #[derive(Debug, Default)]
@@ -111,72 +110,6 @@ pub struct StepEntry {
     pub remarks: Remarks,
     /// What is said of it after the trail has been handed on.
     pub late: Option<Late>,
-}
-
-/// What a step has to say of its decision, in words and counts: never text of the request.
-#[derive(Debug, Clone, Default)]
-pub struct Remarks {
-    notes: Vec<(Cow<'static, str>, String)>,
-    answer: Option<Arc<Counts>>,
-    verdict: Option<&'static str>,
-}
-
-impl Remarks {
-    pub fn note(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
-        self.notes.push((name.into(), value.into()));
-    }
-
-    /// Calls what the step has decided by a word of its own.
-    pub fn conclude(&mut self, verdict: &'static str) {
-        self.verdict = Some(verdict);
-    }
-
-    pub fn verdict(&self) -> Option<&'static str> {
-        self.verdict
-    }
-
-    /// Where the step counts what it comes upon while the answer passes.
-    pub fn count_answer(&mut self) -> Arc<Counts> {
-        Arc::clone(self.answer.get_or_insert_default())
-    }
-
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.all().next().is_none()
-    }
-
-    /// The name and value of each; the counts of the answer, so far, as a JSON object named `answer`.
-    pub fn all(&self) -> impl Iterator<Item = (Cow<'static, str>, String)> {
-        let answer = self.answer.iter().filter_map(|counts| counts.json());
-        self.notes.iter().cloned().chain(answer.map(|json| (Cow::Borrowed("answer"), json)))
-    }
-}
-
-/// How often what came up, counted while an answer passes.
-#[derive(Debug, Default)]
-pub struct Counts(Mutex<BTreeMap<String, u64>>);
-
-impl Counts {
-    pub fn add(&self, what: &str, count: u64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(what.to_owned()).or_default() += count;
-    }
-
-    /// `{"email":2}`; `None` if nothing came up.
-    fn json(&self) -> Option<String> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (!counts.is_empty()).then(|| counts_as_json(&counts))
-    }
-}
-
-/// Counts as a JSON object.
-pub fn counts_as_json<K: AsRef<str>>(counts: &BTreeMap<K, u64>) -> String {
-    let mut writer = Writer::new();
-    writer.object(|writer| {
-        for (what, count) in counts {
-            writer.any_key(what.as_ref()).u64(*count);
-        }
-    });
-    writer.into_json().0.to_string()
 }
 
 /// What a guard did with a request or an answer.

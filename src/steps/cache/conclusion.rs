@@ -19,7 +19,7 @@ pub fn conclude(cx: &mut Cx, cached: Cached) {
     }
     for (name, amount) in [("saved_usd", cached.saved), ("charged_usd", cached.charged)] {
         if let Some(amount) = amount {
-            cx.remarks.note(name, amount.to_string());
+            cx.remarks.note(name, amount);
         }
     }
     cx.cached = Some(cached);

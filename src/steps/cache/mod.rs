@@ -315,7 +315,7 @@ impl Cache {
         }
         let age = age(kept, self.clock.now()).as_secs();
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
-        cx.remarks.note("age", age.to_string());
+        cx.remarks.note("age", age);
         conclude(cx, Cached { tier: Some(tier), ..cached });
         Some(given(answer, result, tier))
     }

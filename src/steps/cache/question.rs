@@ -15,6 +15,7 @@ use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
 use super::sharing::SharedBy;
+use crate::base::digest;
 use crate::base::json::{Json, Number};
 use crate::base::text::Text;
 use crate::chat::{Content, Extra, Format, Message, Params, Part, Reasoning, Request, Source, Tool, ToolChoice};
@@ -143,7 +144,7 @@ impl Said {
         self.length(bytes.len());
         match bytes.len() {
             // By its length it is known which of the two it is.
-            LONG.. => self.put(blake3::hash(bytes).as_bytes()),
+            LONG.. => self.put(&digest::of(bytes)),
             _ => self.put(bytes),
         }
     }

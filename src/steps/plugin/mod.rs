@@ -82,7 +82,7 @@ enum Ruling {
 
 impl PluginStep {
     async fn outward(&self, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Flow, Stop> {
-        cx.remarks.note("plugin", &*self.ward.name);
+        cx.remarks.note("plugin", self.ward.name.to_string());
         if self.ward.models.is_some() {
             cx.beside.get_or_insert_default();
         }
@@ -184,13 +184,13 @@ impl PluginStep {
     fn carry_out(&self, ruled: Ruled, cx: &mut Cx, request: &mut Verbatim<Request>) -> Result<Option<Answer>, Stop> {
         let Ruled { ruling, found, tags } = ruled;
         for (kind, count) in found.kinds {
-            cx.remarks.note(kind, count.to_string());
+            cx.remarks.note(kind, count);
         }
         if !found.places.is_empty() {
             cx.remarks.note("places", found.places.join(" "));
         }
         for (key, value) in &tags {
-            cx.remarks.note(format!("tag:{key}"), value);
+            cx.remarks.note(format!("tag:{key}"), value.clone());
         }
         if self.ward.mode == Mode::Observe {
             cx.remarks.note("would", outcome_of(&ruling).name());

@@ -15,7 +15,7 @@ use super::view::Attached;
 use super::ward::Ward;
 use crate::chat::{Event, Frame};
 use crate::pipeline::charge::Beside;
-use crate::pipeline::trail::Counts;
+use crate::pipeline::remarks::Counts;
 use crate::pipeline::{Answer, Burst, Head, Tap};
 use crate::wasm::{Call, types};
 use piecewise::Piecewise;

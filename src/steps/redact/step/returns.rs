@@ -12,7 +12,7 @@ use crate::base::aside::{Aside, Wanted};
 use crate::base::json::Json;
 use crate::base::stop::Refusal;
 use crate::chat::{Choice, Completion, Content, Edits, Extra, Part};
-use crate::pipeline::trail::Counts;
+use crate::pipeline::remarks::Counts;
 use crate::steps::redact::{Refused, Vault};
 
 /// What an answer is gone through with.

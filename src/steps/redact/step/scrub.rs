@@ -8,7 +8,7 @@ use crate::base::aside::Wanted;
 use crate::base::json::Json;
 use crate::base::stop::Refusal;
 use crate::base::text::unescape;
-use crate::pipeline::trail::{Remarks, counts_as_json};
+use crate::pipeline::remarks::{Remarks, counts_as_json};
 use crate::steps::redact::{Action, Found, JsonLane, Judge, Refused, Replacer, Vault};
 
 /// What was found: how often each type, and how much in each place. Never the text.
@@ -39,13 +39,13 @@ impl Findings {
     /// `email: 2`, and `places: {"user":2}`.
     pub fn note(&self, remarks: &mut Remarks) {
         for (kind, count) in &self.kinds {
-            remarks.note(kind.clone(), count.to_string());
+            remarks.note(kind.clone(), *count);
         }
         if !self.places.is_empty() {
             remarks.note("places", counts_as_json(&self.places));
         }
         if self.unseen > 0 {
-            remarks.note("unscanned", self.unseen.to_string());
+            remarks.note("unscanned", self.unseen);
         }
         if !self.languages.is_empty() {
             remarks.note("languages", self.languages.iter().copied().collect::<Vec<_>>().join(" "));
