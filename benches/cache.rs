@@ -78,9 +78,22 @@ fn hits(criterion: &mut Criterion) {
     measure(criterion, &runtime, "passed by", "{ cache: { max_temperature: 0 } }", [&warm, &warm]);
     measure(criterion, &runtime, "exact hit", "{ cache: {} }", [&plain, &plain]);
     measure(criterion, &runtime, "exact hit, 16 KiB", "{ cache: {} }", [&long, &long]);
+    another_each_time(criterion, &runtime);
     measure(criterion, &runtime, "exact hit, streamed", "{ cache: {} }", [&plain, &streamed]);
     let other = asking(OTHER_WORDS, "");
     measure(criterion, &runtime, "canonical hit", "{ cache: { canonical: true } }", [&plain, &other]);
+}
+
+/// Long questions in turn, more of them than are remembered word by word: each must be read as if it came for the first time.
+fn another_each_time(criterion: &mut Criterion, runtime: &Runtime) {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(runtime, folder.path(), "{ cache: {} }", false);
+    let bodies: Vec<_> = (0..200).map(|nth| asking(&format!("{nth} {}", QUESTION.repeat(230)), "")).collect();
+    bodies.iter().for_each(|body| runtime.block_on(ask(&gateway, body)));
+    let mut turns = bodies.iter().cycle();
+    criterion.bench_function("exact hit, 16 KiB, another each time", |bencher| {
+        bencher.iter(|| runtime.block_on(ask(&gateway, turns.next().unwrap())));
+    });
 }
 
 /// The near copy of a store on disk answers at once; without it each hit would wait for another thread.

@@ -1,9 +1,9 @@
 //! Digests of long texts, which need not be made anew each time a text comes again.
 //!
 //! What is long comes again more often than not: a system prompt with each of its conversations, a document with each
-//! question on it, all that has been said with each turn. Each thread remembers the digests of a few texts that came to it
-//! twice, and the texts, which are compared to the last byte: to read a text once more takes an eighth of what its digest
-//! does. What is remembered is at most [`SLOTS`] texts of [`MOST`] bytes, a MiB in all, until others take their places.
+//! question on it, all that has been said with each turn. Each thread remembers the digests of texts that came to it twice,
+//! and the texts, which are compared to the last byte: to read a text once more takes a tenth of what its digest does. They
+//! are at most a MiB for each thread, in memory and nowhere else, until others take their places.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
@@ -17,15 +17,18 @@ pub fn of(text: &[u8]) -> [u8; 32] {
 }
 
 thread_local! {
-    static LATELY: RefCell<Lately> = RefCell::default();
+    static LATELY: RefCell<Lately> = RefCell::new(Lately::new());
 }
 
 /// Texts that came lately, each where its sample says.
-#[derive(Default)]
 struct Lately {
-    slots: [Slot; SLOTS],
+    slots: Vec<Slot>,
     /// Nobody can say beforehand which texts displace each other.
     samples: RandomState,
+    /// Bytes of the texts that are held.
+    held: usize,
+    /// The slot whose text makes room next.
+    hand: usize,
 }
 
 #[derive(Default)]
@@ -36,32 +39,45 @@ struct Slot {
 }
 
 struct Held {
-    text: Vec<u8>,
+    text: Box<[u8]>,
     digest: [u8; 32],
 }
 
 impl Lately {
+    fn new() -> Self {
+        Self { slots: (0..SLOTS).map(|_| Slot::default()).collect(), samples: RandomState::new(), held: 0, hand: 0 }
+    }
+
     fn digest(&mut self, text: &[u8]) -> [u8; 32] {
         let sample = self.samples.hash_one(sample(text));
-        let Some(slot) = self.slots.get_mut(sample as usize % SLOTS) else { return blake3::hash(text).into() };
-        match &slot.held {
-            Some(held) if held.text == text => held.digest,
-            _ => slot.pass(text, sample),
+        let nth = sample as usize % SLOTS;
+        let Some(slot) = self.slots.get_mut(nth) else { return blake3::hash(text).into() };
+        if let Some(held) = slot.held.as_ref().filter(|held| *held.text == *text) {
+            return held.digest;
         }
-    }
-}
-
-impl Slot {
-    /// A text that is not held here takes the place of the one that is when it comes twice in a row.
-    fn pass(&mut self, text: &[u8], sample: u64) -> [u8; 32] {
         let digest = blake3::hash(text).into();
-        if self.passed.replace(sample) == Some(sample) {
-            let mut place = self.held.take().map(|held| held.text).unwrap_or_default();
-            place.clear();
-            place.extend_from_slice(text);
-            self.held = Some(Held { text: place, digest });
+        if slot.passed.replace(sample) == Some(sample) {
+            self.hold(nth, Held { text: text.into(), digest });
         }
         digest
+    }
+
+    /// A text that comes twice in a row takes the place of the one that is there, and of others if there is no room.
+    fn hold(&mut self, nth: usize, held: Held) {
+        self.drop_text(nth);
+        while self.held + held.text.len() > ROOM {
+            self.drop_text(self.hand);
+            self.hand = (self.hand + 1) % SLOTS;
+        }
+        if let Some(slot) = self.slots.get_mut(nth) {
+            self.held += held.text.len();
+            slot.held = Some(held);
+        }
+    }
+
+    fn drop_text(&mut self, nth: usize) {
+        let held = self.slots.get_mut(nth).and_then(|slot| slot.held.take());
+        self.held -= held.map_or(0, |held| held.text.len());
     }
 }
 
@@ -71,9 +87,11 @@ fn sample(text: &[u8]) -> (usize, [Option<&[u8; 8]>; SAMPLES], Option<&[u8; 8]>)
     (text.len(), std::array::from_fn(nth), text.last_chunk())
 }
 
-const SLOTS: usize = 32;
-/// Longer texts are not remembered; bytes.
-const MOST: usize = 32 * 1024;
+const SLOTS: usize = 256;
+/// Bytes that all texts of a thread may take.
+const ROOM: usize = 1024 * 1024;
+/// Longer texts are not remembered.
+const MOST: usize = ROOM / 4;
 const SAMPLES: usize = 7;
 
 #[cfg(test)]
@@ -82,8 +100,14 @@ mod tests {
 
     use super::*;
 
+    fn held() -> Vec<Box<[u8]>> {
+        LATELY.with_borrow(|lately| {
+            lately.slots.iter().flat_map(|slot| &slot.held).map(|held| held.text.clone()).collect()
+        })
+    }
+
     fn is_held(text: &[u8]) -> bool {
-        LATELY.with_borrow(|lately| lately.slots.iter().flat_map(|slot| &slot.held).any(|held| held.text == text))
+        held().iter().any(|held| **held == *text)
     }
 
     #[test]
@@ -94,10 +118,29 @@ mod tests {
         assert_eq!(of(&text), digest);
         assert!(is_held(&text));
         let others: Vec<_> = others.collect();
-        others.iter().for_each(|other| drop(of(other)));
+        for other in &others {
+            of(other);
+        }
         assert!(is_held(&text), "none of them has come twice");
-        others.iter().for_each(|other| drop([of(other), of(other)]));
+        for other in others.iter().flat_map(|other| [other; 2]) {
+            of(other);
+        }
         assert!(!is_held(&text));
+    }
+
+    #[test]
+    fn texts_that_are_held_have_a_room_that_is_never_exceeded() {
+        for nth in 0..500_usize {
+            let mut text = vec![b'a'; 2_048 + nth * 550];
+            text.truncate(MOST);
+            text.extend(nth.to_be_bytes());
+            text.drain(..8);
+            assert_eq!([of(&text), of(&text)], [*blake3::hash(&text).as_bytes(); 2]);
+            assert!(is_held(&text));
+            let bytes: usize = held().iter().map(|text| text.len()).sum();
+            assert!(bytes <= ROOM && (nth < 250 || bytes > ROOM / 2), "{bytes}");
+            assert_eq!(bytes, LATELY.with_borrow(|lately| lately.held));
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What an answer depends on, as a hash: everything a request says but how its answer shall be sent, and where it goes.
 //!
 //! Each thing goes into the hash at its place, with how long it is, and with what it is where that is not certain from its
-//! place: no two things run into one. What is long goes in by a hash of its own, of as many bits, that reads it several
-//! times as fast. Requests of two
-//! dialects that say the same are the same question, unless one says something that only its dialect knows.
+//! place: no two things run into one. What is long goes in by a [digest] of its own, of as many bits, that is made several
+//! times as fast, and is remembered for a while. Requests of two dialects that say the same are the same question, unless one
+//! says something that only its dialect knows.
 //!
 //! Of a question that is known by its canonical form, the form goes into the hash in the place of the user's text, and
 //! everything else as it is. No such question has the hash of one that is known to the letter.
