@@ -36,7 +36,7 @@ use crate::auth::Presented;
 use crate::base::ids::{DialectId, RequestId};
 use crate::base::stop::Stop;
 use crate::base::trace::TraceContext;
-use crate::pipeline::cx::Cx;
+use crate::pipeline::cx::{Beginning, Cx};
 use crate::pipeline::facts::Endpoint;
 use crate::policy::Snapshot;
 use crate::state::Unavailable;
@@ -141,12 +141,12 @@ impl Gateway {
             Err(refusal) => (Default::default(), Err(Stop::from(refusal))),
         };
         // Boxed before it is filled: it is too large to be moved.
-        let mut cx = Box::new(Cx::new(arrival.endpoint, self.world.clock, Arc::clone(&self.world.stores.tokens)));
-        cx.trace = TraceContext::of(&arrival.headers);
+        let (clock, tokens) = (self.world.clock, Arc::clone(&self.world.stores.tokens));
+        let beginning = Beginning { at: now, started: arrival.started, trace: TraceContext::of(&arrival.headers) };
+        let mut cx = Box::new(Cx::begun(beginning, arrival.endpoint, clock, tokens));
         cx.caller = caller;
         cx.dialect = arrival.dialect;
         cx.headers = arrival.headers;
-        cx.started = arrival.started;
         cx.trail.detail = self.world.detail();
         cx.texts = self.world.texts(&snapshot);
         cx.basis.unknown = snapshot.unknown_price;

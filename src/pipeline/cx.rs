@@ -75,19 +75,33 @@ pub struct Cx {
     pub beside: Option<Beside>,
 }
 
+/// How an exchange begins.
+pub struct Beginning {
+    pub at: Timestamp,
+    pub started: Instant,
+    pub trace: TraceContext,
+}
+
 impl Cx {
     /// An exchange that begins now, and of which nothing else is known yet.
     pub fn new(endpoint: Endpoint, clock: Clock, tokens: Arc<Tokens>) -> Self {
+        let beginning = Beginning { at: clock.now(), started: Instant::now(), trace: TraceContext::fresh() };
+        Self::begun(beginning, endpoint, clock, tokens)
+    }
+
+    /// The same of an exchange that has begun.
+    pub fn begun(beginning: Beginning, endpoint: Endpoint, clock: Clock, tokens: Arc<Tokens>) -> Self {
+        let Beginning { at, started, trace } = beginning;
         Self {
-            id: RequestId::fresh(u64::try_from(clock.now().as_millisecond()).unwrap_or(0)),
-            trace: TraceContext::fresh(),
+            id: RequestId::fresh(u64::try_from(at.as_millisecond()).unwrap_or(0)),
+            trace,
             caller: Caller::default(),
             endpoint,
             dialect: None,
             model: ModelName::default(),
             headers: HeaderMap::new(),
             clock,
-            started: Instant::now(),
+            started,
             policy: None,
             trail: Trail::default(),
             remarks: Remarks::default(),

@@ -45,7 +45,6 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::base::clock::Clock;
@@ -141,13 +140,13 @@ impl Cache {
         if may_find && !wanted.is_known_by_form() {
             // What is kept for a question known to the letter was asked for by one that was not about the present, and so is
             // not this one. Only the others need be gone through: they may be whole documents.
-            let (kept, age) = self.find(cx, &wanted.place).await.unzip();
-            if let (Some(kept), Some(Age::Fresh)) = (&kept, age)
-                && let Some(answer) = self.give(cx, request, kept, "hit", wanted.tier_of(kept))
+            let (good, age) = self.find(cx, &wanted.place).await.unzip();
+            if let (Some(good), Some(Age::Fresh)) = (&good, age)
+                && let Some(answer) = self.give(cx, request, good, "hit", wanted.tier_of(&good.kept))
             {
                 return Flow::Answer(answer);
             }
-            found = Some(kept.zip(age));
+            found = Some(good.zip(age));
         }
         match () {
             () if moment::is_of_now(request) => pass_by(cx, "now"),
@@ -163,22 +162,22 @@ impl Cache {
         cx: &mut Cx,
         request: &Request,
         wanted: Wanted,
-        mut found: Option<Option<(Arc<Kept>, Age)>>,
+        mut found: Option<Option<(Good, Age)>>,
     ) -> Flow {
         // Who has waited in vain for two others asks for itself: what keeps failing is not waited for in a row.
         for _ in 0..TURNS {
-            let kept = match found.take() {
+            let found = match found.take() {
                 Some(found) => found,
                 None => self.find(cx, &wanted.place).await,
             };
-            match kept {
-                Some((kept, Age::Fresh)) => {
-                    if let Some(answer) = self.give(cx, request, &kept, "hit", wanted.tier_of(&kept)) {
+            match found {
+                Some((good, Age::Fresh)) => {
+                    if let Some(answer) = self.give(cx, request, &good, "hit", wanted.tier_of(&good.kept)) {
                         return Flow::Answer(answer);
                     }
                 }
-                Some((kept, Age::Stale)) if self.mode == Mode::Enforce && cx.renews.is_none() => {
-                    if let Some(answer) = self.give(cx, request, &kept, "stale", wanted.tier_of(&kept)) {
+                Some((good, Age::Stale)) if self.mode == Mode::Enforce && cx.renews.is_none() => {
+                    if let Some(answer) = self.give(cx, request, &good, "stale", wanted.tier_of(&good.kept)) {
                         cx.to_renew = self
                             .renewals
                             .take(&wanted.place, &self.policy, &self.book)
@@ -194,8 +193,8 @@ impl Cache {
             let seat = match self.flights.join(&wanted.place, request.stream, wanted.wording) {
                 Joined::First(lead) => {
                     // Whoever was first a moment ago may have kept it meanwhile.
-                    if let Some((kept, Age::Fresh)) = self.find(cx, &wanted.place).await
-                        && let Some(answer) = self.give(cx, request, &kept, "hit", wanted.tier_of(&kept))
+                    if let Some((good, Age::Fresh)) = self.find(cx, &wanted.place).await
+                        && let Some(answer) = self.give(cx, request, &good, "hit", wanted.tier_of(&good.kept))
                     {
                         return Flow::Answer(answer);
                     }
@@ -228,14 +227,14 @@ impl Cache {
             // A store that cannot be asked may have it still.
             let is_known = !matches!(found, Found::Unknown);
             match self.sound(cx, found) {
-                Some((kept, Age::Fresh)) if like.may_be_given => {
-                    if let Some(mut answer) = self.give(cx, request, &kept, "hit", "similar") {
+                Some((good, Age::Fresh)) if like.may_be_given => {
+                    if let Some(mut answer) = self.give(cx, request, &good, "hit", "similar") {
                         answer.head.headers.insert(SIMILARITY, like.header());
-                        let whence = Whence::Kept { origin: Box::new(kept.origin.clone()), tier: "similar" };
+                        let whence = Whence::Kept { origin: Box::new(good.kept.origin.clone()), tier: "similar" };
                         return Flow::Answer(lead.begin(answer, whence, self.settings.largest));
                     }
                 }
-                Some((kept, Age::Fresh)) => lesson.try_against(like, kept),
+                Some((good, Age::Fresh)) => lesson.try_against(like, good.kept),
                 // It may be fresh again later, but then its question is known anew.
                 _ if is_known => lesson.forget(&like),
                 _ => {}
@@ -274,13 +273,13 @@ impl Cache {
         canonical::canonical(&opening.as_str()).inspect_err(|never| cx.remarks.note("exact", never.as_str())).ok()
     }
 
-    async fn find(&self, cx: &mut Cx, place: &Place) -> Option<(Arc<Kept>, Age)> {
+    async fn find(&self, cx: &mut Cx, place: &Place) -> Option<(Good, Age)> {
         let found = self.answers.find(place).await;
         self.sound(cx, found)
     }
 
     /// What was found, if that may be given.
-    fn sound(&self, cx: &mut Cx, found: Found) -> Option<(Arc<Kept>, Age)> {
+    fn sound(&self, cx: &mut Cx, found: Found) -> Option<(Good, Age)> {
         let kept = match found {
             Found::Answer(kept) => kept,
             Found::Nothing | Found::Unknown => return None,
@@ -290,10 +289,11 @@ impl Cache {
                 return None;
             }
         };
-        let age = age(&kept, self.clock.now());
+        let age = Duration::try_from(self.clock.now().duration_since(kept.origin.at)).unwrap_or_default();
+        let good = Good { kept, age };
         match age {
-            age if age < self.settings.keep => Some((kept, Age::Fresh)),
-            age if age < self.settings.keep + self.settings.stale => Some((kept, Age::Stale)),
+            age if age < self.settings.keep => Some((good, Age::Fresh)),
+            age if age < self.settings.keep + self.settings.stale => Some((good, Age::Stale)),
             _ => None,
         }
     }
@@ -303,7 +303,7 @@ impl Cache {
         &self,
         cx: &mut Cx,
         request: &Request,
-        kept: &Kept,
+        Good { kept, age }: &Good,
         result: &'static str,
         tier: &'static str,
     ) -> Option<Answer> {
@@ -313,7 +313,7 @@ impl Cache {
             // Somebody was faster.
             renewal.succeeded();
         }
-        let age = age(kept, self.clock.now()).as_secs();
+        let age = age.as_secs();
         answer.head.headers.insert(http::header::AGE, HeaderValue::from(age));
         cx.remarks.note("age", age);
         conclude(cx, Cached { tier: Some(tier), ..cached });
@@ -355,16 +355,18 @@ impl Cache {
     }
 }
 
+/// A kept answer that may be given, and how long ago it was made.
+struct Good {
+    kept: Arc<Kept>,
+    age: Duration,
+}
+
 /// Whether an answer may still be given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
     Fresh,
     /// It is renewed, and given meanwhile.
     Stale,
-}
-
-fn age(kept: &Kept, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(kept.origin.at)).unwrap_or_default()
 }
 
 impl Step for Cache {

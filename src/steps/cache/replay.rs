@@ -56,7 +56,7 @@ pub fn answer(kept: &Kept, cx: &Cx, sending: Sending) -> Option<Answer> {
         provider: origin.provider.clone(),
         model: origin.model.clone(),
         dialect: origin.dialect,
-        headers: HeaderMap::with_capacity(16),
+        headers: HeaderMap::with_capacity(12),
         is_detoured: false,
         audience: None,
     };
