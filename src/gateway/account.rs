@@ -2,15 +2,11 @@
 
 mod asides;
 mod body;
+mod frames;
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_core::Stream;
-use futures_core::stream::BoxStream;
-use futures_util::StreamExt as _;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -22,22 +18,19 @@ use crate::chat::{Completion, Event, FinishReason, Frame};
 use crate::dialect::is_semantic;
 use crate::gateway::bill::{Bill, Payee, Tab};
 use crate::gateway::closing::Closing;
-use crate::gateway::outlive::Rest;
 use crate::gateway::settle;
 use crate::gateway::told::Traced;
 use crate::gateway::world::World;
-use crate::pipeline::Burst;
 use crate::pipeline::charge::{Asked, Basis, Charge, Held};
 use crate::pipeline::cx::{Cached, Cx};
 use crate::pipeline::facts::Endpoint;
-use crate::pipeline::retry::OnDisconnect;
-use crate::pipeline::step::Audience;
 use crate::pipeline::trail::Trail;
 use crate::policy::Snapshot;
 use crate::telemetry::Line;
 
 use asides::Asides;
 pub use body::AccountedBody;
+pub use frames::Accounted;
 
 /// What is known of a request so far. Dropped unclosed, it says that the caller hung up.
 pub struct Account {
@@ -59,6 +52,8 @@ pub struct Account {
     traced: Option<Box<Traced>>,
     /// The caller has hung up, and its request goes on.
     has_left: bool,
+    /// How it has ended for the caller, while it goes on for others.
+    ended: Option<&'static str>,
     is_closed: bool,
 }
 
@@ -139,6 +134,7 @@ impl Account {
             trail: Trail::default(),
             traced: None,
             has_left: false,
+            ended: None,
             is_closed: false,
         })
     }
@@ -240,12 +236,19 @@ impl Account {
 
     /// The answer broke off.
     pub fn fail(&mut self, stop: &Stop) {
-        self.line.code = Some(stop.code().to_owned().into());
-        match stop {
-            Stop::Refused(_) => self.close("refused"),
-            Stop::Failed(failed) if matches!(failed.fault, Fault::Cut { .. }) => self.close("cut"),
-            Stop::Failed(_) => self.close("failed"),
-        }
+        let outcome = self.end(stop);
+        self.close(outcome);
+    }
+
+    /// The answer breaks off for its caller. What it took is noted until the account is closed.
+    fn end(&mut self, stop: &Stop) -> &'static str {
+        let outcome = match stop {
+            Stop::Refused(_) => "refused",
+            Stop::Failed(failed) if matches!(failed.fault, Fault::Cut { .. }) => "cut",
+            Stop::Failed(_) => "failed",
+        };
+        self.line.code.get_or_insert_with(|| stop.code().to_owned().into());
+        *self.ended.get_or_insert(outcome)
     }
 
     /// The caller has hung up; what it has begun goes on.
@@ -285,7 +288,11 @@ impl Account {
         if std::mem::replace(&mut self.is_closed, true) {
             return;
         }
-        self.line.outcome = if self.has_left && outcome == "ok" { "hang_up" } else { outcome };
+        self.line.outcome = match self.ended {
+            Some(ended) => ended,
+            None if self.has_left && outcome == "ok" => "hang_up",
+            None => outcome,
+        };
         self.line.took = self.started.elapsed();
         if !matches!(self.line.outcome, "ok" | "hang_up") {
             // What was kept did not come to its caller.
@@ -313,75 +320,5 @@ impl Drop for Account {
             self.line.status = 499;
         }
         self.close("hang_up");
-    }
-}
-
-/// Frames on their way to the caller, accounted for as they pass.
-pub struct Accounted {
-    frames: BoxStream<'static, Result<Burst, Stop>>,
-    /// `None` once somebody else has it.
-    account: Option<Box<Account>>,
-    on_disconnect: OnDisconnect,
-    audience: Option<Audience>,
-}
-
-impl Accounted {
-    pub fn new(
-        frames: BoxStream<'static, Result<Burst, Stop>>,
-        account: Box<Account>,
-        on_disconnect: OnDisconnect,
-    ) -> Self {
-        Self { frames, account: Some(account), on_disconnect, audience: None }
-    }
-
-    /// The same frames, which others may hear as well.
-    #[must_use]
-    pub fn before(mut self, audience: Option<Audience>) -> Self {
-        self.audience = audience;
-        self
-    }
-
-    /// Whether they are read to their end without their caller.
-    fn goes_on(&self) -> bool {
-        self.on_disconnect == OnDisconnect::Drain
-            || self.audience.as_ref().is_some_and(|audience| audience.0.others() > 0)
-    }
-
-    /// Frames that nobody reads are not read to their end, either.
-    pub fn cancelled(frames: BoxStream<'static, Result<Burst, Stop>>, account: Box<Account>) -> Self {
-        Self::new(frames, account, OnDisconnect::Cancel)
-    }
-}
-
-impl Drop for Accounted {
-    fn drop(&mut self) {
-        if self.goes_on()
-            && let Some(account) = self.account.take_if(|account| !account.is_closed)
-        {
-            let frames = std::mem::replace(&mut self.frames, futures_util::stream::empty().boxed());
-            let rest = Rest { frames, audience: self.audience.take(), on_disconnect: self.on_disconnect };
-            Arc::clone(account.world()).afterlife.drain(rest, account);
-        }
-    }
-}
-
-impl Stream for Accounted {
-    type Item = Result<Burst, Stop>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let burst = ready!(self.frames.as_mut().poll_next(cx));
-        let Some(account) = &mut self.account else { return Poll::Ready(burst) };
-        match &burst {
-            Some(Ok(frames)) => {
-                account.observe(frames);
-                // Many callers hang up as soon as they have seen the end.
-                if frames.iter().any(|frame| frame.iter().any(|event| matches!(event, Event::End))) {
-                    account.close("ok");
-                }
-            }
-            Some(Err(stop)) => account.fail(stop),
-            None => account.close("ok"),
-        }
-        Poll::Ready(burst)
     }
 }

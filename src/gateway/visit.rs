@@ -17,7 +17,7 @@ use crate::chat::{Request, Verbatim};
 use crate::dialect::{self, Asked, Dialect};
 use crate::gateway::account::{Account, Accounted, AccountedBody};
 use crate::gateway::bill::Tab;
-use crate::gateway::outlive::Attached;
+use crate::gateway::outlive::Outliving;
 use crate::gateway::stated;
 use crate::gateway::world::World;
 use crate::pipeline::Answer;
@@ -149,14 +149,13 @@ impl Visit {
     /// # Errors
     /// When it is malformed, no policy covers it, a step refuses it or no target answers.
     pub async fn chat(mut self, body: Bytes) -> (About, Result<ChatAnswer, Stop>) {
-        if !self.snapshot.has_drains {
+        if !self.snapshot.may_outlive {
             return self.answer(body).await;
         }
-        // In a task of its own, since this future is dropped when the caller hangs up.
-        let (presence, about) = (Arc::new(Presence::default()), self.about());
+        // This future is dropped when the caller hangs up.
+        let presence = Arc::new(Presence::default());
         self.cx.presence = Some(Arc::clone(&presence));
-        let attached = Attached { task: tokio::spawn(self.answer(body)), presence };
-        attached.await.unwrap_or_else(|_| (about, Err(Refusal::internal("the request could not be served").into())))
+        Outliving::new(self.answer(body), presence).await
     }
 
     async fn answer(mut self, body: Bytes) -> (About, Result<ChatAnswer, Stop>) {

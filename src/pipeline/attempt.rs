@@ -157,7 +157,7 @@ impl Run<'_> {
         entry: Entry,
     ) -> Result<X::Answer, Next> {
         for number in 1..=self.rules.attempts_per_target.max(1) {
-            if self.cx.presence.as_ref().is_some_and(|presence| presence.has_left()) {
+            if self.cx.presence.as_ref().is_some_and(|presence| presence.is_forsaken()) {
                 return Err(Next::GiveUp);
             }
             if let Err(refusal) = self.afford().await {

@@ -18,7 +18,7 @@ use crate::pipeline::hold::{Awaited, Examiner, Hold, Patience};
 use crate::pipeline::mirror::Mirror;
 use crate::pipeline::opaque::{OpaqueAnswer, OpaqueExchange, OpaqueRequest};
 use crate::pipeline::passing::{Passing, Tapped, go_through};
-use crate::pipeline::retry::Rules;
+use crate::pipeline::retry::{OnDisconnect, Rules};
 use crate::pipeline::route::{Plan, Route};
 use crate::pipeline::shadow::{Original, Shadows};
 use crate::pipeline::step::{Answer, Burst, Flow, OpaqueFlow, Step, Tap};
@@ -44,6 +44,12 @@ pub enum Mode {
 }
 
 impl Line {
+    /// Whether a request may go on when its caller has hung up: for its provider's word on what it took, or for others who
+    /// wait for the same answer.
+    pub fn may_outlive(&self) -> bool {
+        self.rules.on_disconnect == OnDisconnect::Drain || self.steps.iter().any(|step| step.shelf().is_some())
+    }
+
     /// Takes a chat request out through the steps and its answer back through their taps.
     ///
     /// # Errors

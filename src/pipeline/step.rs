@@ -188,12 +188,25 @@ pub trait Listeners: Send + Sync {
     /// How many there are beside the caller whose request it was.
     fn others(&self) -> usize;
 
+    /// Whether others have heard more than the caller whose request it was.
+    fn is_ahead(&self) -> bool;
+
     /// The caller whose request it was has left. The answer goes on as fast as others want it; once there are none, it goes
     /// on only where the policy says so.
     fn leave(&self, rule: OnDisconnect);
 
+    /// Others are not waited for any longer, unless they want more.
+    fn hurry(&self);
+
     /// Ready once there are no others.
     fn poll_left_by_all(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Audience {
+    /// Whether there is more to hear than the caller whose request it was has heard.
+    pub fn goes_on(&self) -> bool {
+        self.0.others() > 0 || self.0.is_ahead()
+    }
 }
 
 impl std::fmt::Debug for Audience {

@@ -35,7 +35,6 @@ use crate::base::secret::Secret;
 use crate::embedding::Local;
 use crate::pipeline::Step;
 use crate::pipeline::health::HealthBook;
-use crate::pipeline::retry::OnDisconnect;
 use crate::pipeline::route::{CanaryBook, Route};
 use crate::pipeline::run::Line;
 use crate::pipeline::target::Target;
@@ -110,7 +109,7 @@ pub fn compile(config: &Config, revision: &str, parts: &Parts<'_>) -> Result<Sna
             short_revision: short(revision),
             loaded_at: parts.now,
             authenticator,
-            has_drains: policies.iter().any(|policy| policy.line.rules.on_disconnect == OnDisconnect::Drain),
+            may_outlive: policies.iter().any(|policy| policy.line.may_outlive()),
             policies,
             targets: targets.into_values().collect(),
             budgets,

@@ -30,8 +30,8 @@ pub struct Snapshot {
     pub authenticator: Authenticator,
     /// In the order they are tried.
     pub policies: Vec<Policy>,
-    /// Whether any of them goes on with requests whose callers have hung up.
-    pub has_drains: bool,
+    /// Whether any of them may go on with requests whose callers have hung up.
+    pub may_outlive: bool,
     pub targets: Vec<Arc<Target>>,
     /// By name.
     pub budgets: BTreeMap<String, Arc<Budget>>,

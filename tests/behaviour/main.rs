@@ -17,6 +17,7 @@ mod grpc;
 mod guards;
 mod isolation;
 mod keeping;
+mod leaders;
 mod metrics;
 mod near;
 mod observed;

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -58,7 +58,9 @@ impl Flights {
             stage: Mutex::new(Stage::Awaited),
             bell: Arc::default(),
             present: AtomicUsize::new(0),
+            heard: AtomicUsize::new(0),
             left: OnceLock::new(),
+            is_hurried: AtomicBool::new(false),
         });
         flights.insert(key, Arc::downgrade(&flight));
         Joined::First(Lead { present: Some(Present::at(flight)) })
@@ -90,8 +92,12 @@ struct Flight {
     bell: Arc<Bell>,
     /// How many wait for it or hear it.
     present: AtomicUsize,
+    /// How many bursts who was first has heard.
+    heard: AtomicUsize,
     /// What becomes of the request of who was first, once its caller has left.
     left: OnceLock<OnDisconnect>,
+    /// The others have taken nothing for so long that they are not waited for.
+    is_hurried: AtomicBool,
 }
 
 enum Stage {
@@ -120,10 +126,15 @@ impl Flight {
     /// The burst of this number, or if that is gone and nobody waits for it, the first that is not.
     fn burst(&self, number: &mut usize, role: Role, cx: &Context<'_>) -> Poll<Option<Result<Burst, Stop>>> {
         let left = self.left.get().filter(|_| role == Role::First);
+        if role == Role::Later {
+            self.is_hurried.store(false, Ordering::Relaxed);
+        }
         let mut stage = self.stage();
         let Stage::Begun(begun) = &mut *stage else { return Poll::Ready(None) };
-        if left.is_some() {
-            *number = begun.heard.first().max(*number);
+        if left.is_some() && begun.heard.is_gone(*number) {
+            // Nobody reads it, but what the answer takes is to be known.
+            *number = begun.heard.first() - 1;
+            return Poll::Ready(Some(Ok(begun.heard.taken_before())));
         }
         if let Some(burst) = begun.heard.get(*number) {
             return Poll::Ready(Some(Ok(burst.clone())));
@@ -138,7 +149,7 @@ impl Flight {
         };
         // Before the source is asked, which may call at any time from then on, and before looking who is there.
         self.bell.tell(cx.waker());
-        if left.is_some_and(|rule| *rule == OnDisconnect::Cancel || self.others() > 0) {
+        if left.is_some_and(|rule| self.waits(*rule)) {
             return Poll::Pending;
         }
         let waker = Waker::from(Arc::clone(&self.bell));
@@ -161,6 +172,11 @@ impl Flight {
         self.bell.ring();
         Poll::Ready(drawn)
     }
+
+    /// Whether who was first, and has left, leaves it to others to want more.
+    fn waits(&self, rule: OnDisconnect) -> bool {
+        if self.others() > 0 { !self.is_hurried.load(Ordering::Relaxed) } else { rule == OnDisconnect::Cancel }
+    }
 }
 
 impl Drop for Flight {
@@ -174,8 +190,16 @@ impl Listeners for Flight {
         self.present.load(Ordering::Acquire).saturating_sub(1)
     }
 
+    fn is_ahead(&self) -> bool {
+        matches!(&*self.stage(), Stage::Begun(begun) if begun.heard.end() > self.heard.load(Ordering::Relaxed))
+    }
+
     fn leave(&self, rule: OnDisconnect) {
         let _ = self.left.set(rule);
+    }
+
+    fn hurry(&self) {
+        self.is_hurried.store(true, Ordering::Relaxed);
     }
 
     fn poll_left_by_all(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -237,6 +261,11 @@ pub struct Lead {
 }
 
 impl Lead {
+    /// Who waits for the answer beside whoever has asked for it.
+    pub fn audience(&self) -> Weak<dyn Listeners> {
+        self.present.as_ref().map_or_else(|| Weak::<Flight>::new() as _, |present| Arc::downgrade(&present.0) as _)
+    }
+
     /// There is an answer, for all who wait. Of what has been heard, no more than `room` bytes are held.
     pub fn begin(mut self, answer: Answer, whence: Whence, room: u64) -> Answer {
         let Some(present) = self.present.take() else { return answer };
@@ -314,6 +343,9 @@ impl Stream for Hearing {
         let burst = present.0.burst(next, *role, cx);
         if burst.is_ready() {
             *next += 1;
+            if *role == Role::First {
+                present.0.heard.store(*next, Ordering::Relaxed);
+            }
         }
         burst
     }
@@ -323,4 +355,64 @@ impl Stream for Hearing {
 fn behind() -> Stop {
     let message = "the answer went on faster than it was read; ask again";
     Refusal::new(503, "too_slow", message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::base::ids::{DialectId, ModelName, PolicyName};
+    use crate::chat::{Event, Events, Frame};
+    use crate::state::answers::Scope;
+
+    /// An answer of ten bursts to two, of whom the first has left.
+    async fn left() -> (Answer, Answer, Audience) {
+        let flights = Flights::default();
+        let place = Scope::new(&PolicyName::new("p"), "key", &[]).place(Question([0; 32]));
+        let (Joined::First(lead), Joined::Later(seat)) =
+            (flights.join(&place, true, None), flights.join(&place, true, None))
+        else {
+            panic!("not one after the other");
+        };
+        let head = Head {
+            target: None,
+            provider: None,
+            model: ModelName::new("m"),
+            dialect: DialectId::OPENAI_CHAT,
+            headers: HeaderMap::new(),
+            is_detoured: false,
+            audience: None,
+        };
+        let burst = || Ok(vec![Frame::new(Events::from_iter([Event::Ping]))]);
+        let frames = futures_util::stream::iter((0..10).map(move |_| burst())).boxed();
+        let first = lead.begin(Answer { head, frames }, Whence::Target(None), 1 << 20);
+        let second = seat.hear().await.unwrap().0;
+        let audience = first.head.audience.clone().unwrap();
+        audience.0.leave(OnDisconnect::Cancel);
+        (first, second, audience)
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_waited_for_until_it_is_hurried_and_again_once_it_takes_something() {
+        let (mut first, mut second, audience) = left().await;
+        let mut goes_on = || first.frames.next().now_or_never().is_some();
+        assert!(!goes_on());
+        audience.0.hurry();
+        assert!(goes_on() && goes_on());
+        assert!(second.frames.next().await.is_some());
+        assert!(!goes_on());
+    }
+
+    #[tokio::test]
+    async fn what_others_have_heard_is_heard_when_they_have_left_and_nothing_else() {
+        let (mut first, mut second, audience) = left().await;
+        for _ in 0..3 {
+            assert!(second.frames.next().await.is_some());
+        }
+        drop(second);
+        assert!(audience.goes_on());
+        let heard = std::iter::from_fn(|| first.frames.next().now_or_never()).count();
+        assert_eq!((heard, audience.goes_on()), (3, false));
+    }
 }

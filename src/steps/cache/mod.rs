@@ -198,6 +198,7 @@ impl Cache {
                     {
                         return Flow::Answer(answer);
                     }
+                    cx.presence.iter().for_each(|presence| presence.outlive_for(lead.audience()));
                     return self.seek(cx, request, wanted, lead).await;
                 }
                 Joined::Later(seat) => seat,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::base::ids::DialectId;
 use crate::base::text::Text;
-use crate::chat::{Event, Frame};
+use crate::chat::{Event, Frame, Usage};
 use crate::pipeline::Burst;
 
 /// The latest bursts of an answer, as many as have room.
@@ -15,11 +15,13 @@ pub struct Window {
     first: usize,
     bytes: u64,
     room: u64,
+    /// What the answer had taken by those that are gone.
+    taken: Option<Usage>,
 }
 
 impl Window {
     pub fn with_room(room: u64) -> Self {
-        Self { bursts: VecDeque::new(), first: 0, bytes: 0, room }
+        Self { bursts: VecDeque::new(), first: 0, bytes: 0, room, taken: None }
     }
 
     /// The number of the oldest that is held.
@@ -52,11 +54,20 @@ impl Window {
         self.bytes += bytes;
         while self.bytes > self.room
             && self.bursts.len() > 1
-            && let Some((_, bytes)) = self.bursts.pop_front()
+            && let Some((gone, bytes)) = self.bursts.pop_front()
         {
             self.bytes -= bytes;
             self.first += 1;
+            for usage in gone.iter().flat_map(|frame| frame.iter()).filter_map(Event::usage) {
+                self.taken.get_or_insert_default().update(usage);
+            }
         }
+    }
+
+    /// What the answer had taken by those that are gone, as a burst in their place.
+    pub fn taken_before(&self) -> Burst {
+        let taken = self.taken.clone().map(|usage| Event::Usage(Box::new(usage)));
+        vec![Frame::new(taken.into_iter().collect())]
     }
 }
 
@@ -97,5 +108,20 @@ mod tests {
         assert!(window.is_gone(6) && window.get(6).is_none() && window.get(7).is_some());
         window.push(burst(10_000), DialectId::OPENAI_CHAT);
         assert_eq!((window.bursts.len(), window.end(), window.has_overflowed()), (1, 11, true));
+    }
+
+    #[test]
+    fn what_was_taken_by_those_that_are_gone_is_known() {
+        let usage = |text_in, out| {
+            let usage = Usage { text_in, out, ..Usage::default() };
+            vec![Frame::new(Events::from_iter([Event::Usage(Box::new(usage))]))]
+        };
+        let mut window = Window::with_room(3 * FRAME);
+        for burst in [usage(Some(7), Some(1)), burst(1), usage(None, Some(2)), burst(1_000)] {
+            window.push(burst, DialectId::OPENAI_CHAT);
+        }
+        let taken = window.taken_before();
+        let taken = taken.iter().flat_map(|frame| frame.iter()).find_map(Event::usage).unwrap();
+        assert_eq!((window.first(), taken.text_in, taken.out), (3, Some(7), Some(2)));
     }
 }
