@@ -6,7 +6,7 @@
 //! are at most a MiB for each thread, in memory and nowhere else, until others take their places.
 
 use std::cell::RefCell;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 
 /// The BLAKE3 digest of a text.
 pub fn of(text: &[u8]) -> [u8; 32] {
@@ -82,9 +82,9 @@ impl Lately {
 }
 
 /// Enough of a text to tell most others from it: its length, and some of its bytes.
-fn sample(text: &[u8]) -> (usize, [Option<&[u8; 8]>; SAMPLES], Option<&[u8; 8]>) {
-    let nth = |nth: usize| text.get(text.len() / SAMPLES * nth..)?.first_chunk();
-    (text.len(), std::array::from_fn(nth), text.last_chunk())
+fn sample(text: &[u8]) -> impl Hash + use<'_> {
+    let nth = |nth: usize| text.get(text.len() / SAMPLES * nth..)?.first_chunk::<8>();
+    (text.len(), std::array::from_fn::<_, SAMPLES, _>(nth), text.last_chunk::<8>())
 }
 
 const SLOTS: usize = 256;

@@ -248,7 +248,7 @@ impl Account {
             Stop::Failed(_) => "failed",
         };
         self.line.code.get_or_insert_with(|| stop.code().to_owned().into());
-        *self.ended.get_or_insert(outcome)
+        self.ended.get_or_insert(outcome)
     }
 
     /// The caller has hung up; what it has begun goes on.
