@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 use super::flight::Lead;
 use super::record::{Recording, Shelf};
 use super::whence::Whence;
+use super::window;
 use crate::pipeline::charge::{Price, quote};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Tap};
@@ -43,7 +44,7 @@ impl Tap for Keeping {
         // As the bill has it: later steps may have asked for another model, or a class of service.
         let quote = target.and_then(|target| quote(target, &head.model, head.basis.unknown, shelf.clock.now()));
         let price = quote.map(|quote| Price { quote, service: head.basis.service });
-        let room = shelf.largest;
+        let room = window::room(shelf.largest);
         let recording = Recording::new(frames, &head, price.clone(), shelf).boxed();
         let answer = match lead {
             Some(lead) => lead.begin(Answer { head, frames: recording }, Whence::Target(price), room),

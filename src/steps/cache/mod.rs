@@ -232,7 +232,7 @@ impl Cache {
                     if let Some(mut answer) = self.give(cx, request, &good, "hit", "similar") {
                         answer.head.headers.insert(SIMILARITY, like.header());
                         let whence = Whence::Kept { origin: Box::new(good.kept.origin.clone()), tier: "similar" };
-                        return Flow::Answer(lead.begin(answer, whence, self.settings.largest));
+                        return Flow::Answer(lead.begin(answer, whence, window::room(self.settings.largest)));
                     }
                 }
                 Some((good, Age::Fresh)) => lesson.try_against(like, good.kept),
