@@ -191,3 +191,33 @@ async fn a_hit_on_what_a_budget_has_sent_to_another_target_is_charged_by_the_pri
     let lines = house.access_lines(2).await;
     assert_eq!((&lines[1]["cache"], &lines[1]["saved_usd"]), (&json!("hit"), &json!(0)), "{}", lines[1]);
 }
+
+#[tokio::test]
+async fn a_kept_answer_that_is_refused_on_its_way_saves_nothing_and_is_none_that_was_given() {
+    let word = |action: &str| whole(200, &json!({ "action": action }).to_string());
+    let guard = FakeUpstream::start(vec![word("allow"), word("refuse")]).await;
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    let yaml = format!(
+        "screens: {{ guard: {{ kind: webhook, url: \"{}\" }} }}\nproviders:\n  \
+         up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\npolicies:\n  - policy: p\n    \
+         steps: [ screen: {{ by: guard, where: [answer] }}, cache: {{ charge: 25% }} ]\n    route: up\n",
+        guard.url(),
+        upstream.url()
+    );
+    let house = House::with(&yaml).await;
+    assert_eq!(house.http.post(PATH, &chat("m")).await.status, 200);
+    assert_eq!(house.http.post(PATH, &chat("m")).await.status, 403);
+    let line = &house.access_lines(2).await[1];
+    assert_eq!((&line["outcome"], &line["cache"]), (&json!("refused"), &json!("hit")), "{line}");
+    let said = ["cache_tier", "saved_usd", "cost_usd"].map(|name| line.get(name));
+    assert_eq!(said, [None; 3], "{line}");
+    let metrics = house.admin.get("/metrics").await;
+    let counted = metrics.text().lines().filter(|line| !line.starts_with('#')).filter(|line| {
+        ["given", "saved_usd", "charged_usd"].iter().any(|what| line.starts_with(&format!("tidegate_cache_{what}")))
+    });
+    assert!(
+        counted.clone().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0")),
+        "{:?}",
+        counted.collect::<Vec<_>>()
+    );
+}
