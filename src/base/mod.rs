@@ -13,6 +13,7 @@ pub mod ids;
 pub mod json;
 pub mod millis;
 pub mod money;
+pub mod private;
 pub mod random;
 pub mod secret;
 pub mod stop;

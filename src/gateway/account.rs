@@ -296,7 +296,7 @@ impl Account {
         self.line.took = self.started.elapsed();
         if !matches!(self.line.outcome, "ok" | "hang_up") {
             // What was kept did not come to its caller.
-            self.line.charged = None;
+            (self.line.charged, self.line.saved, self.line.cache_tier) = (None, None, None);
         }
         self.failed.extend(self.beside.take().iter().flat_map(Asides::take));
         let closing = Closing {

@@ -12,8 +12,8 @@ use crate::base::ids::{DialectId, ModelName, ProviderName, TargetName};
 use crate::base::money::Nanos;
 use crate::chat::{Event, Request, TokenKind, Usage};
 use crate::dialect;
-use crate::pipeline::charge::{Asked, Question};
-use crate::pipeline::ending::{bytes_in, tokens_in};
+use crate::pipeline::charge::{Asked, Estimate, Price, Question};
+use crate::pipeline::ending::bytes_in;
 use crate::pipeline::tariff::Quote;
 use crate::pricing::{Service, Terms, Unknown};
 use crate::tokens::{Countable, Encoding, Factor};
@@ -25,11 +25,10 @@ use bytestring::ByteString;
 pub struct Bill {
     /// Who charges; `None` if nobody was asked, or what was asked for has no price.
     pub payee: Option<Payee>,
-    /// Tokens of the request, by our count.
-    input: u64,
+    /// By our count, for what nobody says.
+    estimate: Estimate,
     /// What one pass over a request of text alone has estimated.
     estimated: Option<u64>,
-    factor: Factor,
     /// The request, for as long as it may have to be counted.
     kept: Option<Kept>,
     /// The class of service that was asked for.
@@ -85,14 +84,8 @@ impl Tab {
             return self.charged;
         }
         let quote = self.quote.as_ref()?;
-        Some(quote.rates.cost(usage, terms(usage, self.service)).plus(self.wasted))
+        Some(quote.rates.cost(usage, Terms::of(usage, self.service)).plus(self.wasted))
     }
-}
-
-/// What is charged by: the class of service that the provider names, or else the one that was asked for.
-fn terms(usage: &Usage, asked: Service) -> Terms {
-    let said = usage.service.as_ref().map(|word| Service::named(&word.as_str()));
-    Terms { service: said.unwrap_or(asked) }
 }
 
 struct Kept {
@@ -111,9 +104,9 @@ impl Kept {
 impl Bill {
     /// Begins with who charges, what was asked, and what is known of the model's tokens.
     pub fn of(payee: Payee, question: &Question, factor: Factor, service: Service) -> Self {
-        let input = factor.of(question.estimated);
         let estimated = question.is_text.then_some(question.estimated);
-        Self { payee: Some(payee), input, estimated, factor, service, ..Self::default() }
+        let estimate = Estimate::of(question, factor);
+        Self { payee: Some(payee), estimate, estimated, service, ..Self::default() }
     }
 
     /// The same with what the provider has said.
@@ -147,7 +140,7 @@ impl Bill {
 
     /// The request has so many tokens.
     pub fn counted(&mut self, input: u64) {
-        self.input = input;
+        self.estimate.input = input;
     }
 
     /// What the request was estimated at, and what the provider says it was. `None` if that teaches nothing.
@@ -174,22 +167,16 @@ impl Bill {
     /// `None` if nobody has answered, or the price is not known.
     pub fn cost(&self) -> Option<Cost> {
         let quote = self.quote().filter(|_| self.is_told())?;
-        let (rates, terms) = (&quote.rates, terms(&self.usage, self.service));
-        let (input, output) = (self.usage.input_said(), self.usage.output_said());
-        if input.is_some() && output.is_some() {
-            let nanos = rates.cost(&self.usage, terms);
-            return Some(Cost { nanos, usage: self.usage.clone(), is_estimate: quote.is_guess });
-        }
-        let mut usage = self.usage.clone();
-        usage.text_in = usage.text_in.or(input.is_none().then_some(self.input));
-        usage.out = usage.out.or(output.is_none().then_some(self.factor.of(tokens_in(self.bytes))));
-        Some(Cost { nanos: rates.cost(&usage, terms), usage, is_estimate: true })
+        let usage = self.estimate.complete(self.usage.clone(), self.bytes);
+        let is_said = self.usage.input_said().and(self.usage.output_said()).is_some();
+        let nanos = quote.rates.cost(&usage, Terms::of(&usage, self.service));
+        Some(Cost { nanos, usage, is_estimate: quote.is_guess || !is_said })
     }
 
     /// What the provider has said was used, at another one's price; `None` if it has not said it all.
-    pub fn worth(&self, quote: &Quote) -> Option<Nanos> {
+    pub fn worth(&self, price: &Price) -> Option<Nanos> {
         self.usage.input_said().and(self.usage.output_said())?;
-        Some(quote.rates.cost(&self.usage, terms(&self.usage, self.service)))
+        Some(price.cost(&self.usage))
     }
 
     /// What was read from the provider's own cache, and what that has saved: what it would have cost as fresh input, less
@@ -199,7 +186,7 @@ impl Bill {
         let saved = self.quote().map(|quote| {
             let fresh = self.usage.text_in.unwrap_or(0).saturating_add(read);
             let without = Usage { text_in: Some(fresh), cache_read: None, ..self.usage.clone() };
-            let cost = |usage: &Usage| quote.rates.cost(usage, terms(usage, self.service)).0;
+            let cost = |usage: &Usage| quote.rates.cost(usage, Terms::of(usage, self.service)).0;
             Nanos(cost(&without).saturating_sub(cost(&self.usage)).max(0))
         });
         Some((read, saved))
@@ -207,7 +194,7 @@ impl Bill {
 
     /// What kinds of token have cost, of a usage that was charged for.
     pub fn parts(&self, usage: &Usage) -> Vec<(TokenKind, Nanos)> {
-        self.quote().map(|quote| quote.rates.parts(usage, terms(usage, self.service))).unwrap_or_default()
+        self.quote().map(|quote| quote.rates.parts(usage, Terms::of(usage, self.service))).unwrap_or_default()
     }
 
     /// Somebody was asked whose price nobody knows, or what it was for.

@@ -74,10 +74,10 @@ impl Closing {
         if let Some((read, saved)) = self.bill.read_from_cache().filter(|_| self.bill.payee.is_some()) {
             (line.cached_tokens, line.cached_saved) = (Some(read), saved);
         }
-        if let Some(quote) = self.cached.as_ref().and_then(|cached| cached.worth.as_ref())
+        if let Some(price) = self.cached.as_ref().and_then(|cached| cached.worth.as_ref())
             && line.outcome == "ok"
         {
-            line.saved = self.bill.worth(quote);
+            line.saved = self.bill.worth(price);
         }
         line.cost = cost.map(|cost| cost.nanos).or(line.charged);
         line.is_cost_estimated = cost.is_some_and(|cost| cost.is_estimate);

@@ -14,10 +14,12 @@ use crate::base::ids::{DialectId, ModelName};
 use crate::base::money::Nanos;
 use crate::base::stop::Refusal;
 use crate::chat::{Request, Usage};
+use crate::pipeline::ending::tokens_in;
 use crate::pipeline::target::Target;
 use crate::pipeline::tariff::Quote;
-use crate::pricing::{Service, Unknown};
+use crate::pricing::{Service, Terms, Unknown};
 use crate::state::HoldId;
+use crate::tokens::Factor;
 
 /// What a caller asked, as far as it is to be counted.
 #[derive(Debug, Clone)]
@@ -34,6 +36,46 @@ impl Question {
     /// One whose body is not read: nothing of it can be counted.
     pub fn unread() -> Self {
         Self { body: Bytes::new(), dialect: DialectId::OPENAI_CHAT, estimated: 0, is_text: false }
+    }
+}
+
+/// What a request and its answer took, by our estimate, for where nobody says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Estimate {
+    /// Tokens of the request.
+    pub input: u64,
+    factor: Factor,
+}
+
+impl Estimate {
+    /// `factor` is what is known of the model's tokens.
+    pub fn of(question: &Question, factor: Factor) -> Self {
+        Self { input: factor.of(question.estimated), factor }
+    }
+
+    /// What was used: the provider's word, and the estimate where it is silent. The answer's text has so many bytes.
+    pub fn complete(&self, mut said: Usage, bytes: u64) -> Usage {
+        if said.input_said().is_none() {
+            said.text_in = Some(self.input);
+        }
+        if said.output_said().is_none() {
+            said.out = Some(self.factor.of(tokens_in(bytes)));
+        }
+        said
+    }
+}
+
+/// What an answer is charged by.
+#[derive(Debug, Clone)]
+pub struct Price {
+    pub quote: Quote,
+    /// The class of service that was asked for.
+    pub service: Service,
+}
+
+impl Price {
+    pub fn cost(&self, usage: &Usage) -> Nanos {
+        self.quote.rates.cost(usage, Terms::of(usage, self.service))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::base::stop::{Fault, FaultClass, Phase};
 use crate::chat::{Completion, Event, Events, FinishReason, Frame, Losses, Request, Usage, Verbatim};
 use crate::dialect::{Dialect, Malformed, is_semantic};
 use crate::pipeline::attempt::{Exchange, Sending};
+use crate::pipeline::charge::Basis;
 use crate::pipeline::collect::{self, collect};
 use crate::pipeline::retry::Rules;
 use crate::pipeline::step::{Answer, Burst, Head};
@@ -189,6 +190,7 @@ impl<'a> ChatExchange<'a> {
             dialect: target.dialect.id(),
             headers,
             is_detoured: false,
+            basis: Basis::default(),
             audience: None,
         }
     }

@@ -12,13 +12,12 @@ use crate::base::ids::{DialectId, ModelName, PolicyName, RequestId, TargetName};
 use crate::base::money::Nanos;
 use crate::base::trace::TraceContext;
 use crate::chat::{Numbers, Request, Tool, Usage};
-use crate::pipeline::charge::{Asked, Basis, Beside, Charge, Held, Question};
+use crate::pipeline::charge::{Asked, Basis, Beside, Charge, Held, Price, Question};
 use crate::pipeline::facts::{Endpoint, Facts};
 use crate::pipeline::presence::Presence;
 use crate::pipeline::remarks::Remarks;
 use crate::pipeline::renewal::Renewal;
 use crate::pipeline::target::Target;
-use crate::pipeline::tariff::Quote;
 use crate::pipeline::trail::Trail;
 use crate::telemetry::otlp::Texts;
 use crate::tokens::Tokens;
@@ -153,7 +152,7 @@ pub struct Cached {
     /// The target that made it, if it was kept.
     pub maker: Option<TargetName>,
     /// The price of an answer that another request is answered by as well, which is saved once it is known what that took.
-    pub worth: Option<Quote>,
+    pub worth: Option<Price>,
 }
 
 impl Cached {

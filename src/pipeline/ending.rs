@@ -83,7 +83,8 @@ pub fn tokens_in(bytes: u64) -> u64 {
     bytes.div_ceil(4)
 }
 
-fn bytes_of(completion: &Completion) -> u64 {
+/// The same in a whole answer.
+pub fn bytes_of(completion: &Completion) -> u64 {
     let parts = completion.choices.iter().flat_map(|choice| &choice.parts);
     let bytes = parts.map(|part| match &part.content {
         Content::Text(text) | Content::Refusal(text) => text.len(),

@@ -109,7 +109,7 @@ impl Line {
         let mut exchange = ChatExchange::new(request, &cx.model, steer, onlookers).marking(self.rules.mark_prefixes);
         // Boxed, since it is large and would be moved with every future around it.
         let mut answer = Box::pin(execute(cx, &plan, &self.rules, &mut exchange)).await?;
-        answer.head.is_detoured = is_detoured;
+        (answer.head.is_detoured, answer.head.basis) = (is_detoured, cx.basis);
         Ok(match texts {
             Some(texts) => overheard(answer, texts),
             None => answer,

@@ -15,6 +15,7 @@ use http::HeaderMap;
 use crate::base::ids::{DialectId, ModelName, PolicyName, ProviderName, TargetName};
 use crate::base::stop::{Refusal, Stop};
 use crate::chat::{Frame, Request, Verbatim};
+use crate::pipeline::charge::Basis;
 use crate::pipeline::cx::Cx;
 use crate::pipeline::facts::Endpoint;
 use crate::pipeline::hold::Hold;
@@ -175,6 +176,8 @@ pub struct Head {
     pub headers: HeaderMap,
     /// Whether a step has sent the request elsewhere than its route would, after its question was asked.
     pub is_detoured: bool,
+    /// What it is charged by, beside its model's price.
+    pub basis: Basis,
     /// Who else hears this answer, if others do.
     pub audience: Option<Audience>,
 }

@@ -23,6 +23,14 @@ pub struct Terms {
     pub service: Service,
 }
 
+impl Terms {
+    /// The class of service that the provider names, or else the one that was asked for.
+    pub fn of(usage: &Usage, asked: Service) -> Self {
+        let said = usage.service.as_ref().map(|word| Service::named(&word.as_str()));
+        Self { service: said.unwrap_or(asked) }
+    }
+}
+
 /// The class of service, by the word the vendors have for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Service {

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::base::ids::AccountId;
 use crate::base::money::Nanos;
+use crate::base::private;
 use crate::state::books::Books;
 use crate::state::claim::{Balance, Claim, Denied, HoldId, Unavailable};
 use crate::state::desk::Desk;
@@ -195,7 +196,7 @@ struct Opening {
 impl Opening {
     fn new(folder: &Path, options: &Options, now: Timestamp) -> Result<Self, Trouble> {
         let ledger = folder.join("ledger");
-        fs::create_dir_all(&ledger).map_err(Trouble::io(&ledger))?;
+        private::make(&ledger).map_err(Trouble::io(&ledger))?;
         make_safe(folder).map_err(Trouble::io(folder))?;
         let sums = folder.join("sums");
         let (kept, why) = match Sums::open(&sums) {
@@ -274,7 +275,7 @@ fn keep(sums: &mut Option<Sums>, changes: &mut Changes, position: &Position) {
 /// Makes the folder and takes it for this process alone.
 fn lock(folder: &Path) -> Result<File, Trouble> {
     let cannot = |source| Trouble::Folder { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(cannot)?;
+    private::make(folder).map_err(cannot)?;
     let file = File::options().create(true).append(true).open(folder.join("LOCK")).map_err(cannot)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::AccountId;
+use crate::base::private;
 use crate::state::books::{Books, Hold, REMEMBERED};
 use crate::state::claim::HoldId;
 use crate::state::log::Position;
@@ -64,6 +65,7 @@ impl Sums {
     /// Opens and reads sums. What is wrong with them is for people to read; the cure is always the same.
     pub fn open(folder: &Path) -> Result<(Self, Loaded), String> {
         guarded(|| {
+            private::make(folder).map_err(|fault| fault.to_string())?;
             let config = sled::Config::new()
                 .path(folder)
                 .cache_capacity(CACHE)

@@ -4,10 +4,10 @@
 //! taken back: the folder is its owner's alone, and each file carries a MAC under a key that lies in the folder. A file that
 //! does not hold is as good as none. The name of a file is the component's hash and the engine's.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ use tracing::warn;
 use wasmtime::component::Component;
 
 use super::native;
-use crate::base::random;
+use crate::base::{private, random};
 
 pub struct CodeCache {
     folder: PathBuf,
@@ -99,7 +99,7 @@ impl CodeCache {
 
 /// The key of a folder, made with it. Both must be this process's own and nobody else's.
 fn open_key(folder: &Path) -> io::Result<[u8; KEY]> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    private::make(folder)?;
     let draft = folder.join(format!("key.{}", std::process::id()));
     let mut ours = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     let path = folder.join(KEY_FILE);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{FakeUpstream, House, chat, completion, streamed};
+use crate::support::{FakeUpstream, House, chat, completion, sse, stream_of, streamed, whole};
 
 const PATH: &str = "/v1/chat/completions";
 
@@ -99,4 +99,125 @@ async fn what_a_budget_has_sent_to_a_cheaper_target_is_no_answer_for_those_who_a
         }
     }
     assert_eq!(dear.count(), 0);
+}
+
+/// A list by which `dear` costs a hundred times as much as `m`.
+const PRICES: &str = "version: 1\nvendors:\n  openai_compatible:\n    - source: https://example.org\n      checked: 2026-10-01\n      models:\n        m: [{ from: 2026-01-01, in: \"1\", out: \"1\", priority: { times: \"2\" } }]\n        dear: [{ from: 2026-01-01, in: \"100\", out: \"100\", priority: { times: \"2\" } }]\n";
+
+const BUDGET: &str = "budgets: { all: { per: policy, usd: 1, window: total, unknown_price: estimate } }\n";
+
+/// What an answer cost when it was made, and what was charged for it and saved when it was given once more.
+async fn cost_and_worth(upstream: &FakeUpstream, rest: &str, steps: &str, body: Value) -> [Option<f64>; 3] {
+    let yaml = format!(
+        "{rest}prices: {{ files: [prices.yaml] }}\nproviders:\n  up: {{ kind: openai_compatible, url: \"{}\" }}\n\
+         policies:\n  - policy: p\n    steps: [ {steps} ]\n    route: up\n",
+        upstream.url()
+    );
+    let house = House::with_files(&[("tidegate.yaml", &yaml), ("prices.yaml", PRICES)]).await;
+    for _ in 0..2 {
+        house.http.post(PATH, &body).await;
+    }
+    let lines = house.access_lines(2).await;
+    assert_eq!((&lines[0]["cache"], &lines[1]["cache"]), (&json!("miss"), &json!("hit")), "{steps}");
+    [lines[0]["cost_usd"].as_f64(), lines[1]["cost_usd"].as_f64(), lines[1]["saved_usd"].as_f64()]
+}
+
+#[tokio::test]
+async fn a_hit_is_charged_by_the_price_of_the_model_that_was_asked_whatever_its_caller_named() {
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    let steps = "rewrite: { model: dear }, cache: { charge: 25% }";
+    let usd = cost_and_worth(&upstream, "", steps, chat("m")).await;
+    assert_eq!(usd, [Some(0.001_2), Some(0.000_3), Some(0.000_9)]);
+}
+
+#[tokio::test]
+async fn a_hit_is_charged_by_the_class_of_service_that_its_answer_was_made_in() {
+    let mut answer: Value = serde_json::from_str(&completion("hello to you")).unwrap();
+    answer["service_tier"] = json!("priority");
+    let upstream = FakeUpstream::answering(&answer.to_string()).await;
+    let usd = cost_and_worth(&upstream, "", "cache: { charge: 25% }", chat("m")).await;
+    assert_eq!(usd, [Some(0.000_024), Some(0.000_006), Some(0.000_018)]);
+}
+
+#[tokio::test]
+async fn or_that_was_asked_for_where_its_answer_does_not_say() {
+    let mut asked = chat("m");
+    asked["service_tier"] = json!("priority");
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    for steps in ["cache: {}, budget: [all]", "budget: [all], cache: {}"] {
+        let usd = cost_and_worth(&upstream, BUDGET, steps, asked.clone()).await;
+        assert_eq!(usd, [Some(0.000_024), None, Some(0.000_024)], "{steps}");
+    }
+}
+
+#[tokio::test]
+async fn where_its_provider_did_not_say_what_it_took_a_hit_is_charged_by_the_estimate() {
+    let mut answer: Value = serde_json::from_str(&completion("hello to you")).unwrap();
+    answer.as_object_mut().unwrap().remove("usage");
+    for (script, body) in
+        [(whole(200, &answer.to_string()), chat("m")), (sse::stream(&stream_of(&["hello ", "to you"])), streamed("m"))]
+    {
+        let upstream = FakeUpstream::start(vec![script]).await;
+        let [cost, charged, saved] = cost_and_worth(&upstream, "", "cache: { charge: 100% }", body).await;
+        assert!(cost.is_some_and(|cost| cost > 0.0));
+        assert_eq!((charged, saved), (cost, Some(0.0)));
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_knows_the_price_a_hit_saves_what_was_estimated() {
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    for steps in ["cache: {}, budget: [all]", "budget: [all], cache: {}"] {
+        let [cost, _, saved] = cost_and_worth(&upstream, BUDGET, steps, chat("nobody-knows")).await;
+        assert!(cost.is_some_and(|cost| cost > 0.0));
+        assert_eq!(saved, cost, "{steps}");
+    }
+}
+
+#[tokio::test]
+async fn a_hit_on_what_a_budget_has_sent_to_another_target_is_charged_by_the_price_of_that() {
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    let yaml = format!(
+        "budgets: {{ small: {{ per: policy, usd: 0.000001, window: day, on_exceed: {{ to: free }} }} }}\nproviders:\n  \
+         dear: {{ kind: openai_compatible, url: \"{url}\", price: {{ in: 1, out: 2 }} }}\n  \
+         free: {{ kind: openai_compatible, url: \"{url}\", price: {{ in: 0, out: 0 }} }}\npolicies:\n  - policy: p\n    \
+         steps: [ budget: [small], cache: {{}} ]\n    route: dear\n",
+        url = upstream.url(),
+    );
+    let house = House::with(&yaml).await;
+    for _ in 0..2 {
+        house.http.post(PATH, &chat("m")).await;
+    }
+    let lines = house.access_lines(2).await;
+    assert_eq!((&lines[1]["cache"], &lines[1]["saved_usd"]), (&json!("hit"), &json!(0)), "{}", lines[1]);
+}
+
+#[tokio::test]
+async fn a_kept_answer_that_is_refused_on_its_way_saves_nothing_and_is_none_that_was_given() {
+    let word = |action: &str| whole(200, &json!({ "action": action }).to_string());
+    let guard = FakeUpstream::start(vec![word("allow"), word("refuse")]).await;
+    let upstream = FakeUpstream::answering(&completion("hello to you")).await;
+    let yaml = format!(
+        "screens: {{ guard: {{ kind: webhook, url: \"{}\" }} }}\nproviders:\n  \
+         up: {{ kind: openai_compatible, url: \"{}\", price: {{ in: 1, out: 2 }} }}\npolicies:\n  - policy: p\n    \
+         steps: [ screen: {{ by: guard, where: [answer] }}, cache: {{ charge: 25% }} ]\n    route: up\n",
+        guard.url(),
+        upstream.url()
+    );
+    let house = House::with(&yaml).await;
+    assert_eq!(house.http.post(PATH, &chat("m")).await.status, 200);
+    assert_eq!(house.http.post(PATH, &chat("m")).await.status, 403);
+    let line = &house.access_lines(2).await[1];
+    assert_eq!((&line["outcome"], &line["cache"]), (&json!("refused"), &json!("hit")), "{line}");
+    let said = ["cache_tier", "saved_usd", "cost_usd"].map(|name| line.get(name));
+    assert_eq!(said, [None; 3], "{line}");
+    let metrics = house.admin.get("/metrics").await;
+    let counted = metrics.text().lines().filter(|line| !line.starts_with('#')).filter(|line| {
+        ["given", "saved_usd", "charged_usd"].iter().any(|what| line.starts_with(&format!("tidegate_cache_{what}")))
+    });
+    assert!(
+        counted.clone().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0")),
+        "{:?}",
+        counted.collect::<Vec<_>>()
+    );
 }

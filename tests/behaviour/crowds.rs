@@ -194,6 +194,20 @@ pub fn metered(words: &[&str]) -> Vec<String> {
     frames
 }
 
+#[tokio::test]
+async fn whoever_reads_at_once_is_not_cut_off_however_little_of_an_answer_is_kept() {
+    let words: Vec<_> = (0..400).map(|number| format!("word {number} ")).collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let mut script = vec![Act::Wait(Duration::from_millis(300)), sse::head()];
+    script.extend(metered(&words).iter().map(|frame| sse::data(frame)));
+    script.push(sse::end());
+    let upstream = FakeUpstream::start(vec![script]).await;
+    let house = House::with(&with_steps(&upstream, "cache: { largest: 300B }")).await;
+    let answers = crowd(&house, &streamed("m"), 200).await;
+    assert!(answers.iter().all(|answer| answer.says() == words.concat() && answer.data().last() == Some(&"[DONE]")));
+    assert_eq!((count(&answers, "shared"), upstream.count()), (199, 1));
+}
+
 /// Somebody who hears an answer as it comes.
 async fn hearer(house: &House, body: &Value) -> Response<Incoming> {
     let json = [("content-type", "application/json")];

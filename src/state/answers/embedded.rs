@@ -33,6 +33,7 @@ use super::{
 };
 use crate::base::clock::Clock;
 use crate::base::ids::PolicyName;
+use crate::base::private;
 use crate::state::trouble::Trouble;
 use order::Entry;
 use taken::Taken;
@@ -100,6 +101,7 @@ impl EmbeddedAnswers {
     }
 
     fn read_in(folder: &Path, clock: Clock) -> sled::Result<Self> {
+        private::make_or_close(folder)?;
         let db = sled::Config::new().path(folder).cache_capacity(CACHE).open()?;
         if db.get(LAYOUT.0)?.as_deref() != Some(LAYOUT.1) {
             db.clear()?;

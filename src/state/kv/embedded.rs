@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::{Kv, NotKept, Scope, Sort};
 use crate::base::clock::Clock;
+use crate::base::private;
 use crate::state::trouble::Trouble;
 
 /// The values of one machine. Nobody else may use its folder.
@@ -30,7 +31,10 @@ impl EmbeddedKv {
     /// # Errors
     /// When neither it nor a fresh one in its place can be used.
     pub fn open(folder: &Path, clock: Clock) -> Result<Self, Trouble> {
-        let open = || sled::Config::new().path(folder).cache_capacity(CACHE).open();
+        let open = || {
+            private::make_or_close(folder)?;
+            sled::Config::new().path(folder).cache_capacity(CACHE).open()
+        };
         let db = open().or_else(|error| {
             let aside = folder.with_extension(format!("broken-{}", clock.now().as_second()));
             warn!(%error, aside = %aside.display(), "what plugins have kept cannot be read, and is moved aside");

@@ -102,3 +102,16 @@ async fn in_a_folder_what_is_past_its_time_is_gone_too() {
     assert_eq!(kv.add(&scope, "1", 1, None).await, Ok(1));
     kv.set(&scope, "4", vec![], None).await.unwrap();
 }
+
+#[test]
+fn a_folder_is_for_its_owner_alone_also_if_it_was_open_to_others() {
+    use std::fs::{Permissions, create_dir, metadata, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kv");
+    create_dir(&path).unwrap();
+    set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    drop(EmbeddedKv::open(&path, Clock::system()).unwrap());
+    assert_eq!(metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+}

@@ -16,6 +16,17 @@ pub(super) fn open(folder: &Path) -> Embedded {
     Embedded::open(folder, &Options::default(), noon(0)).unwrap()
 }
 
+#[test]
+fn what_is_made_of_a_folder_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("state");
+    drop(open(&folder));
+    let mode = |name: &str| std::fs::metadata(folder.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(["", "ledger", "sums"].map(mode), [0o700; 3]);
+}
+
 mod in_memory {
     use super::*;
 

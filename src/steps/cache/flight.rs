@@ -6,7 +6,7 @@
 //! when its caller has left, but wants nothing more itself. If it comes to nothing before there is an answer, one of the
 //! others is the first.
 //!
-//! Of an answer that grows beyond what is kept, only the latest part is held for those who are behind: nobody joins it
+//! Of an answer that grows beyond its room, only the latest part is held for those who are behind: nobody joins it
 //! any more, who waits for it and has heard nothing goes on alone, and who is further behind than that is cut off.
 
 use std::collections::HashMap;

@@ -8,7 +8,8 @@ use http::{HeaderName, HeaderValue};
 use super::flight::Lead;
 use super::record::{Recording, Shelf};
 use super::whence::Whence;
-use crate::base::ids::ModelName;
+use super::window;
+use crate::pipeline::charge::{Price, quote};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Answer, Tap};
 
@@ -18,7 +19,6 @@ pub struct Keeping {
     /// Others may hear the answer as well.
     pub lead: Option<Lead>,
     pub result: &'static str,
-    pub asked: ModelName,
     /// Whether it was known that somebody else would be asked than by the route, when it was looked for what is kept.
     pub is_detoured: bool,
     /// By their prices it is known what the answer cost.
@@ -27,7 +27,7 @@ pub struct Keeping {
 
 impl Tap for Keeping {
     fn wrap(self: Box<Self>, answer: Answer) -> Answer {
-        let Self { mut shelf, mut lead, result, asked, is_detoured, targets } = *self;
+        let Self { mut shelf, mut lead, result, is_detoured, targets } = *self;
         let Answer { head, frames } = answer;
         let why = match &head.target {
             // A later step has made it up, for whoever asked and for now: it is to be asked again for the others.
@@ -41,11 +41,13 @@ impl Tap for Keeping {
             lead = None;
         }
         let target = head.target.as_ref().and_then(|name| targets.iter().find(|target| target.name == *name));
-        let quote = target.and_then(|target| target.tariff.quote(target.model_for(&asked), shelf.clock.now()));
-        let room = shelf.largest;
-        let recording = Recording::new(frames, &head, quote.clone(), shelf).boxed();
+        // As the bill has it: later steps may have asked for another model, or a class of service.
+        let quote = target.and_then(|target| quote(target, &head.model, head.basis.unknown, shelf.clock.now()));
+        let price = quote.map(|quote| Price { quote, service: head.basis.service });
+        let room = window::room(shelf.largest);
+        let recording = Recording::new(frames, &head, price.clone(), shelf).boxed();
         let answer = match lead {
-            Some(lead) => lead.begin(Answer { head, frames: recording }, Whence::Target(quote), room),
+            Some(lead) => lead.begin(Answer { head, frames: recording }, Whence::Target(price), room),
             None => Answer { head, frames: recording },
         };
         marked(answer, result)

@@ -52,6 +52,7 @@ use crate::base::ids::PolicyName;
 use crate::base::json::Number;
 use crate::base::stop::Stop;
 use crate::chat::{Request, Verbatim};
+use crate::pipeline::charge::Estimate;
 use crate::pipeline::cx::{Cached, Cx};
 use crate::pipeline::route::Route;
 use crate::pipeline::run::Mode;
@@ -232,7 +233,7 @@ impl Cache {
                     if let Some(mut answer) = self.give(cx, request, &good, "hit", "similar") {
                         answer.head.headers.insert(SIMILARITY, like.header());
                         let whence = Whence::Kept { origin: Box::new(good.kept.origin.clone()), tier: "similar" };
-                        return Flow::Answer(lead.begin(answer, whence, self.settings.largest));
+                        return Flow::Answer(lead.begin(answer, whence, window::room(self.settings.largest)));
                     }
                 }
                 Some((good, Age::Fresh)) => lesson.try_against(like, good.kept),
@@ -328,6 +329,7 @@ impl Cache {
     /// Has the request asked, and its answer kept.
     fn ask(&self, cx: &mut Cx, request: &Request, result: &'static str, wanted: Wanted, asking: Asking) -> Flow {
         conclude(cx, Cached::of(result));
+        let (question, factor) = (cx.question.as_ref(), cx.tokens.factor(&cx.model));
         let has_logprobs = request.params.logprobs == Some(true) || request.params.top_logprobs.is_some();
         let shelf = Shelf {
             answers: Arc::clone(&self.answers),
@@ -337,6 +339,7 @@ impl Cache {
             room: self.settings.room,
             largest: self.settings.largest,
             tool_calls: self.settings.tool_calls,
+            estimate: question.map(|question| Estimate::of(question, factor)).unwrap_or_default(),
             choices: request.params.n.as_ref().map_or(1.0, Number::as_f64),
             clock: self.clock,
             // Pieces of a stream say more of these than a whole answer made of them would.
@@ -349,9 +352,8 @@ impl Cache {
             shelf,
             lead: asking.lead,
             result,
-            asked: cx.model.clone(),
             is_detoured: cx.detour.is_some(),
-            targets: self.targets.clone(),
+            targets: cx.detour.as_ref().map_or_else(|| self.targets.clone(), |target| vec![Arc::clone(target)]),
         }))
     }
 }

@@ -193,6 +193,11 @@ impl Said {
         }
         self.all(&chosen, |said, branch| said.length(*branch));
         self.option(cx.detour.as_ref(), |said, target| said.bytes(target.name.as_str().as_bytes()));
+        // Later plugins are shown them.
+        self.all(&cx.tags, |said, (key, value)| {
+            said.bytes(key.as_bytes());
+            said.bytes(value.as_bytes());
+        });
         self.headers(&cx.outgoing, |_| true);
         self.headers(&cx.headers, |name| circumstances.steers && STEERING.contains(&name));
     }

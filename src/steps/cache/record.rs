@@ -16,12 +16,12 @@ use crate::base::stop::Stop;
 use crate::base::text::Text;
 use crate::chat::{Completion, Event, Frame, Losses};
 use crate::dialect;
+use crate::pipeline::charge::{Estimate, Price};
+use crate::pipeline::ending::bytes_of;
 use crate::pipeline::gathered::Gathered;
 use crate::pipeline::remarks::Counts;
 use crate::pipeline::renewal::Renewal;
-use crate::pipeline::tariff::Quote;
 use crate::pipeline::{Burst, Head};
-use crate::pricing::Terms;
 use crate::state::Answers;
 use crate::state::answers::{Kept, Origin, Place, Question, Room, Watch};
 
@@ -39,6 +39,8 @@ pub struct Shelf {
     pub tool_calls: bool,
     /// How many choices were asked for.
     pub choices: f64,
+    /// What it takes, where its provider does not say.
+    pub estimate: Estimate,
     pub clock: Clock,
     /// Why nothing is kept, whatever comes.
     pub closed: Option<&'static str>,
@@ -76,7 +78,8 @@ impl Shelf {
 pub struct Recording {
     frames: BoxStream<'static, Result<Burst, Stop>>,
     head: Head,
-    quote: Option<Quote>,
+    /// `None` if that is not known.
+    price: Option<Price>,
     gathered: Gathered,
     /// Bytes of what is gathered, about.
     size: u64,
@@ -88,11 +91,11 @@ impl Recording {
     pub fn new(
         frames: BoxStream<'static, Result<Burst, Stop>>,
         head: &Head,
-        quote: Option<Quote>,
+        price: Option<Price>,
         shelf: Shelf,
     ) -> Self {
         let mut recording =
-            Self { frames, head: head.clone(), quote, gathered: Gathered::default(), size: 0, shelf: Some(shelf) };
+            Self { frames, head: head.clone(), price, gathered: Gathered::default(), size: 0, shelf: Some(shelf) };
         if let Some(why) = recording.shelf.as_ref().and_then(|shelf| shelf.closed) {
             recording.drop_for(why);
         }
@@ -169,14 +172,14 @@ impl Recording {
     }
 
     fn origin(&self, completion: &Completion, shelf: &Shelf) -> Origin {
-        let cost = |quote: &Quote| Some(quote.rates.cost(completion.usage.as_ref()?, Terms::default()));
+        let usage = || shelf.estimate.complete(completion.usage.clone().unwrap_or_default(), bytes_of(completion));
         Origin {
             at: shelf.clock.now(),
             dialect: self.head.dialect,
             target: self.head.target.clone(),
             provider: self.head.provider.clone(),
             model: self.head.model.clone(),
-            cost: self.quote.as_ref().and_then(cost),
+            cost: self.price.as_ref().map(|price| price.cost(&usage())),
             wording: shelf.wording,
         }
     }
@@ -249,6 +252,7 @@ mod tests {
                 tool_calls: false,
                 clock: Clock::system(),
                 choices: 1.0,
+                estimate: Estimate::default(),
                 closed: None,
                 counts: Arc::default(),
                 renewal: Some(renewal),

@@ -58,6 +58,7 @@ pub fn answer(kept: &Kept, cx: &Cx, sending: Sending) -> Option<Answer> {
         dialect: origin.dialect,
         headers: HeaderMap::with_capacity(12),
         is_detoured: false,
+        basis: Default::default(),
         audience: None,
     };
     let frames = match sending {

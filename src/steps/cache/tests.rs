@@ -27,6 +27,8 @@ struct Case {
     model: u8,
     beta: u8,
     outgoing: u8,
+    /// What plugins have tagged it with: keys and values.
+    tags: Vec<(u8, u8)>,
     system: u8,
     /// Turns before the last, whose texts and roles the bits are.
     history: Vec<bool>,
@@ -47,7 +49,8 @@ fn case() -> impl Strategy<Value = Case> {
     let sent = (few.clone(), few.clone(), few.clone(), few.clone(), few.clone());
     let said = (prop::collection::vec(any::<bool>(), 0..3), few.clone(), prop::collection::vec(0u8..2, 0..3));
     let params = (few.clone(), few.clone(), few.clone(), prop::collection::vec(0u8..2, 0..3), few.clone());
-    (head, sent, said, params, few.clone(), few).prop_map(|(head, sent, said, params, user, extra)| Case {
+    let tags = prop::collection::vec((0u8..2, 0u8..2), 0..3);
+    (head, sent, said, params, tags, few.clone(), few).prop_map(|(head, sent, said, params, tags, user, extra)| Case {
         policy: head.0,
         key: head.1,
         shared_by: head.2,
@@ -56,6 +59,7 @@ fn case() -> impl Strategy<Value = Case> {
         model: sent.1,
         beta: sent.2,
         outgoing: sent.3,
+        tags,
         system: sent.4,
         history: said.0,
         last: said.1,
@@ -120,6 +124,7 @@ fn cx(case: &Case) -> Cx {
     if case.outgoing > 0 {
         cx.outgoing.insert(HeaderName::from_static("x-tier"), HeaderValue::from_static("x"));
     }
+    cx.tags = case.tags.iter().map(|(key, value)| (name(*key).into(), name(*value).into())).collect();
     cx
 }
 
@@ -146,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_alone_differs_the_place_is_another(one in case(), which in 0usize..14) {
+    fn whatever_alone_differs_the_place_is_another(one in case(), which in 0usize..15) {
         let mut other = one.clone();
         let numbers = [
             &mut other.policy, &mut other.key, &mut other.imprint, &mut other.asked, &mut other.model,
@@ -157,6 +162,9 @@ proptest! {
             if number == which {
                 *changed = 1 - *changed;
             }
+        }
+        if which == 14 {
+            other.tags.push((0, 0));
         }
         prop_assert_ne!(place(&one), place(&other));
         prop_assert_eq!(place(&one), place(&one));
@@ -193,6 +201,7 @@ fn plain() -> Case {
         model: 0,
         beta: 0,
         outgoing: 0,
+        tags: Vec::new(),
         system: 0,
         history: Vec::new(),
         last: 0,
@@ -222,4 +231,12 @@ fn where_users_share_answers_the_name_that_goes_along_does_not_tell_them_apart()
     let team = |user| Case { shared_by: SharedBy::Policy, user, ..plain() };
     assert_eq!(place(&team(0)), place(&team(1)));
     assert_ne!(place(&Case { user: 1, ..plain() }), place(&plain()));
+}
+
+#[test]
+fn what_a_plugin_has_tagged_otherwise_is_another_question() {
+    let tagged = |tags: &[(u8, u8)]| Case { tags: tags.to_vec(), ..plain() };
+    let cases = [&[][..], &[(0, 0)], &[(0, 1)], &[(1, 0)], &[(0, 0), (0, 1)], &[(0, 1), (0, 0)]].map(tagged);
+    let places: std::collections::HashSet<_> = cases.iter().map(place).collect();
+    assert_eq!(places.len(), cases.len());
 }

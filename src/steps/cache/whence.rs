@@ -4,15 +4,15 @@ use super::keeping::given;
 use super::{Cache, conclude};
 use crate::base::money::Nanos;
 use crate::pipeline::Answer;
+use crate::pipeline::charge::Price;
 use crate::pipeline::cx::{Cached, Cx};
-use crate::pipeline::tariff::Quote;
 use crate::state::answers::Origin;
 
 /// Where an answer is from.
 #[derive(Clone)]
 pub enum Whence {
     /// A target makes it now, at this price, if that is known.
-    Target(Option<Quote>),
+    Target(Option<Price>),
     /// It is kept, and was found in this way.
     Kept { origin: Box<Origin>, tier: &'static str },
 }
@@ -24,8 +24,8 @@ impl Cache {
         let (tier, cached) = match whence {
             Whence::Kept { origin, tier } => (tier, self.priced(cx, &origin, "shared")),
             // A renewal has no reader.
-            Whence::Target(quote) => {
-                (tier, Cached { worth: quote.filter(|_| cx.renews.is_none()), ..Cached::of("shared") })
+            Whence::Target(price) => {
+                (tier, Cached { worth: price.filter(|_| cx.renews.is_none()), ..Cached::of("shared") })
             }
         };
         conclude(cx, Cached { tier: Some(tier), ..cached });

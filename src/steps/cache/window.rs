@@ -7,6 +7,12 @@ use crate::base::text::Text;
 use crate::chat::{Event, Frame, Usage};
 use crate::pipeline::Burst;
 
+/// Bytes that are held of an answer of which no more than `largest` are kept: also where hardly anything is, those who read
+/// as it comes are not cut off for being a few frames apart.
+pub fn room(largest: u64) -> u64 {
+    largest.max(LEAST)
+}
+
 /// The latest bursts of an answer, as many as have room.
 pub struct Window {
     /// Each with its bytes.
@@ -84,6 +90,8 @@ fn said(frame: &Frame) -> u64 {
     frame.iter().map(|event| text(event) as u64).sum()
 }
 
+/// Some thousand frames.
+const LEAST: u64 = 1 << 20;
 /// What a frame takes beside its text.
 const FRAME: u64 = 256;
 

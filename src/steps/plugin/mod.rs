@@ -238,6 +238,7 @@ fn answer(reply: types::Reply, request: &Verbatim<Request>, cx: &Cx) -> Result<A
         dialect,
         headers: http::HeaderMap::new(),
         is_detoured: false,
+        basis: Default::default(),
         audience: None,
     };
     Ok(Answer { head, frames: futures_util::stream::iter([Ok(vec![frame])]).boxed() })

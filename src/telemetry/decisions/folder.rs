@@ -3,14 +3,16 @@
 //! A folder has files `0000000001.jsonl` and so on. The newest is written to until it is an eighth of all that may be
 //! kept; then another one is begun, and the oldest are removed. One process at a time writes to a folder.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::{info, warn};
+
+use crate::base::private;
 
 /// A folder to write to, opened when there is something to write, and again after an error.
 pub(super) struct Folder {
@@ -82,7 +84,7 @@ impl Folder {
 impl Open {
     fn folder(path: &Path) -> io::Result<Self> {
         // Records say who asked what of whom: they are for nobody else.
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        private::make(path)?;
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join("lock"))?;
         lock.try_lock().map_err(|_| io::Error::other("another gateway records its decisions there"))?;
         let files = files(path)?;

@@ -312,3 +312,18 @@ async fn what_is_read_while_it_is_forgotten_is_not_remembered_either() {
         assert_eq!(left, 0);
     }
 }
+
+#[test]
+fn the_folder_is_for_its_owner_alone_also_if_it_was_open_to_others() {
+    use std::fs::{Permissions, metadata, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("answers");
+    let mode = || metadata(&path).unwrap().permissions().mode() & 0o777;
+    drop(open(&path));
+    assert_eq!(mode(), 0o700);
+    set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    drop(open(&path));
+    assert_eq!(mode(), 0o700);
+}

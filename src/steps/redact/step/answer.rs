@@ -181,6 +181,7 @@ mod tests {
             dialect: DialectId::OPENAI_CHAT,
             headers: Default::default(),
             is_detoured: false,
+            basis: Default::default(),
             audience: None,
         };
         let answer = Answer { head, frames: futures_util::stream::iter(bursts.collect::<Vec<_>>()).boxed() };
