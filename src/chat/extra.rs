@@ -58,7 +58,12 @@ impl Extra {
 
     /// The names of the fields that say something: what is lost on a dialect that cannot write them.
     pub fn telling(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter(|field| field.tells).map(|field| &*field.key)
+        self.telling_fields().map(|(key, _)| key)
+    }
+
+    /// The same with their values.
+    pub fn telling_fields(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.fields.iter().filter(|field| field.tells).map(|field| (&*field.key, &field.value))
     }
 
     /// Puts another value in the place of each that `change` has one for, and tells whether there was any.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use bytestring::ByteString;
 
+use super::keys::Keys;
 use super::{Json, Kind, Malformed, Number, Result, value};
 use crate::base::text::{self, Text};
 
@@ -18,11 +19,23 @@ pub struct Reader<'a> {
     source: &'a ByteString,
     at: usize,
     depth: u16,
+    is_strict: bool,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(source: &'a ByteString) -> Self {
-        Self { source, at: 0, depth: 0 }
+        Self { source, at: 0, depth: 0, is_strict: false }
+    }
+
+    /// One that refuses an object with a key twice: of the two values others may take the one that we do not. An object
+    /// that is passed by is not looked into.
+    pub fn strict(source: &'a ByteString) -> Self {
+        Self { is_strict: true, ..Self::new(source) }
+    }
+
+    /// A reader of a value that was set aside, as strict as this one.
+    pub fn aside<'j>(&self, value: &'j Json) -> Reader<'j> {
+        Reader { is_strict: self.is_strict, ..value.reader() }
     }
 
     /// What kind of value comes next.
@@ -65,11 +78,13 @@ impl<'a> Reader<'a> {
         if self.opens_empty(b'}')? {
             return Ok(());
         }
+        let mut keys = self.is_strict.then(Keys::default);
         loop {
-            if self.next_byte() != Some(b'"') {
-                return Err(self.not_json("expected a key"));
-            }
+            self.want_key()?;
             let key = self.key()?;
+            if keys.as_mut().is_some_and(|keys| !keys.add(key.clone())) {
+                return Err(Malformed::new("is there twice").within(key));
+            }
             self.colon()?;
             // A look at the value's kind passes the space before it, and that is not reading it.
             self.next_byte();
@@ -205,9 +220,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
-            if self.next_byte() != Some(b'"') {
-                return Err(self.not_json("expected a key"));
-            }
+            self.want_key()?;
             self.skip_string()?;
             self.colon()?;
             self.skip()?;
@@ -223,6 +236,11 @@ impl<'a> Reader<'a> {
             None => Ok(()),
             Some(_) => Err(self.not_json("expected the end of the document")),
         }
+    }
+
+    #[inline]
+    fn want_key(&mut self) -> Result<()> {
+        if self.next_byte() == Some(b'"') { Ok(()) } else { Err(self.not_json("expected a key")) }
     }
 
     /// A key's characters. Keys are many and soon forgotten: they hold no share of the body.

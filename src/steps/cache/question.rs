@@ -208,13 +208,13 @@ impl Said {
 
     /// What no dialect but the request's own knows.
     fn extra(&mut self, extra: &Extra) {
-        let telling = || extra.telling().filter(|key| !SENDING.contains(key));
+        let telling = || extra.telling_fields().filter(|(key, _)| !SENDING.contains(key));
         let count = telling().count();
         self.length(count);
         self.is_own |= count > 0;
-        for key in telling() {
+        for (key, json) in telling() {
             self.bytes(key.as_bytes());
-            self.option(extra.get(key), |said, json| said.json("json", json));
+            self.json("json", json);
         }
     }
 
