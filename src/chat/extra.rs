@@ -22,6 +22,9 @@ struct Field {
 }
 
 impl Extra {
+    /// The lowest of the marks that say more than how something was written: what is marked so or not so is not the same.
+    pub const TELLING: u32 = 1 << 24;
+
     /// Keeps the value that comes next as the field `key`.
     ///
     /// # Errors
@@ -98,6 +101,11 @@ impl Extra {
 
     pub fn has_mark(&self, bit: u32) -> bool {
         self.marks & bit != 0
+    }
+
+    /// The marks that an answer may depend on.
+    pub fn telling_marks(&self) -> u32 {
+        self.marks & Self::TELLING.wrapping_neg()
     }
 
     /// True when there is no field to lose.
