@@ -1,8 +1,9 @@
 //! Whether two questions may share an answer by their canonical form, held to numbers.
 //!
 //! `tidegate cache eval` prints the table of a file of pairs: `held_out.jsonl` was written before the rule it tries and
-//! changed nothing about it, `by_hand.jsonl` before that. Those of the generator are in `tmp/pairs.jsonl` of the target
-//! folder once these tests have run.
+//! changed nothing about it, `by_hand.jsonl` before that, but for the pairs about abilities, which the rule took for the
+//! same when they were written. Those of the generator are in `tmp/pairs.jsonl` of the target folder once these tests have
+//! run.
 
 use std::path::Path;
 use std::process::Command;

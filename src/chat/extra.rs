@@ -22,6 +22,9 @@ struct Field {
 }
 
 impl Extra {
+    /// The lowest of the marks that say more than how something was written: what is marked so or not so is not the same.
+    pub const TELLING: u32 = 1 << 24;
+
     /// Keeps the value that comes next as the field `key`.
     ///
     /// # Errors
@@ -58,7 +61,12 @@ impl Extra {
 
     /// The names of the fields that say something: what is lost on a dialect that cannot write them.
     pub fn telling(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter(|field| field.tells).map(|field| &*field.key)
+        self.telling_fields().map(|(key, _)| key)
+    }
+
+    /// The same with their values.
+    pub fn telling_fields(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.fields.iter().filter(|field| field.tells).map(|field| (&*field.key, &field.value))
     }
 
     /// Puts another value in the place of each that `change` has one for, and tells whether there was any.
@@ -93,6 +101,11 @@ impl Extra {
 
     pub fn has_mark(&self, bit: u32) -> bool {
         self.marks & bit != 0
+    }
+
+    /// The marks that an answer may depend on.
+    pub fn telling_marks(&self) -> u32 {
+        self.marks & Self::TELLING.wrapping_neg()
     }
 
     /// True when there is no field to lose.

@@ -1,9 +1,10 @@
 //! What a translation could not say.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// One thing that a target's dialect cannot express, and so was left out or approximated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Loss {
     /// The canonical or original name of what was lost: `top_k`, `messages[3].audio`.
     pub what: Cow<'static, str>,
@@ -13,7 +14,11 @@ pub struct Loss {
 
 /// The losses of one translation. A loss that repeats is kept once.
 #[derive(Debug, Clone, Default)]
-pub struct Losses(Vec<Loss>);
+pub struct Losses {
+    listed: Vec<Loss>,
+    /// Those listed, once they are more than a few: a request may have a hundred thousand fields that nobody knows.
+    known: HashSet<Loss>,
+}
 
 impl Losses {
     pub fn left_out(&mut self, what: impl Into<Cow<'static, str>>) {
@@ -22,16 +27,43 @@ impl Losses {
 
     pub fn add(&mut self, what: impl Into<Cow<'static, str>>, instead: impl Into<Cow<'static, str>>) {
         let loss = Loss { what: what.into(), instead: instead.into() };
-        if !self.0.contains(&loss) {
-            self.0.push(loss);
+        if self.listed.len() < FEW {
+            if !self.listed.contains(&loss) {
+                self.listed.push(loss);
+            }
+            return;
+        }
+        if self.known.is_empty() {
+            self.known.extend(self.listed.iter().cloned());
+        }
+        if self.known.insert(loss.clone()) {
+            self.listed.push(loss);
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.listed.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Loss> {
-        self.0.iter()
+        self.listed.iter()
+    }
+}
+
+/// So many are gone through faster than looked up.
+const FEW: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_loss_is_kept_once_and_in_its_turn_however_many_there_are() {
+        let mut losses = Losses::default();
+        let names: Vec<_> = (0..100_000).map(|n| n.to_string()).collect();
+        (0..2).for_each(|_| names.iter().for_each(|name| losses.left_out(name.clone())));
+        assert!(losses.iter().map(|loss| &*loss.what).eq(names.iter().map(String::as_str)));
+        losses.add("7", "sent as text");
+        assert_eq!(losses.iter().count(), names.len() + 1);
     }
 }

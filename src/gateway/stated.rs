@@ -7,8 +7,8 @@ use crate::base::json::{Kind, Reader};
 /// The string at `path` (`metadata.user_id`) of a JSON document, if there is one.
 pub fn at_path(body: &ByteString, path: &str) -> Option<String> {
     let mut found = None;
-    // The body has been read before: it is valid.
-    search(&mut Reader::new(body), path, &mut found).ok()?;
+    // The body has been read before: it is valid. What it says twice is not certain, and counts for nothing.
+    search(&mut Reader::strict(body), path, &mut found).ok()?;
     found
 }
 
@@ -38,5 +38,16 @@ mod tests {
         assert_eq!(at_path(&body, "user").as_deref(), Some("u2"));
         assert_eq!(at_path(&body, "metadata.n"), None);
         assert_eq!(at_path(&body, "user.deeper"), None);
+    }
+
+    #[test]
+    fn what_is_stated_twice_is_not_stated() {
+        for body in [
+            r#"{"metadata":{"user_id":"u1","user_id":"u2"}}"#,
+            r#"{"metadata":{"user_id":"u1","user\u005fid":7}}"#,
+            r#"{"metadata":{"user_id":"u1"},"metadata":{}}"#,
+        ] {
+            assert_eq!(at_path(&body.into(), "metadata.user_id"), None, "{body}");
+        }
     }
 }

@@ -55,12 +55,12 @@ impl OpaqueBody {
     /// Reads the model out of a JSON body; an empty or other body has none.
     ///
     /// # Errors
-    /// When the body claims to be JSON and is not.
+    /// When the body claims to be JSON and is not, or says something twice.
     pub fn json(body: Bytes) -> Result<Self, Malformed> {
         let text = ByteString::try_from(body.clone()).map_err(|_| Malformed::new("the body is not UTF-8"))?;
         let mut model = Text::default();
         if !text.trim().is_empty() {
-            let mut reader = Reader::new(&text);
+            let mut reader = Reader::strict(&text);
             reader.object(|reader, key| {
                 if key == "model" && reader.peek()? == Kind::String {
                     model = reader.text()?;
@@ -245,5 +245,19 @@ impl Exchange for OpaqueExchange {
         let silence = Silence::new(Phase::NextToken, timeouts.between_tokens, sending.deadline, timeouts.total);
         let response = response.map(|body| Passing::Plain(Watched { body, watch, silence, texts: None }));
         Ok(OpaqueAnswer { target, response })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_names_its_model_twice_is_refused() {
+        let read = |body: &'static str| OpaqueBody::json(Bytes::from_static(body.as_bytes()));
+        assert_eq!(read(r#"{"input":{"x":1,"x":2},"model":"a"}"#).ok().unwrap().model(), "a");
+        for body in [r#"{"model":"a","model":"b"}"#, r#"{"\u006dodel":"a","model":1}"#] {
+            assert_eq!(read(body).err().unwrap().to_string(), "`model`: is there twice");
+        }
     }
 }

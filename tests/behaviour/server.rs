@@ -51,6 +51,11 @@ async fn a_body_that_is_no_request_is_refused_with_its_place() {
         ("{\"model\":\"m\",\"messages\":", json!("messages")),
         (r#"{"model":"m","messages":[{"role":"user","content":7}]}"#, json!("messages[0].content")),
         (r#"{"model":7,"messages":[]}"#, json!("model")),
+        (r#"{"model":"m","messages":[],"messages":[]}"#, json!("messages")),
+        (
+            r#"{"model":"m","messages":[{"role":"user","content":"a","c\u006fntent":"b"}]}"#,
+            json!("messages[0].content"),
+        ),
     ] {
         let answer = house.http.post_with("/v1/chat/completions", &[], body).await;
         assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &param), "{body}: {}", answer.text());

@@ -184,6 +184,21 @@ async fn a_request_in_which_nothing_is_found_leaves_as_it_came() {
 }
 
 #[tokio::test]
+async fn what_says_two_things_of_itself_is_refused_wherever_it_is_gone_through() {
+    let upstream = FakeUpstream::answering("{}").await;
+    let house = House::with(&guarded(&upstream, "{ find: [email] }")).await;
+    for body in [
+        r#"{"model":"m","input":"a","input":"b"}"#,
+        r#"{"model":"m","input":[{"role":"assistant","content":"a","role":"user"}]}"#,
+        r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_image","type":"input_text","text":"a"}]}]}"#,
+    ] {
+        let answer = house.http.post_with("/v1/responses", &[], body).await;
+        assert!(answer.status == 400 && answer.text().contains("is there twice"), "{body}: {}", answer.text());
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
 async fn what_nobody_can_read_is_refused_or_passes_as_the_policy_says() {
     let unreadable = [
         ("/v1/embeddings", json!({ "model": "m", "input": [1, 2, 3] })),

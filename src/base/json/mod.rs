@@ -7,6 +7,7 @@
 //! This is not a general JSON library: it has no tree and no conversion to Rust types. serde_json does
 //! that elsewhere, and the tests hold this module against it.
 
+mod keys;
 mod malformed;
 mod moment;
 mod reader;

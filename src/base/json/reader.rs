@@ -1,10 +1,12 @@
 //! Reading: one pass, no copies, everything checked.
 
+mod tokens;
+
 use std::borrow::Cow;
 
 use bytestring::ByteString;
 
-use super::scan::next_special;
+use super::keys::Keys;
 use super::{Json, Kind, Malformed, Number, Result, value};
 use crate::base::text::{self, Text};
 
@@ -17,11 +19,23 @@ pub struct Reader<'a> {
     source: &'a ByteString,
     at: usize,
     depth: u16,
+    is_strict: bool,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(source: &'a ByteString) -> Self {
-        Self { source, at: 0, depth: 0 }
+        Self { source, at: 0, depth: 0, is_strict: false }
+    }
+
+    /// One that refuses an object with a key twice: of the two values others may take the one that we do not. An object
+    /// that is passed by is not looked into.
+    pub fn strict(source: &'a ByteString) -> Self {
+        Self { is_strict: true, ..Self::new(source) }
+    }
+
+    /// A reader of a value that was set aside, as strict as this one.
+    pub fn aside<'j>(&self, value: &'j Json) -> Reader<'j> {
+        Reader { is_strict: self.is_strict, ..value.reader() }
     }
 
     /// What kind of value comes next.
@@ -64,11 +78,13 @@ impl<'a> Reader<'a> {
         if self.opens_empty(b'}')? {
             return Ok(());
         }
+        let mut keys = self.is_strict.then(Keys::default);
         loop {
-            if self.next_byte() != Some(b'"') {
-                return Err(self.not_json("expected a key"));
-            }
+            self.want_key()?;
             let key = self.key()?;
+            if keys.as_mut().is_some_and(|keys| !keys.add(key.clone())) {
+                return Err(Malformed::new("is there twice").within(key));
+            }
             self.colon()?;
             // A look at the value's kind passes the space before it, and that is not reading it.
             self.next_byte();
@@ -204,9 +220,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
-            if self.next_byte() != Some(b'"') {
-                return Err(self.not_json("expected a key"));
-            }
+            self.want_key()?;
             self.skip_string()?;
             self.colon()?;
             self.skip()?;
@@ -222,6 +236,11 @@ impl<'a> Reader<'a> {
             None => Ok(()),
             Some(_) => Err(self.not_json("expected the end of the document")),
         }
+    }
+
+    #[inline]
+    fn want_key(&mut self) -> Result<()> {
+        if self.next_byte() == Some(b'"') { Ok(()) } else { Err(self.not_json("expected a key")) }
     }
 
     /// A key's characters. Keys are many and soon forgotten: they hold no share of the body.
@@ -282,70 +301,6 @@ impl<'a> Reader<'a> {
             }
             _ => Err(self.not_json(if close == b'}' { "expected `,` or `}`" } else { "expected `,` or `]`" })),
         }
-    }
-
-    /// Passes a string by; true if it has escapes.
-    #[inline(always)]
-    fn skip_string(&mut self) -> Result<bool> {
-        let bytes = self.source.as_bytes();
-        let at = next_special(bytes, self.at + 1);
-        if bytes.get(at) == Some(&b'"') {
-            self.at = at + 1;
-            return Ok(false);
-        }
-        self.skip_rest_of_string(at).map(|()| true)
-    }
-
-    /// From a byte at `at` that is no quote.
-    #[inline(never)]
-    fn skip_rest_of_string(&mut self, mut at: usize) -> Result<()> {
-        let bytes = self.source.as_bytes();
-        loop {
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => at += self.check_escape(bytes.get(at + 1..).unwrap_or_default())?,
-                Some(_) => return Err(self.not_json("a control character in a string must be escaped")),
-                None => return Err(self.not_json("a string has no end")),
-            }
-            at = next_special(bytes, at);
-        }
-        self.at = at + 1;
-        Ok(())
-    }
-
-    /// The length of an escape, backslash included, whose rest is `after`.
-    fn check_escape(&self, after: &[u8]) -> Result<usize> {
-        match after {
-            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(2),
-            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|hex| hex.is_ascii_hexdigit()) => Ok(6),
-            _ => Err(self.not_json("an escape in a string is not valid")),
-        }
-    }
-
-    fn skip_number(&mut self) -> Result<()> {
-        self.eat(b'-');
-        if !self.eat(b'0') && self.digits() == 0 {
-            return Err(self.not_json("a number is not valid"));
-        }
-        if self.eat(b'.') && self.digits() == 0 {
-            return Err(self.not_json("a number is not valid"));
-        }
-        if self.eat(b'e') || self.eat(b'E') {
-            let _ = self.eat(b'+') || self.eat(b'-');
-            if self.digits() == 0 {
-                return Err(self.not_json("a number is not valid"));
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        self.at - start
     }
 
     #[inline]

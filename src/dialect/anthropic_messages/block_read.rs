@@ -4,7 +4,7 @@
 //! word for stays whole as [`Content::Other`].
 
 use super::mark::{ABSENT, BARE};
-use super::member::{optional, required};
+use super::member::{optional, raw_object, required};
 use super::source;
 use crate::base::json::{Kind, Malformed, Reader, Result};
 use crate::base::text::Text;
@@ -53,7 +53,7 @@ fn read<'a>(
         return Ok(part);
     }
     *reader = before;
-    let json = reader.raw()?;
+    let json = raw_object(reader)?;
     Ok(Part::new(Content::Other(Other { kind: kind.into_owned(), json })))
 }
 
@@ -139,7 +139,9 @@ fn tool_use(reader: &mut Reader<'_>) -> Result<Part> {
             "name" => name = Some(reader.text()?),
             "input" => input = Some(reader.raw_text()?),
             // Whom else should the model's own call be from?
-            "caller" if reader.glimpse("type").as_deref() == Some("direct") => part.extra.note(key, reader.raw()?),
+            "caller" if reader.glimpse("type").as_deref() == Some("direct") => {
+                part.extra.note(key, raw_object(reader)?)
+            }
             _ => common(&mut part, key, reader)?,
         }
         Ok(())

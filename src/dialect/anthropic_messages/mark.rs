@@ -1,18 +1,19 @@
-//! How known fields were written, where the vocabulary does not say: bits of an
-//! [`Extra`](crate::chat::Extra).
+//! How known fields were written, where the vocabulary does not say: bits of an [`Extra`].
+
+use crate::chat::Extra;
 
 /// A content was a bare string rather than a list of blocks.
 pub(super) const BARE: u32 = 1;
 /// A system message stood among the turns rather than at the top.
-pub(super) const INLINE: u32 = 1 << 1;
+pub(super) const INLINE: u32 = Extra::TELLING;
 /// A tool result had no content at all.
 pub(super) const ABSENT: u32 = 1 << 2;
 /// The request said `"stream": false` rather than nothing.
 pub(super) const UNSTREAMED: u32 = 1 << 3;
 /// Thinking was `adaptive` rather than not mentioned.
-pub(super) const ADAPTIVE: u32 = 1 << 4;
+pub(super) const ADAPTIVE: u32 = Extra::TELLING << 1;
 /// Thinking was `enabled` without a budget, as some compatible servers have it.
-pub(super) const UNBUDGETED: u32 = 1 << 5;
+pub(super) const UNBUDGETED: u32 = Extra::TELLING << 2;
 /// `tools` was an empty list rather than absent.
 pub(super) const NO_TOOLS: u32 = 1 << 6;
 /// `stop_sequences` was an empty list rather than absent.

@@ -29,12 +29,13 @@ pub(super) fn required<T>(value: Option<T>, key: &str) -> Result<T> {
     value.ok_or_else(|| Malformed::new("is missing").within(key))
 }
 
-/// An object as its bytes.
+/// An object as its bytes. Its keys are seen, whether or not anybody asks for them.
 pub(super) fn raw_object(reader: &mut Reader<'_>) -> Result<Json> {
     if reader.peek()? != Kind::Object {
         return Err(Malformed::new("expected an object"));
     }
-    reader.raw()
+    let ((), raw) = reader.with_raw(|reader| reader.object(|_, _| Ok(())))?;
+    Ok(raw)
 }
 
 /// What is left of an object when `take` has taken the members it understands; `None` if nothing is, though

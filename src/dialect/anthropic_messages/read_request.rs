@@ -14,7 +14,7 @@ use crate::base::text::Text;
 use crate::chat::{Content, Extra, Format, Message, Part, Request, Role};
 
 pub(super) fn read(document: &ByteString) -> Result<Request> {
-    let mut reader = Reader::new(document);
+    let mut reader = Reader::strict(document);
     let mut draft = Draft { request: Request::new(ID, Text::default()), model: None, system: None, turns: None };
     reader.object(|reader, key| draft.member(key, reader))?;
     reader.end()?;
@@ -137,7 +137,7 @@ fn says_nothing(object: &Json) -> bool {
 /// A `json_schema` format and nothing more.
 fn format(raw: &Json) -> Result<Option<Format>> {
     let (mut schema, mut is_schema, mut is_odd) = (None, false, false);
-    raw.reader().object(|reader, key| {
+    Reader::strict(&raw.0).object(|reader, key| {
         match (key, reader.peek()?) {
             ("type", Kind::String) => is_schema = reader.text()? == "json_schema",
             ("schema", Kind::Object) => schema = Some(reader.raw()?),

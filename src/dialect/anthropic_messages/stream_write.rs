@@ -246,9 +246,8 @@ impl Writer {
 
 /// Whether all that an answer says can be written as a stream. One of another dialect is said as far as this one can say it.
 pub(super) fn can_say(completion: &Completion) -> bool {
-    let says_more = |extra: &Extra, but: &str| {
-        extra.telling().any(|key| key != but && extra.get(key).is_some_and(|value| !value.is_void()))
-    };
+    let says_more =
+        |extra: &Extra, but: &str| extra.telling_fields().any(|(key, value)| key != but && !value.is_void());
     let is_said = |part: &Part| match &part.content {
         Content::Text(_) => !says_more(&part.extra, "citations"),
         Content::Image(_) | Content::File(_) | Content::Audio { .. } | Content::ToolResult(_) => false,

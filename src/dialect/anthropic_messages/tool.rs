@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::member::{Cx, Members, object, optional, placeless};
+use super::member::{Cx, Members, object, optional, placeless, raw_object};
 use crate::base::json::{Json, Kind, Reader, Result, Writer};
 use crate::base::text::Text;
 use crate::chat::{Extra, Request, Tool, ToolChoice};
@@ -19,7 +19,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Tool> {
     }
     *reader = before;
     let kind = kind.map_or_else(|| "custom".to_owned(), Cow::into_owned);
-    Ok(Tool::Other { kind, json: reader.raw()? })
+    Ok(Tool::Other { kind, json: raw_object(reader)? })
 }
 
 /// A function, if it has a name and a schema.

@@ -34,9 +34,9 @@ fn is_choice_streamed(choice: &Choice) -> bool {
 }
 
 fn says_more(extra: &Extra) -> bool {
-    extra.telling().any(|name| {
+    extra.telling_fields().any(|(name, value)| {
         let key = name.strip_prefix("message.").unwrap_or(name);
-        !MAKING.contains(&key) && extra.get(name).is_some_and(|value| !value.is_void())
+        !MAKING.contains(&key) && !value.is_void()
     })
 }
 

@@ -34,13 +34,15 @@ pub mod choice {
 
 /// Marks of a part.
 pub mod part {
+    use crate::chat::Extra;
+
     /// A string in a content array.
     pub const BARE: u32 = 1;
     pub const NO_TYPE: u32 = 1 << 1;
     /// Thinking written in `reasoning`.
     pub const REASONING: u32 = 1 << 2;
     /// An item of `reasoning_details`.
-    pub const DETAIL: u32 = 1 << 3;
+    pub const DETAIL: u32 = Extra::TELLING;
     /// A detail whose text is in `summary`.
     pub const SUMMARY: u32 = 1 << 4;
     /// Thinking, or a refusal, among the content parts.
@@ -48,7 +50,7 @@ pub mod part {
     /// The old `function_call` of a message.
     pub const FUNCTION_CALL: u32 = 1 << 6;
     /// An item of `tool_calls` that is no function call.
-    pub const TOOL_CALL: u32 = 1 << 7;
+    pub const TOOL_CALL: u32 = Extra::TELLING << 1;
     /// `image_url` was a string.
     pub const BARE_URL: u32 = 1 << 8;
     /// `file_data` was base64 without the head of a `data:` URL.

@@ -18,7 +18,7 @@ pub fn read(reader: &mut Reader<'_>) -> Result<Part> {
     }
     let mut draft = Draft::default();
     let ((), raw) = reader.with_raw(|reader| reader.object(|reader, key| draft.member(key, reader)))?;
-    draft.into_part(raw)
+    draft.into_part(raw, reader)
 }
 
 #[derive(Default)]
@@ -64,14 +64,14 @@ impl Draft {
         Ok(())
     }
 
-    fn into_part(mut self, raw: Json) -> Result<Part> {
+    fn into_part(mut self, raw: Json, reader: &Reader<'_>) -> Result<Part> {
         let kind = self.kind.take().unwrap_or_else(|| {
             self.extra.mark(marks::NO_TYPE);
             if self.text.is_some() { "text".into() } else { String::new() }
         });
         for (key, json) in std::mem::take(&mut self.early) {
             if key == kind {
-                self.read_body(&key, &mut json.reader()).map_err(|wrong| wrong.within(key))?;
+                self.read_body(&key, &mut reader.aside(&json)).map_err(|wrong| wrong.within(key))?;
                 self.body = self.body.take().map(unplaced);
             } else {
                 self.extra.put(&key, json);

@@ -11,7 +11,7 @@ use crate::dialect::openai_chat::marks::{request as marks, tool as tool_marks};
 use crate::dialect::openai_chat::read_message;
 
 pub fn read(body: &ByteString) -> Result<Request> {
-    let mut reader = Reader::new(body);
+    let mut reader = Reader::strict(body);
     let mut request = Request::new(ID, Text::default());
     let mut limits = Limits::default();
     let (mut has_model, mut has_messages) = (false, false);
@@ -119,7 +119,7 @@ fn param_of_another_kind(
         "user" => params.user = level.text(key, reader)?,
         "stream_options" => {
             let raw = reader.raw()?;
-            params.wants_usage = super::stream_options::includes_usage(&raw)?;
+            params.wants_usage = super::stream_options::includes_usage(&mut reader.aside(&raw))?;
             level.note(key, raw);
         }
         _ => return Ok(false),

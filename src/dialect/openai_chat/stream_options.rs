@@ -14,9 +14,9 @@ use crate::dialect::openai_chat::ID;
 pub const KEY: &str = "stream_options";
 
 /// Whether these options ask for usage.
-pub fn includes_usage(options: &Json) -> Result<bool> {
+pub fn includes_usage(options: &mut Reader<'_>) -> Result<bool> {
     let mut includes = false;
-    options.reader().nullable(|reader| {
+    options.nullable(|reader| {
         reader.object(|reader, key| {
             if key == "include_usage" {
                 includes = reader.nullable(Reader::bool)? == Some(true);

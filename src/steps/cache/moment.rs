@@ -45,17 +45,21 @@ fn has_word_of_now(text: &str) -> bool {
 fn is_whole(text: &str, start: usize, end: usize) -> bool {
     let before = text.get(..start).and_then(|before| before.chars().next_back());
     let behind = text.get(end..).and_then(|behind| behind.chars().next());
-    !before.into_iter().chain(behind).any(is_of_word)
-}
-
-fn is_of_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '\''
+    // An apostrophe is none: "tomorrow's", "d'aujourd'hui".
+    !before.into_iter().chain(behind).any(char::is_alphanumeric)
 }
 
 /// The same a word at a time, where processors know no better.
 fn any_word(text: &str) -> bool {
-    let is_of_now = |word: &str| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
-    text.split(|c: char| !is_of_word(c)).any(is_of_now)
+    let stands_at = |start: usize, known: &str| {
+        let end = start + known.len();
+        text.get(start..end).is_some_and(|word| known.eq_ignore_ascii_case(word)) && is_whole(text, start, end)
+    };
+    let mut is_within = false;
+    text.char_indices().any(|(start, c)| {
+        let begins = !std::mem::replace(&mut is_within, c.is_alphanumeric());
+        begins && WORDS.iter().any(|known| stands_at(start, known))
+    })
 }
 
 /// Finds the words, whole or in others, of several at one place the longest.
@@ -67,7 +71,6 @@ const LONGEST: usize = 13;
 const WORDS: [&str; 32] = [
     "now",
     "today",
-    "today's",
     "tonight",
     "yesterday",
     "tomorrow",
@@ -90,6 +93,7 @@ const WORDS: [&str; 32] = [
     "gerade",
     "maintenant",
     "aujourd'hui",
+    "aujourd’hui",
     "demain",
     "actuel",
     "actuellement",
@@ -122,11 +126,24 @@ mod tests {
         assert!(!is_of_now(&[(Role::User, "Do I know what a snowplough is?")]));
     }
 
+    #[test]
+    fn an_apostrophe_is_one_however_it_is_written() {
+        for text in
+            ["today's news", "Quelle heure est-il aujourd'hui ?", "les titres d'aujourd'hui", "tomorrow's weather"]
+        {
+            let typeset = text.replace('\'', "\u{2019}");
+            for text in [text, &typeset, &text.to_uppercase(), &typeset.to_uppercase()] {
+                assert!(has_word_of_now(text) && any_word(text), "{text}");
+            }
+        }
+        assert!(!is_of_now(&[(Role::User, "Qu’est-ce qu’un aujourd’huisme ?")]));
+    }
+
     proptest! {
         #[test]
         fn wherever_a_word_stands_and_whatever_stands_beside_it_both_ways_to_look_agree(
-            filler in "[a-z' é]{0,3}", count in 0_usize..2_200, word in prop::sample::select(&WORDS[..]),
-            edges in "[ .'ßa-zA]{2}", is_upper in any::<bool>(),
+            filler in "[a-z'’ é]{0,3}", count in 0_usize..2_200, word in prop::sample::select(&WORDS[..]),
+            edges in "[ .'’ßa-zA]{2}", is_upper in any::<bool>(),
         ) {
             let word = if is_upper { word.to_uppercase() } else { word.to_owned() };
             let (before, behind) = edges.split_at(edges.char_indices().nth(1).unwrap().0);
@@ -140,7 +157,8 @@ mod tests {
     #[test]
     fn all_words_are_as_short_as_they_are_taken_to_be_and_in_lower_case() {
         assert!(
-            WORDS.iter().all(|word| word.len() <= LONGEST && word.chars().all(|c| c.is_ascii_lowercase() || c == '\''))
+            WORDS.iter().all(|word| word.len() <= LONGEST
+                && word.chars().all(|c| c.is_ascii_lowercase() || ['\'', '’'].contains(&c)))
         );
     }
 

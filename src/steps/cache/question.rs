@@ -213,13 +213,14 @@ impl Said {
 
     /// What no dialect but the request's own knows.
     fn extra(&mut self, extra: &Extra) {
-        let telling = || extra.telling().filter(|key| !SENDING.contains(key));
-        let count = telling().count();
+        let telling = || extra.telling_fields().filter(|(key, _)| !SENDING.contains(key));
+        let (count, marks) = (telling().count(), extra.telling_marks());
         self.length(count);
-        self.is_own |= count > 0;
-        for key in telling() {
+        self.length(marks as usize);
+        self.is_own |= count > 0 || marks > 0;
+        for (key, json) in telling() {
             self.bytes(key.as_bytes());
-            self.option(extra.get(key), |said, json| said.json("json", json));
+            self.json("json", json);
         }
     }
 

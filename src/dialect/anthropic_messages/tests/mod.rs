@@ -7,6 +7,7 @@ mod recordings;
 mod requests;
 mod stream_law;
 mod streams;
+mod twice;
 
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;

@@ -6,6 +6,7 @@ mod laws;
 mod recordings;
 mod requests;
 mod streams;
+mod twice;
 
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;

@@ -20,6 +20,13 @@ pub const DEEDS: &[&str] = &[
     "summarise",
 ];
 
+/// Those of them that are done by saying something, so that who is asked whether he can might as well do so.
+pub const ACCOUNTS: &[&str] = &["explain", "describe", "compare", "summarize", "summarise"];
+
+/// What comes before a certain thing, or before what is certain enough to be explained. "A refund" is any, and one may
+/// give it or not.
+pub const CERTAIN: &[&str] = &["the", "my", "our", "how", "why", "what"];
+
 /// First words whose capital means nothing in front of these or any others.
 pub const FOLDED: &[&str] = &[
     "how",

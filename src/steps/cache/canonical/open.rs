@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::lists::{DEEDS, FULL, OPENINGS};
+use super::lists::{ACCOUNTS, CERTAIN, DEEDS, FULL, OPENINGS};
 use super::words::{Words, is_in};
 
 impl Words<'_> {
@@ -52,8 +52,9 @@ impl Words<'_> {
         }
     }
 
-    /// Drops "please" and "could you" in front of what is asked for.
-    pub(super) fn ask(&mut self) {
+    /// Drops "please" and "could you" in front of what is asked for. Without a "please" anywhere "could you" may be a
+    /// question of its own: whether one is able to, or whether one may.
+    pub(super) fn ask(&mut self, begs: bool) {
         let please = |words: &Self, at| usize::from(is_in(words.at(at).trim_end_matches(','), &["please"]));
         let first = please(self, 0);
         let could = self.is(first, &["can", "could"]) && self.is(first + 1, &["you"]);
@@ -61,7 +62,10 @@ impl Words<'_> {
             true => first + 2 + please(self, first + 2),
             false => first,
         };
-        let asks_for = self.is(taken, DEEDS) || !could && self.is(taken, OPENINGS);
+        let asks_for = match could {
+            true => self.is(taken, DEEDS) && (begs || self.is_wanted(taken)),
+            false => self.is(taken, DEEDS) || self.is(taken, OPENINGS),
+        };
         if asks_for && self.0.len() > taken + 1 {
             self.0.drain(..taken);
             // What was put as a question is none without these words.
@@ -72,6 +76,12 @@ impl Words<'_> {
         if self.is(0, &["tell"]) && self.is(1, &["me"]) && self.is(2, &["how"]) && self.is(3, &["to"]) {
             self.0.drain(..2);
         }
+    }
+
+    /// Whether the deed at a place is wanted, by what comes next: "can you help me", "can you explain the rules", but not
+    /// "can you tell lies".
+    fn is_wanted(&self, deed: usize) -> bool {
+        is_in(bare(self.at(deed + 1)), &["me", "us"]) || self.is(deed, ACCOUNTS) && self.is(deed + 1, CERTAIN)
     }
 }
 

@@ -23,6 +23,32 @@ fn what_is_said_around_a_question_is_overlooked() {
 }
 
 #[test]
+fn whether_somebody_can_is_not_what_somebody_is_told_to_do() {
+    for deed in
+        ["give refunds", "tell lies", "tell the truth", "help children", "list files", "explain jokes", "show ads"]
+    {
+        assert_ne!(form(&format!("Can you {deed}?")), form(deed), "{deed}");
+        assert_ne!(form(&format!("Could you {deed}?")), form(deed), "{deed}");
+    }
+}
+
+#[test]
+fn a_question_that_only_asks_for_something_is_what_is_asked_for() {
+    for (asked, wanted) in [
+        ("Can you tell me a joke?", "tell me a joke"),
+        ("Could you help us with taxes?", "help us with taxes"),
+        ("Can you give refunds, please?", "give refunds."),
+        ("Can you please list files?", "list files"),
+        ("Please could you compare prices?", "Compare prices"),
+        ("Can you summarize the history of jazz?", "Summarize the history of jazz"),
+        ("Could you explain my bill?", "Explain my bill"),
+        ("can you explain how photosynthesis works", "Explain how photosynthesis works"),
+    ] {
+        assert_eq!(form(asked), form(wanted), "{asked}");
+    }
+}
+
+#[test]
 fn contractions_are_written_out() {
     assert_eq!(form("What’s a lease?"), form("what is a lease"));
     assert_eq!(form("I'm sure it isn't mine"), "I am sure it is not mine");

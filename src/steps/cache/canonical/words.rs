@@ -29,9 +29,10 @@ impl<'a> Words<'a> {
     /// # Errors
     /// When a word of politeness stands where it may be what is asked about.
     pub fn settle(&mut self) -> Result<(), Never> {
+        let begs = self.has(&["please"]);
         self.greet();
         self.thank();
-        self.ask();
+        self.ask(begs);
         if self.0.iter().any(|word| is_bare_in(word, POLITE)) {
             return Err(Never::Words);
         }

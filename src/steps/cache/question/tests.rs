@@ -1,6 +1,14 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::clock::Clock;
+use crate::dialect::Dialect;
+use crate::dialect::anthropic_messages::AnthropicMessages;
+use crate::dialect::openai_chat::OpenAiChat;
+use crate::pipeline::facts::Endpoint;
+use crate::tokens::Tokens;
 
 fn hash(pieces: &[Vec<u8>]) -> Question {
     let mut said = Said::default();
@@ -47,4 +55,59 @@ fn what_ends_in_one_thing_does_not_begin_another() {
     let hash = |pieces: [&str; 2]| hash(&pieces.map(|piece| piece.as_bytes().to_vec()));
     assert_ne!(hash(["ab", "c"]), hash(["a", "bc"]));
     assert_ne!(hash(["", "abc"]), hash(["abc", ""]));
+}
+
+fn asked(dialect: &dyn Dialect, members: &str) -> Question {
+    let request = dialect.read_request(&format!(r#"{{"model":"m",{members}}}"#).into()).unwrap();
+    let cx = Cx::new(Endpoint::Chat, Clock::system(), Arc::new(Tokens::default()));
+    let circumstances = Circumstances { imprint: "", route: None, shared_by: SharedBy::Key, steers: false };
+    of(&circumstances, &cx, &request, None).question
+}
+
+fn all_differ(dialect: &dyn Dialect, bodies: &[&str]) {
+    for (nth, one) in bodies.iter().enumerate() {
+        for other in &bodies[..nth] {
+            assert_ne!(asked(dialect, one), asked(dialect, other), "{one} {other}");
+        }
+    }
+}
+
+#[test]
+fn how_a_model_is_to_think_is_a_part_of_the_question() {
+    all_differ(
+        &AnthropicMessages,
+        &[
+            r#""messages":[]"#,
+            r#""messages":[],"thinking":{}"#,
+            r#""messages":[],"thinking":{"type":"adaptive"}"#,
+            r#""messages":[],"thinking":{"type":"enabled"}"#,
+            r#""messages":[],"thinking":{"type":"disabled"}"#,
+            r#""messages":[],"output_config":{"effort":"low"}"#,
+            r#""messages":[],"output_config":{"effort":"low"},"thinking":{"type":"adaptive"}"#,
+            r#""messages":[],"output_config":{"effort":"low"},"thinking":{"type":"enabled"}"#,
+        ],
+    );
+}
+
+#[test]
+fn so_is_where_instructions_and_what_nobody_knows_have_stood() {
+    let system = |members| format!(r#"{members}{{"role":"user","content":"x"}}]"#);
+    let above = system(r#""system":"s","messages":["#);
+    let among = system(r#""messages":[{"role":"system","content":"s"},"#);
+    all_differ(&AnthropicMessages, &[&above, &among]);
+    let odd = |field: &str| format!(r#""messages":[{{"role":"assistant","{field}":[{{"type":"odd","x":1}}]}}]"#);
+    all_differ(&OpenAiChat, &[&odd("content"), &odd("tool_calls"), &odd("reasoning_details")]);
+}
+
+#[test]
+fn how_the_same_thing_is_spelled_is_not() {
+    let same = |dialect: &dyn Dialect, one, other| assert_eq!(asked(dialect, one), asked(dialect, other));
+    let openai: &dyn Dialect = &OpenAiChat;
+    same(openai, r#""messages":[],"max_tokens":5"#, r#""messages":[],"max_completion_tokens":5,"stream":false"#);
+    same(openai, r#""messages":[],"stop":"a""#, r#""messages":[],"stop":["a"]"#);
+    let (bare, part) = (r#""messages":[{"role":"user","content":"x"}]"#, r#"[{"type":"text","text":"x"}]"#);
+    let listed = bare.replace(r#""x""#, part);
+    same(openai, bare, &listed);
+    same(&AnthropicMessages, bare, &listed);
+    same(&AnthropicMessages, bare, &format!(r#""system":[],"tools":[],"stop_sequences":[],"stream":false,{bare}"#));
 }

@@ -13,7 +13,7 @@ use super::stream::Events;
 use super::walk::{Editor, Stopped, Walk};
 use crate::base::aside::Wanted;
 use crate::base::ids::DialectId;
-use crate::base::json::Kind;
+use crate::base::json::{Kind, Reader};
 use crate::base::stop::Refusal;
 use crate::base::text::Text;
 use crate::chat::Verbatim;
@@ -77,7 +77,8 @@ fn whole(places: &Places, body: Bytes, returns: &mut Returns) -> Result<Bytes, R
     let text = ByteString::try_from(body.clone()).map_err(|_| garbled())?;
     let mut document = Verbatim::read((), DOCUMENT, body, Some(0));
     let mut editor = Inward { returns };
-    let walked = document.edit_texts(|(), edits| Walk::new(places, SAID, &mut editor, edits).through(&text));
+    let walked =
+        document.edit_texts(|(), edits| Walk::new(places, SAID, &mut editor, edits).through(Reader::new(&text)));
     match walked {
         Ok(()) => document.wire(DOCUMENT).ok_or_else(garbled),
         Err(Stopped::Refused(refusal)) => Err(refusal),

@@ -9,7 +9,7 @@ use super::super::scrub::Scrub;
 use super::shape::{self, Is, Places};
 use super::walk::{Editor, Stopped, Walk};
 use crate::base::ids::DialectId;
-use crate::base::json::Kind;
+use crate::base::json::{Kind, Reader};
 use crate::base::stop::Refusal;
 use crate::base::text::Text;
 use crate::chat::Verbatim;
@@ -24,7 +24,9 @@ pub fn go_through(places: &Places, body: &Bytes, scrub: &mut Scrub<'_>) -> Resul
     let mut document = Verbatim::read((), DOCUMENT, body.clone(), Some(0));
     let mut editor = Outward { scrub, has_tokens: false };
     document
-        .edit_texts(|(), edits| Walk::new(places, Is::Text(Where::User), &mut editor, edits).through(&text))
+        .edit_texts(|(), edits| {
+            Walk::new(places, Is::Text(Where::User), &mut editor, edits).through(Reader::strict(&text))
+        })
         .map_err(|stopped| match stopped {
             Stopped::Refused(refusal) => refusal,
             Stopped::Malformed(malformed) => Refusal::malformed(malformed.to_string()),

@@ -130,7 +130,7 @@ impl Events {
             let mut editor = Inward { returns };
             let mut walk = Walk::new(self.places, SAID, &mut editor, edits);
             walk.passed_by = is_said_in_pieces.then_some(self.pieces.path);
-            walk.through(data)
+            walk.through(Reader::new(data))
         };
         // Of data on several lines nothing has a place in the event's bytes. It has one in the data.
         let mut apart = frame.document(EVENTS).is_none().then(|| of_its_own(data));

@@ -3,8 +3,6 @@
 //! It says what stands where, and leaves to an [`Editor`] what becomes of it. What the shape names neither itself nor in
 //! what it stands in is handed over as the JSON it is.
 
-use bytestring::ByteString;
-
 use super::shape::{ALIASES, Is, Places};
 use crate::base::json::{Kind, Malformed, Reader};
 use crate::base::stop::Refusal;
@@ -52,8 +50,7 @@ impl<'a, E: Editor> Walk<'a, E> {
 
     /// # Errors
     /// When the editor stops, or the document is not JSON.
-    pub fn through(mut self, document: &ByteString) -> Result<(), Stopped> {
-        let mut reader = Reader::new(document);
+    pub fn through(mut self, mut reader: Reader<'_>) -> Result<(), Stopped> {
         let outermost = self.editor.within(Is::Kept);
         let walked = self.value(&mut reader, outermost).and_then(|()| reader.end());
         match (self.refused, walked) {
