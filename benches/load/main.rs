@@ -6,6 +6,7 @@
 //!
 //! `benches/README.md` says how to run it and how to read it. It asserts nothing.
 
+mod apart;
 mod bare;
 mod cell;
 mod client;
@@ -52,6 +53,9 @@ struct Options {
     /// Turns of each subject in each cell; 5, or 3 when quick
     #[arg(long)]
     rounds: Option<usize>,
+    /// Keeps the bench to the first processor and subjects to the others
+    #[arg(long)]
+    apart: bool,
     /// How many streams are held open to see what they take in memory
     #[arg(long, default_value_t = 1000)]
     open: usize,
@@ -97,9 +101,13 @@ fn main() -> io::Result<()> {
         println!("nothing was measured: `{name}` is not installed (Debian: `apt install {name}`)");
         return Ok(());
     }
+    let processors = processors();
+    if options.apart {
+        apart::stay_on_the_first(processors)?;
+    }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         tokio::select! {
-            compared = compare(&options, &kinds) => compared,
+            compared = compare(&options, &kinds, processors) => compared,
             // Subjects end when they are dropped, and stay behind when this process is simply killed.
             stopped = stop_signal() => stopped,
         }
@@ -178,17 +186,17 @@ impl Options {
     }
 }
 
-async fn compare(options: &Options, kinds: &[Kind]) -> io::Result<()> {
+async fn compare(options: &Options, kinds: &[Kind], processors: usize) -> io::Result<()> {
     let epoch = Instant::now();
     let mock = Mock::start(epoch)?;
     let mut subjects = Vec::new();
     for kind in kinds {
-        let mut subject = Subject::spawn(*kind, mock.address())?;
+        let mut subject = Subject::spawn(*kind, mock.address(), options.apart.then_some(processors))?;
         let key = subject.key()?;
         subject.wait_until(async |to| first_answer(to, key.as_deref()).await).await?;
         subjects.push(subject);
     }
-    println!("{} processors, load average {}\n", processors(), proc::load_average());
+    println!("{processors} processors, load average {}\n", proc::load_average());
     for subject in subjects.iter().filter(|subject| subject.kind != Kind::Direct) {
         println!("  {:<9} first answer {:>4} ms after its start", subject.kind.name(), subject.started_in.as_millis());
     }

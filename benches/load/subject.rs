@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use tempfile::TempDir;
 
+use crate::apart;
 use crate::bare;
 use crate::cell::Traffic;
 use crate::http::wrong;
@@ -97,17 +98,21 @@ impl Kind {
 }
 
 impl Subject {
-    /// Starts a subject in front of `mock`.
+    /// Starts a subject in front of `mock`, on all but the first of so many processors if it is to be kept `apart`.
     ///
     /// # Errors
     /// When its program is not there or cannot be started.
-    pub fn spawn(kind: Kind, mock: SocketAddr) -> io::Result<Self> {
+    pub fn spawn(kind: Kind, mock: SocketAddr, apart: Option<usize>) -> io::Result<Self> {
         let folder = TempDir::with_prefix(format!("bench-{}-", kind.name()))?;
         let mut subject = Self { kind, address: mock, started_in: Duration::ZERO, child: None, folder };
         if kind != Kind::Direct {
             let program = kind.program().ok_or_else(|| wrong(format!("`{}` is not installed", kind.name())))?;
             subject.address = free_address()?;
-            let mut command = subject.command(&program, mock)?;
+            let command = match apart {
+                Some(processors) => apart::command(&program, processors),
+                None => Command::new(&program),
+            };
+            let mut command = subject.command(command, &program, mock)?;
             let errors = File::create(subject.folder.path().join("stderr"))?;
             let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
             subject.child = Some(command.spawn()?);
@@ -151,9 +156,9 @@ impl Subject {
         if path.is_file() { fs::read_to_string(path).map(|key| Some(key.trim().to_owned())) } else { Ok(None) }
     }
 
-    fn command(&self, program: &Path, mock: SocketAddr) -> io::Result<Command> {
+    /// What is left to say to `command`, which starts `program`.
+    fn command(&self, mut command: Command, program: &Path, mock: SocketAddr) -> io::Result<Command> {
         let folder = self.folder.path();
-        let mut command = Command::new(program);
         match self.kind {
             Kind::Direct => {}
             Kind::Nginx => {
