@@ -1,10 +1,10 @@
 //! Whether anybody still waits for a request's answer, for requests that may go on without their caller.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{OnceLock, Weak};
 use std::task::{Context, Poll};
 
-use crate::pipeline::step::Listeners;
+use crate::pipeline::step::{Audience, Listeners};
 
 /// Shared by whoever serves a request and whoever knows of its caller.
 #[derive(Default)]
@@ -32,24 +32,28 @@ impl Presence {
 
     /// Whether it is to go on, should the caller leave now.
     pub fn is_outlived(&self) -> bool {
-        self.is_outlived.load(Ordering::Relaxed) || self.others().is_some()
+        self.is_outlived.load(Ordering::Relaxed) || self.audience().is_some_and(|audience| audience.goes_on())
     }
 
     /// Whether nobody waits for the answer any more.
     pub fn is_forsaken(&self) -> bool {
-        self.has_left.load(Ordering::Relaxed) && self.others().is_none()
+        self.has_left.load(Ordering::Relaxed) && self.audience().is_none_or(|audience| !audience.goes_on())
     }
 
     /// Ready once there is no reason left to go on without the caller.
     pub fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.others() {
+        match self.audience() {
             _ if self.is_outlived.load(Ordering::Relaxed) => Poll::Pending,
-            Some(audience) => audience.poll_left_by_all(cx),
             None => Poll::Ready(()),
+            // Whoever leaves calls.
+            Some(audience) => match audience.0.poll_left_by_all(cx) {
+                Poll::Ready(()) if !audience.0.is_drawn() => Poll::Ready(()),
+                _ => Poll::Pending,
+            },
         }
     }
 
-    fn others(&self) -> Option<Arc<dyn Listeners>> {
-        self.audience.get()?.upgrade().filter(|audience| audience.others() > 0)
+    fn audience(&self) -> Option<Audience> {
+        self.audience.get()?.upgrade().map(Audience)
     }
 }

@@ -191,8 +191,8 @@ pub trait Listeners: Send + Sync {
     /// How many there are beside the caller whose request it was.
     fn others(&self) -> usize;
 
-    /// Whether others have heard more than the caller whose request it was.
-    fn is_ahead(&self) -> bool;
+    /// Whether there is something to hear that takes nothing more: what others have heard already, or the end.
+    fn is_drawn(&self) -> bool;
 
     /// The caller whose request it was has left. The answer goes on as fast as others want it; once there are none, it goes
     /// on only where the policy says so.
@@ -206,9 +206,9 @@ pub trait Listeners: Send + Sync {
 }
 
 impl Audience {
-    /// Whether there is more to hear than the caller whose request it was has heard.
+    /// Whether the answer is heard on without the caller whose request it was.
     pub fn goes_on(&self) -> bool {
-        self.0.others() > 0 || self.0.is_ahead()
+        self.0.others() > 0 || self.0.is_drawn()
     }
 }
 

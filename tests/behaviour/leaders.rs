@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::cache::{after, ask, with_steps};
 use crate::crowds::metered;
-use crate::support::{FakeUpstream, House, chat, completion, sse, streamed, whole};
+use crate::support::{Act, Answered, FakeUpstream, House, chat, completion, sse, streamed, whole};
 
 const PAID: f64 = 0.000_014;
 
@@ -110,7 +110,7 @@ async fn who_is_cut_off_for_being_too_slow_pays_for_what_goes_on_for_others() {
 }
 
 /// Twenty ask, of whom the first hang up, one after the other.
-async fn the_first_hang_up(house: &House, body: &Value, hang_ups: u64) -> Vec<crate::support::Answered> {
+async fn the_first_hang_up(house: &House, body: &Value, hang_ups: u64) -> Vec<Answered> {
     let leaves = |nth| async move { timeout(Duration::from_millis(500 * nth), ask(house, body)).await.is_err() };
     let others = async {
         sleep(Duration::from_millis(200)).await;
@@ -135,19 +135,33 @@ async fn a_request_goes_on_for_others_who_wait_for_its_answer() {
     }
 }
 
+/// Answers are kept, and examined on their way back.
+fn examined(upstream: &FakeUpstream, guard: &FakeUpstream) -> String {
+    let yaml = with_steps(upstream, "{ screen: { by: guard, where: [answer] } }, { cache: {} }");
+    format!("screens:\n  guard: {{ kind: webhook, url: \"{}\", timeout: 5s }}\n{yaml}", guard.url())
+}
+
 #[tokio::test]
 async fn so_does_one_whose_answer_is_examined_before_its_caller_has_anything() {
     let mut script = sse::stream(&metered(&["one ", "two"]));
-    script.insert(3, crate::support::Act::Wait(Duration::from_secs(2)));
+    script.insert(3, Act::Wait(Duration::from_secs(2)));
     let (upstream, guard) =
         (FakeUpstream::start(vec![script]).await, FakeUpstream::answering(r#"{"action":"allow"}"#).await);
-    let yaml = with_steps(&upstream, "{ screen: { by: guard, where: [answer] } }, { cache: {} }");
-    let screens = format!("screens:\n  guard: {{ kind: webhook, url: \"{}\" }}\n{yaml}", guard.url());
-    let house = House::with(&screens).await;
+    let house = House::with(&examined(&upstream, &guard)).await;
     let others = the_first_hang_up(&house, &streamed("m"), 1).await;
     assert!(others.iter().all(|other| other.data().last() == Some(&"[DONE]")));
     let line = payer(&house, 20).await;
     assert_eq!((line["outcome"].as_str(), line["cost_usd"].as_f64()), (Some("hang_up"), Some(PAID)), "{line}");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_heard_to_its_end_to_be_examined_is_paid_for_though_its_caller_reads_nothing_of_it() {
+    let upstream = FakeUpstream::start(vec![sse::stream(&metered(&["one ", "two"]))]).await;
+    let guard = FakeUpstream::answering(r#"{"action":"allow"}"#).await;
+    let house = House::with(&examined(&upstream, &guard)).await;
+    drop(begin(&house, &streamed("m")).await);
+    let line = payer(&house, 1).await;
+    assert_eq!((line["cost_usd"].as_f64(), line.get("cost_estimated")), (Some(PAID), None), "{line}");
 }
 
 #[tokio::test]

@@ -193,8 +193,9 @@ impl Listeners for Flight {
         self.present.load(Ordering::Acquire).saturating_sub(1)
     }
 
-    fn is_ahead(&self) -> bool {
-        matches!(&*self.stage(), Stage::Begun(begun) if begun.heard.end() > self.heard.load(Ordering::Relaxed))
+    fn is_drawn(&self) -> bool {
+        let heard = self.heard.load(Ordering::Relaxed);
+        matches!(&*self.stage(), Stage::Begun(begun) if begun.source.is_none() || begun.heard.end() > heard)
     }
 
     fn leave(&self, rule: OnDisconnect) {
